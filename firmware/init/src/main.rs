@@ -1,0 +1,2 @@
+//! The firmware program.
+fn main() {}

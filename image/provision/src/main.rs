@@ -1,0 +1,2 @@
+//! The provisioning tool.
+fn main() {}
