@@ -1,0 +1,101 @@
+//! The envelope: what makes bytes a blob of ours, and tells a damaged one from a good one.
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 4 | magic, the letters `SKSH` |
+//! | 4 | 2 | schema version, little-endian |
+//! | 6 | 2 | length of the body in bytes, little-endian |
+//! | 8 | 4 | CRC-32/ISO-HDLC of version, length and body, little-endian |
+//! | 12 | length | the settings, in postcard's encoding of `schema` |
+//!
+//! Invariants: every byte is compared or covered by the checksum, so no change of one byte goes unnoticed;
+//! nothing may follow the body; one configuration has one blob, byte for byte.
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+
+use crate::schema::{ConfigV1, MAX_BODY};
+use crate::{Config, Error};
+
+/// The schema version that this program writes, and the only one it reads so far.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// The longest blob in bytes.
+pub const MAX_BLOB: usize = HEADER + MAX_BODY;
+
+const MAGIC: [u8; 4] = *b"SKSH";
+const HEADER: usize = 12;
+static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+const _: () = assert!(MAX_BODY <= u16::MAX as usize, "the length field must hold every body's length");
+
+impl Config {
+    /// Reads a blob.
+    ///
+    /// # Errors
+    /// Any [`Error`] but [`Error::BufferTooSmall`]: first about the envelope, then about the settings.
+    pub fn decode(blob: &[u8]) -> Result<Self, Error> {
+        let wire = read_body(open(blob)?)?;
+        Self::new(wire.into_draft()?)
+    }
+
+    /// Writes the configuration's blob to the front of `buffer`, and says how many bytes it took.
+    /// [`MAX_BLOB`] bytes are always enough.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`]; what is in the buffer then is of no use.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Error::BufferTooSmall)?;
+        let body = postcard::to_slice(&ConfigV1::from(self), body).map_err(|_| Error::BufferTooSmall)?;
+        let version = SCHEMA_VERSION.to_le_bytes();
+        // No body is longer than MAX_BODY, whose fit is asserted above.
+        let length = (body.len() as u16).to_le_bytes();
+        let checksum = checksum(version, length, body).to_le_bytes();
+        for (place, byte) in
+            header.iter_mut().zip(MAGIC.into_iter().chain(version).chain(length).chain(checksum))
+        {
+            *place = byte;
+        }
+        Ok(HEADER + body.len())
+    }
+}
+
+/// Checks the envelope and gives what is inside.
+fn open(blob: &[u8]) -> Result<&[u8], Error> {
+    let rest = blob.strip_prefix(&MAGIC).ok_or(Error::WrongMagic)?;
+    let (version, rest) = rest.split_first_chunk::<2>().ok_or(Error::WrongLength)?;
+    if u16::from_le_bytes(*version) != SCHEMA_VERSION {
+        return Err(Error::UnsupportedVersion(u16::from_le_bytes(*version)));
+    }
+    let (length, rest) = rest.split_first_chunk::<2>().ok_or(Error::WrongLength)?;
+    let (stored, body) = rest.split_first_chunk::<4>().ok_or(Error::WrongLength)?;
+    if body.len() != usize::from(u16::from_le_bytes(*length)) || body.len() > MAX_BODY {
+        return Err(Error::WrongLength);
+    }
+    if u32::from_le_bytes(*stored) != checksum(*version, *length, body) {
+        return Err(Error::WrongChecksum);
+    }
+    Ok(body)
+}
+
+/// Reads the settings, and refuses bytes that we would not have written for them: postcard alone accepts numbers
+/// with superfluous zeros.
+fn read_body(body: &[u8]) -> Result<ConfigV1, Error> {
+    let (wire, rest) = postcard::take_from_bytes::<ConfigV1>(body).map_err(|_| Error::MalformedBody)?;
+    if !rest.is_empty() {
+        return Err(Error::MalformedBody);
+    }
+    let mut buffer = [0; MAX_BODY];
+    let canonical = postcard::to_slice(&wire, &mut buffer).map_err(|_| Error::NotCanonical)?;
+    if canonical != body {
+        return Err(Error::NotCanonical);
+    }
+    Ok(wire)
+}
+
+fn checksum(version: [u8; 2], length: [u8; 2], body: &[u8]) -> u32 {
+    let mut digest = CRC.digest();
+    digest.update(&version);
+    digest.update(&length);
+    digest.update(body);
+    digest.finalize()
+}
