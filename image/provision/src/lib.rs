@@ -1,1 +1,44 @@
-//! The provisioning tool's library.
+#![forbid(unsafe_code)]
+//! The provisioning tool's library: from a readable TOML configuration to a [`Config`] and back.
+//!
+//! It owns the readable form: its keys, its defaults, and what an operator is told about a mistake. It owns no
+//! rule about what is valid: those are `config`'s, so that the tool and the box always agree.
+//!
+//! Words: a *section* is a table of the file, a *place* is where in the file a setting is, a *fault* is what is
+//! wrong with it and the way out, a *report* is every fault of a file.
+//!
+//! Invariants: [`compile`] reports every independent mistake, each with its place; what [`show`] writes compiles
+//! to the same configuration.
+//!
+//! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
+//! values, `advice` words the faults, `report` collects them; `show` is the way back, `capacity` the memory sum.
+
+mod advice;
+mod capacity;
+mod reader;
+mod report;
+mod section;
+mod show;
+mod values;
+
+use config::{Config, MAX_BLOB};
+
+pub use capacity::{Contract, contract};
+pub use report::Report;
+pub use show::show;
+
+/// Reads a configuration from TOML. `file_name` is what error messages call the file.
+///
+/// # Errors
+/// A [`Report`] of everything that is wrong with it.
+pub fn compile(source: &str, file_name: &str) -> Result<Config, Report> {
+    reader::read(source, file_name)
+}
+
+/// The configuration's blob, to be written as it is.
+pub fn blob(config: &Config) -> Vec<u8> {
+    let mut buffer = vec![0; MAX_BLOB];
+    let len = config.encode(&mut buffer).expect("MAX_BLOB bytes hold every blob");
+    buffer.truncate(len);
+    buffer
+}

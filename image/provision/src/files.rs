@@ -1,0 +1,141 @@
+//! Files and standard streams: read with a bound, written all or nothing.
+//!
+//! `-` stands for a standard stream. A blob is written to a file beside its place, which then takes the place:
+//! whoever reads it, a box that boots at that moment too, finds the old blob or the new one and never a half.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use config::MAX_BLOB;
+
+/// The longest TOML file that is read, in bytes: some hundred times what 64 forwards take.
+const MAX_TEXT: usize = 1 << 20;
+
+/// Why a command ends without success.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input is wrong.
+    Input(String),
+    /// A file could not be read or written.
+    Operation(String),
+}
+
+impl Failure {
+    /// 1 for an operation that failed, 2 for wrong input.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Operation(_) => 1,
+            Self::Input(_) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Input(message) | Self::Operation(message)) = self;
+        f.write_str(message)
+    }
+}
+
+/// Whether `path` stands for a standard stream.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What messages call the file.
+pub(crate) fn name(path: &Path, stream: &str) -> String {
+    if is_stream(path) {
+        return stream.to_owned();
+    }
+    path.display().to_string()
+}
+
+/// The text of a TOML file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let name = name(path, "<stdin>");
+    let bytes = read(path, MAX_TEXT)?;
+    if bytes.len() > MAX_TEXT {
+        let message = format!("{name}: longer than {MAX_TEXT} bytes; give a router's TOML configuration");
+        return Err(Failure::Input(message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
+        Failure::Input(format!("{name}:{line}: not UTF-8 text; give a router's TOML configuration"))
+    })
+}
+
+/// The bytes of a blob, or just enough of a longer file to see that it is none.
+pub(crate) fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
+    read(path, MAX_BLOB)
+}
+
+/// Puts the blob at `path`, all or nothing.
+pub(crate) fn write_blob(path: &Path, blob: &[u8]) -> Result<(), Failure> {
+    let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
+    written.map_err(|error| Failure::Operation(format!("{}: cannot write: {error}", name(path, "<stdout>"))))
+}
+
+/// Writes what the command was asked for.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    write_stream(io::stdout(), text.as_bytes())
+        .map_err(|error| Failure::Operation(format!("<stdout>: cannot write: {error}")))
+}
+
+/// Writes what goes beside it.
+pub(crate) fn explain(text: &str) -> Result<(), Failure> {
+    write_stream(io::stderr(), text.as_bytes())
+        .map_err(|error| Failure::Operation(format!("<stderr>: cannot write: {error}")))
+}
+
+/// At most one byte more than `limit`, which shows that the input is longer.
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let limit = limit as u64 + 1;
+    let done = if is_stream(path) {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    done.map_err(|error| Failure::Operation(format!("{}: cannot read: {error}", name(path, "<stdin>"))))?;
+    Ok(bytes)
+}
+
+fn write_stream(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes)?;
+    stream.flush()
+}
+
+fn write_file(path: &Path, blob: &[u8]) -> io::Result<()> {
+    // Through a link to what it points at; a device is written to and not replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+        return File::options().write(true).open(&target)?.write_all(blob);
+    }
+    let draft = beside(&target)?;
+    let written = write_new(&draft, blob).and_then(|()| fs::rename(&draft, &target));
+    if written.is_err() {
+        // Leave nothing behind; that the write failed is what matters.
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+fn write_new(path: &Path, blob: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(blob)?;
+    file.sync_all()
+}
+
+/// A name in the same directory, so that the rename stays within one file system.
+fn beside(target: &Path) -> io::Result<PathBuf> {
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut draft = OsString::from(".");
+    draft.push(name);
+    draft.push(format!(".{}", process::id()));
+    Ok(target.with_file_name(draft))
+}

@@ -1,0 +1,239 @@
+//! Through a whole file: its sections, their keys, and then the settings beside each other.
+//!
+//! A setting that cannot be read is reported and left out of the draft; the rest is checked all the same. So one
+//! run tells everything that one can know before the first mistake is mended.
+
+use config::{Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Timer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::report::{Fault, Findings, Place, Report, Source};
+use crate::section::{Section, refuse_unknown_sections};
+use crate::{advice, values};
+
+const SECTIONS: [&str; 5] = ["wan", "lan", "nat", "timers", "forward"];
+const WAN_KEYS: [&str; 3] = ["interface", "address", "gateway"];
+const LAN_KEYS: [&str; 2] = ["interface", "address"];
+const NAT_KEYS: [&str; 3] = ["ports", "mapping", "filtering"];
+const FORWARD_KEYS: [&str; 4] = ["name", "protocol", "external", "internal"];
+
+/// Reads the file `name`, whose text is `text`.
+pub(crate) fn read(text: &str, name: &str) -> Result<Config, Report> {
+    let mut reader = Reader::new(Source(text));
+    let (document, syntax_errors) = DeTable::parse_recoverable(text);
+    for error in &syntax_errors {
+        reader.report_syntax(error);
+    }
+    // What the parser could save of a broken file would only draw misleading complaints.
+    if syntax_errors.is_empty() {
+        reader.read_document(document.get_ref());
+    }
+    reader.finish(name)
+}
+
+struct Reader<'a> {
+    source: Source<'a>,
+    findings: Findings,
+    draft: Draft,
+    /// Where the settings of the draft are.
+    places: Vec<(Field, Place)>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: Source<'a>) -> Self {
+        Self { source, findings: Findings::default(), draft: Draft::default(), places: Vec::new() }
+    }
+
+    fn report_syntax(&mut self, error: &toml::de::Error) {
+        let span = error.span().unwrap_or_default();
+        let line = Some(self.source.line(span.start));
+        let message = match error.message() {
+            "duplicate key" => format!("{} is here twice; keep one", self.source.snippet(span)),
+            other => format!("not TOML: {other}"),
+        };
+        self.findings.add(line, message);
+    }
+
+    fn read_document(&mut self, document: &DeTable<'_>) {
+        refuse_unknown_sections(self.source, document, &SECTIONS, &mut self.findings);
+        self.read_wan(document);
+        self.read_lan(document);
+        self.read_nat(document);
+        self.read_timers(document);
+        self.read_forwards(document);
+    }
+
+    fn read_wan(&mut self, document: &DeTable<'_>) {
+        let wan = Section::of_document(self.source, document, "wan", &WAN_KEYS, &mut self.findings);
+        self.draft.wan_interface =
+            self.required(&wan, "interface", "\"eth0\"", Field::WanInterface, values::interface);
+        self.draft.wan_address = self.required(
+            &wan,
+            "address",
+            "\"203.0.113.254/24\"",
+            Field::WanAddress,
+            values::interface_address,
+        );
+        self.draft.wan_gateway = self.optional(&wan, "gateway", Field::WanGateway, values::address);
+    }
+
+    fn read_lan(&mut self, document: &DeTable<'_>) {
+        let lan = Section::of_document(self.source, document, "lan", &LAN_KEYS, &mut self.findings);
+        self.draft.lan_interface =
+            self.required(&lan, "interface", "\"eth1\"", Field::LanInterface, values::interface);
+        self.draft.lan_address = self.required(
+            &lan,
+            "address",
+            "\"192.168.1.1/24\"",
+            Field::LanAddress,
+            values::interface_address,
+        );
+    }
+
+    fn read_nat(&mut self, document: &DeTable<'_>) {
+        let nat = Section::of_document(self.source, document, "nat", &NAT_KEYS, &mut self.findings);
+        let default = Nat::default();
+        let ports = self.value(&nat, "ports", values::ports).map_or(default.ports(), second);
+        let mapping = self.value(&nat, "mapping", values::behaviour).map_or(default.mapping(), second);
+        let filtering = self.value(&nat, "filtering", values::behaviour).map_or(default.filtering(), second);
+        self.draft.nat = Nat::new(ports, mapping, filtering);
+    }
+
+    fn read_timers(&mut self, document: &DeTable<'_>) {
+        let keys = Timer::ALL.map(Timer::name);
+        let section = Section::of_document(self.source, document, "timers", &keys, &mut self.findings);
+        for timer in Timer::ALL {
+            let timers = self.draft.timers;
+            let changed = self.value(&section, timer.name(), |value| {
+                timers.with(timer, values::duration(value)?).map_err(|problem| advice::timer(timer, problem))
+            });
+            self.draft.timers = changed.map_or(timers, second);
+        }
+    }
+
+    fn read_forwards(&mut self, document: &DeTable<'_>) {
+        let Some((key, value)) = document.get_key_value("forward") else { return };
+        let DeValue::Array(forwards) = value.get_ref() else {
+            let message =
+                "forward is a single value or section; write [[forward]], since there can be several";
+            self.findings.add(Some(self.source.line(key.span().start)), message.to_owned());
+            return;
+        };
+        if let Some(surplus) = forwards.get(MAX_FORWARDS) {
+            let line = self.source.line(surplus.span().start);
+            self.findings.add(Some(line), advice::too_many_forwards());
+        }
+        for forward in forwards.iter().enumerate().take(MAX_FORWARDS) {
+            self.read_forward(forward);
+        }
+    }
+
+    fn read_forward(&mut self, forward: (usize, &Spanned<DeValue<'_>>)) {
+        let section = Section::of_array(self.source, forward, "forward", &FORWARD_KEYS, &mut self.findings);
+        let Some(section) = section else { return };
+        // All four are looked at before any of them may be missing, so that no mistake hides another.
+        let name = self.needed(&section, "name", "\"web\"", values::forward_name);
+        let protocols = self.needed(&section, "protocol", "\"tcp\"", values::protocols);
+        let external = self.needed(&section, "external", "\"80\"", values::ports);
+        let internal = self.needed(&section, "internal", "\"192.168.1.2:80\"", values::endpoint);
+        let (Some((name_place, name)), Some((_, protocols))) = (name, protocols) else { return };
+        let (Some((external_place, external)), Some((internal_place, (host, first_port)))) =
+            (external, internal)
+        else {
+            return;
+        };
+        let first_port = first_port.unwrap_or(external.first());
+        let Ok(forward) = Forward::new(name, protocols, external, host, first_port) else {
+            self.findings.fault(&internal_place, &advice::past_last_port(external));
+            return;
+        };
+        let index = self.draft.forwards.len();
+        // There is room: no more than MAX_FORWARDS come here.
+        if self.draft.forwards.push(forward).is_ok() {
+            self.places.push((Field::ForwardName(index), name_place));
+            self.places.push((Field::ForwardExternal(index), external_place));
+            self.places.push((Field::ForwardInternal(index), internal_place));
+        }
+    }
+
+    /// A setting that must be there; its place is remembered under `field`.
+    fn required<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        example: &str,
+        field: Field,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let (place, value) = self.needed(section, key, example, parse)?;
+        self.places.push((field, place));
+        Some(value)
+    }
+
+    /// A setting that may be there; its place is remembered under `field`.
+    fn optional<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        field: Field,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let (place, value) = self.value(section, key, parse)?;
+        self.places.push((field, place));
+        Some(value)
+    }
+
+    /// A value that must be there, with its place. If it is not, the operator is told so.
+    fn needed<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        example: &str,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<(Place, T)> {
+        if section.entry(key).is_none() {
+            section.report_missing(key, example, &mut self.findings);
+        }
+        self.value(section, key, parse)
+    }
+
+    /// A value that may be there, with its place. If it cannot be read, the operator is told so.
+    fn value<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<(Place, T)> {
+        let (place, value) = section.entry(key)?;
+        match parse(value) {
+            Ok(value) => Some((place, value)),
+            Err(fault) => {
+                self.findings.fault(&place, &fault);
+                None
+            }
+        }
+    }
+
+    /// Compares the settings with one another, and ends in a configuration if nothing at all is wrong.
+    fn finish(self, name: &str) -> Result<Config, Report> {
+        let Self { mut findings, draft, places, .. } = self;
+        let place_of = |field| places.iter().find(|(other, _)| *other == field).map(|(_, place)| place);
+        draft.check(&mut |error| {
+            // A setting without a place is missing or could not be read: the operator knows already.
+            if let Error::Invalid(field, problem) = error
+                && let Some(place) = place_of(field)
+            {
+                findings.fault(place, &advice::together(field, problem, &draft, place_of));
+            }
+        });
+        match findings.into_report(name) {
+            Some(report) => Err(report),
+            None => Config::new(draft).map_err(|error| Report::of_file(name, &error)),
+        }
+    }
+}
+
+/// The value of a pair of place and value.
+fn second<T>((_, value): (Place, T)) -> T {
+    value
+}

@@ -1,0 +1,151 @@
+//! One table of the file: finding its keys, and complaining about those it should not have.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::report::{Fault, Findings, Place, Source};
+
+/// A table of the file, or an empty one where the file has none.
+pub(crate) struct Section<'a> {
+    source: Source<'a>,
+    name: String,
+    table: Option<&'a DeTable<'a>>,
+    line: Option<usize>,
+}
+
+impl<'a> Section<'a> {
+    /// The table `name` of the document, which has only keys out of `known`.
+    pub(crate) fn of_document(
+        source: Source<'a>,
+        document: &'a DeTable<'a>,
+        name: &str,
+        known: &[&str],
+        findings: &mut Findings,
+    ) -> Self {
+        let Some((key, value)) = document.get_key_value(name) else {
+            return Self { source, name: name.to_owned(), table: None, line: None };
+        };
+        let line = source.line(key.span().start);
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let kind = kind(value.get_ref());
+            findings.add(Some(line), format!("{name} is {kind}; write one section [{name}]"));
+        }
+        let section = Self { source, name: name.to_owned(), table, line: Some(line) };
+        section.refuse_unknown_keys(known, findings);
+        section
+    }
+
+    /// The `index`th table of an array of tables, which has only keys out of `known`.
+    pub(crate) fn of_array(
+        source: Source<'a>,
+        (index, value): (usize, &'a Spanned<DeValue<'a>>),
+        name: &str,
+        known: &[&str],
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        let line = source.line(value.span().start);
+        let Some(table) = value.get_ref().as_table() else {
+            let kind = kind(value.get_ref());
+            findings.add(Some(line), format!("{name} {} is {kind}; write a section [[{name}]]", index + 1));
+            return None;
+        };
+        let label = match table.get("name") {
+            Some(text) if text.get_ref().is_str() => format!("{name} {}", source.snippet(text.span())),
+            _ => format!("{name} {}", index + 1),
+        };
+        let section = Self { source, name: label, table: Some(table), line: Some(line) };
+        section.refuse_unknown_keys(known, findings);
+        Some(section)
+    }
+
+    /// The value of `key` and its place, if the section has it.
+    pub(crate) fn entry(&self, key: &str) -> Option<(Place, &'a DeValue<'a>)> {
+        let (name, value) = self.table?.get_key_value(key)?;
+        let place = Place {
+            line: self.source.line(name.span().start),
+            section: self.name.clone(),
+            setting: format!("{key} = {}", self.source.snippet(value.span())),
+        };
+        Some((place, value.get_ref()))
+    }
+
+    /// Complains that `key` is missing, with an example of what it could be.
+    pub(crate) fn report_missing(&self, key: &str, example: &str, findings: &mut Findings) {
+        if self.line.is_some() && self.table.is_none() {
+            return; // It is no section at all, which has been said.
+        }
+        let message = match self.line {
+            Some(_) => format!("{}: {key} is missing; add {key} = {example}", self.name),
+            None => format!("{}: {key} is missing; add {key} = {example} in a section [{0}]", self.name),
+        };
+        findings.add(self.line, message);
+    }
+
+    fn refuse_unknown_keys(&self, known: &[&str], findings: &mut Findings) {
+        for (key, _) in self.table.into_iter().flatten() {
+            if !known.contains(&key.get_ref().as_ref()) {
+                let line = self.source.line(key.span().start);
+                let message = format!("{}: {}", self.name, unknown("key", key.get_ref(), known));
+                findings.add(Some(line), message);
+            }
+        }
+    }
+}
+
+/// Complains about the tables of a document that are not among `known`.
+pub(crate) fn refuse_unknown_sections(
+    source: Source<'_>,
+    document: &DeTable<'_>,
+    known: &[&str],
+    findings: &mut Findings,
+) {
+    for (key, _) in document {
+        if !known.contains(&key.get_ref().as_ref()) {
+            let line = source.line(key.span().start);
+            findings.add(Some(line), unknown("section", key.get_ref(), known));
+        }
+    }
+}
+
+/// What one has to write instead of `given`, which is none of `known`.
+pub(crate) fn choose_from(given: &str, known: &[&str]) -> String {
+    if let Some(meant) = nearest(given, known) {
+        return format!("did you mean {meant:?}?");
+    }
+    let choices: Vec<_> = known.iter().map(|choice| format!("{choice:?}")).collect();
+    format!("choose one of {}", choices.join(", "))
+}
+
+/// The fault of a value that is of another type than it should be.
+pub(crate) fn wrong_type(value: &DeValue<'_>, remedy: impl Into<String>) -> Fault {
+    Fault::new(format!("is {}", kind(value)), remedy)
+}
+
+fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
+    format!("unknown {kind} {given:?}; {}", choose_from(given, known))
+}
+
+/// The one of `known` that `given` abbreviates, or else the nearest one if it is at most two slips away.
+fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    if given.len() >= 3
+        && let Some(whole) = known.iter().find(|choice| choice.starts_with(given))
+    {
+        return Some(whole);
+    }
+    let distance = |choice: &str| strsim::damerau_levenshtein(given, choice);
+    let best = known.iter().copied().min_by_key(|choice| distance(choice))?;
+    (distance(best) <= 2).then_some(best)
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}

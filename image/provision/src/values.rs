@@ -1,0 +1,149 @@
+//! Single values: from what a key holds to one of `config`'s types.
+//!
+//! Every function takes the value as the file has it and gives the type, or a fault that says how to write it.
+
+use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use config::{Behaviour, ForwardName, InterfaceAddress, InterfaceName, PortRange, Problem, Protocols};
+use toml::de::{DeInteger, DeValue};
+
+use crate::advice;
+use crate::report::Fault;
+use crate::section::{choose_from, wrong_type};
+
+/// `"gw1"`.
+pub(crate) fn interface(value: &DeValue<'_>) -> Result<InterfaceName, Fault> {
+    InterfaceName::new(text(value, "eth0")?).map_err(advice::alone)
+}
+
+/// `"192.0.2.254/24"`.
+pub(crate) fn interface_address(value: &DeValue<'_>) -> Result<InterfaceAddress, Fault> {
+    let example = "192.0.2.254/24";
+    let text = text(value, example)?;
+    if text == "dhcp" {
+        return Err(Fault::new("is not supported yet", format!("write a fixed address such as {example:?}")));
+    }
+    let not_one =
+        || Fault::new("is not an address and a prefix length", format!("write it like {example:?}"));
+    let (address, prefix_len) = text.split_once('/').ok_or_else(not_one)?;
+    let address = address.parse().map_err(|_| not_one())?;
+    let prefix_len = number(prefix_len).ok_or_else(not_one)?;
+    // A length beyond a byte is as wrong as any beyond 32.
+    let prefix_len = u8::try_from(prefix_len).unwrap_or(u8::MAX);
+    InterfaceAddress::new(address, prefix_len).map_err(advice::alone)
+}
+
+/// `"203.0.113.1"`.
+pub(crate) fn address(value: &DeValue<'_>) -> Result<Ipv4Addr, Fault> {
+    let example = "203.0.113.1";
+    text(value, example)?
+        .parse()
+        .map_err(|_| Fault::new("is not an IPv4 address", format!("write it like {example:?}")))
+}
+
+/// `"54321"`, `54321` or `"5000-5099"`.
+pub(crate) fn ports(value: &DeValue<'_>) -> Result<PortRange, Fault> {
+    if let DeValue::Integer(integer) = value {
+        return integer_port(integer).map(PortRange::single);
+    }
+    let text = text(value, "5000-5099")?;
+    let Some((first, last)) = text.split_once('-') else {
+        return port(text).map(PortRange::single);
+    };
+    let (first, last) = (port(first)?, port(last)?);
+    PortRange::new(first, last).map_err(|problem| match problem {
+        Problem::EmptyRange => {
+            Fault::new("is an empty range", format!("write the lower port first: \"{last}-{first}\""))
+        }
+        other => advice::alone(other),
+    })
+}
+
+/// `"192.0.2.1:54321"`, or `"192.0.2.1"` for the same port as outside.
+pub(crate) fn endpoint(value: &DeValue<'_>) -> Result<(Ipv4Addr, Option<NonZeroU16>), Fault> {
+    let example = "192.0.2.1:54321";
+    let text = text(value, example)?;
+    let (address, first_port) = match text.split_once(':') {
+        Some((address, port)) => (address, Some(port)),
+        None => (text, None),
+    };
+    let address = address.parse().map_err(|_| {
+        Fault::new("is not an address and a port", format!("write it like {example:?} or \"192.0.2.1\""))
+    })?;
+    if let Some((first, _)) = first_port.and_then(|text| text.split_once('-')) {
+        let remedy = format!("write only the first port: \"{address}:{first}\"");
+        return Err(Fault::new("has a range inside, which is always as long as the one outside", remedy));
+    }
+    Ok((address, first_port.map(port).transpose()?))
+}
+
+/// `"web"`.
+pub(crate) fn forward_name(value: &DeValue<'_>) -> Result<ForwardName, Fault> {
+    ForwardName::new(text(value, "web")?).map_err(advice::alone)
+}
+
+/// `"tcp"`, `"udp"` or `"both"`.
+pub(crate) fn protocols(value: &DeValue<'_>) -> Result<Protocols, Fault> {
+    choice(value, "a protocol", &Protocols::ALL.map(|protocols| (protocols.name(), protocols)))
+}
+
+/// `"endpoint-independent"` and so on.
+pub(crate) fn behaviour(value: &DeValue<'_>) -> Result<Behaviour, Fault> {
+    choice(value, "a behaviour", &Behaviour::ALL.map(|behaviour| (behaviour.name(), behaviour)))
+}
+
+/// `"300s"`, `"5m"` or `"2h"`.
+pub(crate) fn duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
+    if let DeValue::Integer(integer) = value {
+        return Err(wrong_type(value, format!("write the unit too: \"{integer}s\"")));
+    }
+    let text = text(value, "300s")?;
+    let seconds = [('s', 1), ('m', 60), ('h', 3600)]
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .and_then(|(count, seconds)| number(count)?.checked_mul(seconds));
+    let not_one = "is not a number with one of the units s, m, h";
+    seconds.map(Duration::from_secs).ok_or_else(|| Fault::new(not_one, "write it like \"300s\""))
+}
+
+/// The text of a string.
+fn text<'v>(value: &'v DeValue<'_>, example: &str) -> Result<&'v str, Fault> {
+    value.as_str().ok_or_else(|| wrong_type(value, format!("write a string such as {example:?}")))
+}
+
+fn choice<T: Copy>(value: &DeValue<'_>, what: &str, choices: &[(&str, T)]) -> Result<T, Fault> {
+    let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+    let given = text(value, names.first().copied().unwrap_or_default())?;
+    let chosen = choices.iter().find(|(name, _)| *name == given);
+    let (_, choice) =
+        chosen.ok_or_else(|| Fault::new(format!("is not {what}"), choose_from(given, &names)))?;
+    Ok(*choice)
+}
+
+fn integer_port(integer: &DeInteger<'_>) -> Result<NonZeroU16, Fault> {
+    u16::from_str_radix(integer.as_str(), integer.radix())
+        .ok()
+        .and_then(NonZeroU16::new)
+        .ok_or_else(not_a_port)
+}
+
+fn port(text: &str) -> Result<NonZeroU16, Fault> {
+    number(text).and_then(|port| u16::try_from(port).ok()).and_then(NonZeroU16::new).ok_or_else(not_a_port)
+}
+
+fn not_a_port() -> Fault {
+    Fault::new(
+        "is not a port or a range of ports",
+        "write ports from 1 to 65535, like \"80\" or \"5000-5099\"",
+    )
+}
+
+/// A number in digits alone: `parse` would let a sign pass.
+fn number(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
