@@ -1,1 +1,4 @@
+#![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The suite.
+
+mod provision;
