@@ -1,0 +1,188 @@
+#![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
+//! The program itself: its exit codes, what it prints where, and what it leaves on the disk.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.toml");
+const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/provision");
+
+#[test]
+fn a_configuration_compiles_to_a_blob_that_shows_as_the_same_configuration() {
+    let desk = Desk::new("round-trip");
+
+    let compiled = desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    let shown = desk.run(&["show", "router.blob"], b"");
+    fs::write(desk.path("shown.toml"), &shown.stdout).unwrap();
+    let again = desk.run(&["compile", "shown.toml", "-o", "again.blob"], b"");
+
+    assert_eq!([&compiled, &shown, &again].map(code), [0, 0, 0]);
+    assert!(
+        text(&compiled.stdout)
+            .starts_with("router.blob: 71 bytes\n  sessions  65,536\n  forwards  1 of 64\n")
+    );
+    assert_eq!(text(&shown.stdout), golden("good-reference/show.txt"));
+    assert_eq!(fs::read(desk.path("again.blob")).unwrap(), fs::read(desk.path("router.blob")).unwrap());
+    assert_eq!(desk.files(), ["again.blob", "router.blob", "shown.toml"]);
+}
+
+#[test]
+fn check_prints_the_contract_and_writes_nothing() {
+    let desk = Desk::new("check");
+    fs::copy(REFERENCE, desk.path("router.toml")).unwrap();
+
+    let checked = desk.run(&["check", "router.toml"], b"");
+
+    assert_eq!((code(&checked), text(&checked.stderr)), (0, String::new()));
+    assert_eq!(text(&checked.stdout), golden("good-reference/stdout.txt"));
+    assert_eq!(desk.files(), ["router.toml"]);
+}
+
+#[test]
+fn standard_streams_take_the_place_of_files() {
+    let desk = Desk::new("streams");
+
+    let compiled = desk.run(&["compile", "-", "-o", "-"], &fs::read(REFERENCE).unwrap());
+    let shown = desk.run(&["show", "-"], &compiled.stdout);
+
+    assert_eq!([&compiled, &shown].map(code), [0, 0]);
+    assert!(text(&compiled.stderr).starts_with("<stdout>: 71 bytes\n"), "{}", text(&compiled.stderr));
+    assert_eq!(text(&shown.stdout), golden("good-reference/show.txt"));
+}
+
+#[test]
+fn a_refused_configuration_ends_with_2_and_leaves_the_old_blob_alone() {
+    let desk = Desk::new("refused");
+    fs::copy(Path::new(GOLDENS).join("bad-many-things-at-once/router.toml"), desk.path("router.toml"))
+        .unwrap();
+    fs::write(desk.path("router.blob"), "the old blob").unwrap();
+
+    let refused = desk.run(&["compile", "router.toml", "-o", "router.blob"], b"");
+
+    assert_eq!((code(&refused), text(&refused.stdout)), (2, String::new()));
+    assert_eq!(text(&refused.stderr), golden("bad-many-things-at-once/stderr.txt"));
+    assert_eq!(fs::read(desk.path("router.blob")).unwrap(), b"the old blob");
+    assert_eq!(desk.files(), ["router.blob", "router.toml"]);
+}
+
+#[test]
+fn bytes_that_are_no_blob_end_with_2_and_a_named_reason() {
+    let desk = Desk::new("no-blob");
+    desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    let mut damaged = fs::read(desk.path("router.blob")).unwrap();
+    damaged[20] ^= 1;
+
+    let wrong = desk.run(&["show", REFERENCE], b"");
+    let damaged = desk.run(&["show", "-"], &damaged);
+
+    assert_eq!([&wrong, &damaged].map(code), [2, 2]);
+    assert!(
+        text(&wrong.stderr).contains("does not begin with SKSH; give a file that provision compile wrote")
+    );
+    let reason = "<stdin>: wrong checksum: the blob is damaged; compile it again from its TOML\n";
+    assert_eq!(text(&damaged.stderr), reason);
+}
+
+#[test]
+fn text_that_is_not_utf_8_ends_with_2_and_its_line() {
+    let desk = Desk::new("not-text");
+
+    let refused = desk.run(&["check", "-"], b"[wan]\n\xff\n");
+
+    assert_eq!(code(&refused), 2);
+    assert!(text(&refused.stderr).starts_with("<stdin>:2: not UTF-8"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_end_with_1() {
+    let desk = Desk::new("no-file");
+
+    let unread = desk.run(&["check", "missing.toml"], b"");
+    let unwritten = desk.run(&["compile", REFERENCE, "-o", "missing/router.blob"], b"");
+
+    assert_eq!([&unread, &unwritten].map(code), [1, 1]);
+    assert!(text(&unread.stderr).starts_with("missing.toml: cannot read: "));
+    assert!(text(&unwritten.stderr).starts_with("missing/router.blob: cannot write: "));
+    assert_eq!(desk.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let desk = Desk::new("command-line");
+
+    let wrong =
+        [vec![], vec!["compil", "x"], vec!["compile", REFERENCE], vec!["show"], vec!["check", "a", "b"]];
+
+    for arguments in wrong {
+        let output = desk.run(&arguments, b"");
+        assert_eq!((code(&output), text(&output.stdout)), (2, String::new()), "{arguments:?}");
+        assert!(text(&output.stderr).contains("Usage: provision"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
+    let desk = Desk::new("link");
+    fs::write(desk.path("real.blob"), "the old blob").unwrap();
+    std::os::unix::fs::symlink("real.blob", desk.path("link.blob")).unwrap();
+
+    let compiled = desk.run(&["compile", REFERENCE, "-o", "link.blob"], b"");
+
+    assert_eq!(code(&compiled), 0);
+    assert_eq!(fs::read(desk.path("real.blob")).unwrap().len(), 71);
+    assert!(desk.path("link.blob").is_symlink());
+}
+
+/// An empty directory to work in, which goes away with the test.
+struct Desk(PathBuf);
+
+impl Desk {
+    fn new(test: &str) -> Self {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{test}"));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        Self(directory)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn run(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provision"));
+        command.args(arguments).current_dir(&self.0);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        // A program that refuses its command line does not read its input.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn golden(file: &str) -> String {
+    fs::read_to_string(Path::new(GOLDENS).join(file)).unwrap()
+}
