@@ -1,0 +1,375 @@
+//! The configuration blob: nothing damaged is taken, nothing crashes, everything valid survives the way through.
+//!
+//! The firmware reads these bytes at boot with nobody there to help it, so every refusal has to be an error with a
+//! name. The checksum and the wire format are written a second time here, by hand, to check the crate's.
+
+use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use config::{
+    Behaviour, Config, Draft, Error, Field, Forward, ForwardName, InterfaceAddress, InterfaceName, MAX_BLOB,
+    MAX_FORWARDS, Nat, PortRange, Problem, Protocols, Timer, Timers,
+};
+use proptest::prelude::*;
+
+const HEADER: usize = 12;
+
+#[test]
+fn every_change_of_one_byte_is_refused() {
+    let blob = provision::blob(&reference());
+
+    for offset in 0..blob.len() {
+        for change in 1..=255 {
+            let mut damaged = blob.clone();
+            damaged[offset] ^= change;
+
+            let error = Config::decode(&damaged).expect_err("a damaged blob was taken");
+
+            assert!(
+                matches!(
+                    (offset, error),
+                    (0..4, Error::WrongMagic)
+                        | (4..6, Error::UnsupportedVersion(_))
+                        | (6..8, Error::WrongLength)
+                        | (8.., Error::WrongChecksum)
+                ),
+                "byte {offset} ^ {change:#04x}: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_extension_is_refused() {
+    let blob = provision::blob(&reference());
+
+    for length in 0..blob.len() {
+        let expected = if length < 4 { Error::WrongMagic } else { Error::WrongLength };
+        assert_eq!(Config::decode(&blob[..length]), Err(expected), "{length} bytes");
+    }
+    for surplus in [1, 2, 255, 256, 65_536, 1 << 20] {
+        let mut longer = blob.clone();
+        longer.resize(blob.len() + surplus, 0);
+        assert_eq!(Config::decode(&longer), Err(Error::WrongLength), "{surplus} bytes too many");
+    }
+}
+
+#[test]
+fn a_body_cut_short_or_extended_within_a_sound_envelope_is_malformed() {
+    let blob = provision::blob(&reference());
+    let body = &blob[HEADER..];
+
+    for length in 0..body.len() {
+        assert_eq!(Config::decode(&sealed(&body[..length])), Err(Error::MalformedBody), "{length} bytes");
+    }
+    let longer = [body, &[0]].concat();
+    assert_eq!(Config::decode(&sealed(&longer)), Err(Error::MalformedBody));
+}
+
+#[test]
+fn a_number_with_superfluous_zeros_is_not_canonical() {
+    // Without forwards, the body ends with their number, a zero.
+    let mut body = provision::blob(&Config::new(draft()).unwrap())[HEADER..].to_vec();
+    let last = body.pop().unwrap();
+
+    body.extend([last | 0x80, 0]);
+
+    assert_eq!(Config::decode(&sealed(&body)), Err(Error::NotCanonical));
+}
+
+#[test]
+fn a_body_longer_than_any_is_refused_before_it_is_read() {
+    assert_eq!(Config::decode(&sealed(&vec![0; MAX_BLOB])), Err(Error::WrongLength));
+    assert_eq!(Config::decode(&vec![0; 1 << 20]), Err(Error::WrongMagic));
+}
+
+#[test]
+fn a_million_random_blobs_never_panic() {
+    let good = provision::blob(&reference());
+    let mut random = Random(0x5eed);
+    let mut taken = 0;
+    let mut reached_rules = 0;
+
+    for round in 0..1_000_000 {
+        let blob = match round % 3 {
+            0 => random.bytes(64),
+            1 => sealed(&random.bytes(96)),
+            _ => sealed(&mutated(&good[HEADER..], &mut random)),
+        };
+        match Config::decode(&blob) {
+            Ok(config) => {
+                assert_eq!(provision::blob(&config), blob);
+                taken += 1;
+            }
+            Err(Error::Invalid(..)) => reached_rules += 1,
+            Err(_) => {}
+        }
+    }
+
+    // The noise has to come through the outer layers often enough to be a test of the inner ones.
+    assert!(taken > 10_000, "{taken} taken");
+    assert!(reached_rules > 10_000, "{reached_rules} refused by a rule");
+}
+
+#[test]
+fn the_largest_configuration_fits_and_a_smaller_buffer_is_refused() {
+    let port = |port: usize| NonZeroU16::new(port as u16).unwrap();
+    let mut draft = draft();
+    draft.wan_interface = InterfaceName::new("fifteen-letters").ok();
+    draft.lan_interface = InterfaceName::new("fifteen_letters").ok();
+    for index in 0..MAX_FORWARDS {
+        let name = ForwardName::new(&format!("{index:031}")).unwrap();
+        let range = PortRange::new(port(40_000 + 2 * index), port(40_001 + 2 * index)).unwrap();
+        let host = Ipv4Addr::new(192, 0, 2, 1);
+        let forward = Forward::new(name, Protocols::Both, range, host, port(50_000)).unwrap();
+        draft.forwards.push(forward).unwrap();
+    }
+    let config = Config::new(draft).unwrap();
+
+    let blob = provision::blob(&config);
+
+    assert!(blob.len() > MAX_BLOB * 9 / 10, "MAX_BLOB is {MAX_BLOB}, far more than {}", blob.len());
+    for size in [0, 3, HEADER, blob.len() - 1] {
+        assert_eq!(config.encode(&mut vec![0; size]), Err(Error::BufferTooSmall), "{size} bytes");
+    }
+    assert_eq!(config.encode(&mut vec![0; blob.len()]), Ok(blob.len()));
+    assert_eq!(Config::decode(&blob), Ok(config));
+}
+
+#[test]
+fn a_draft_is_told_everything_that_is_wrong_with_it() {
+    let mut draft = draft();
+    draft.lan_interface = draft.wan_interface.clone();
+    draft.wan_address = None;
+    draft.forwards.push(forward("web", "198.51.100.1")).unwrap();
+    draft.forwards.push(forward("web", "192.0.2.254")).unwrap();
+
+    let mut errors = Vec::new();
+    draft.check(&mut |error| errors.push(error));
+
+    let expected = [
+        Problem::Missing.with(Field::WanAddress),
+        Problem::SameInterface.with(Field::LanInterface),
+        Problem::OutsideLan.with(Field::ForwardInternal(0)),
+        Problem::OwnAddress.with(Field::ForwardInternal(1)),
+        Problem::DuplicateName(0).with(Field::ForwardName(1)),
+        Problem::Overlaps(0).with(Field::ForwardExternal(1)),
+    ];
+    assert_eq!(errors, expected);
+    assert_eq!(Config::new(draft), Err(expected[0]));
+}
+
+#[test]
+fn the_box_refuses_a_sound_blob_that_breaks_a_rule() {
+    // The reference blob with its LAN address, 192.0.2.254, moved into the WAN prefix 203.0.113.0/24.
+    let body = provision::blob(&reference())[HEADER..].to_vec();
+    let lan = body.windows(4).position(|bytes| bytes == [192, 0, 2, 254]).unwrap();
+    let mut moved = body;
+    moved[lan..lan + 4].copy_from_slice(&[203, 0, 113, 7]);
+
+    let refused = Config::decode(&sealed(&moved));
+
+    assert_eq!(refused, Err(Problem::PrefixesOverlap.with(Field::WanAddress)));
+}
+
+#[test]
+fn a_prefix_of_two_hosts_has_no_broadcast_address() {
+    let link = |text: &str, prefix_len| InterfaceAddress::new(text.parse().unwrap(), prefix_len);
+
+    assert_eq!(link("198.51.100.0", 31).map(InterfaceAddress::broadcast), Ok(None));
+    assert_eq!(link("198.51.100.7", 32).map(InterfaceAddress::broadcast), Ok(None));
+    assert_eq!(link("198.51.100.0", 30), Err(Problem::NetworkAddress));
+    assert_eq!(link("198.51.100.3", 30), Err(Problem::BroadcastAddress));
+    assert_eq!(link("198.51.100.1", 0), Err(Problem::PrefixLength));
+    let lan = link("198.51.100.1", 30).unwrap();
+    assert_eq!((lan.network(), lan.broadcast()), ([198, 51, 100, 0].into(), Some([198, 51, 100, 3].into())));
+    assert!(lan.contains([198, 51, 100, 3].into()) && !lan.contains([198, 51, 100, 4].into()));
+}
+
+#[test]
+fn timers_stop_at_their_floor_and_their_ceiling() {
+    for timer in Timer::ALL {
+        let rule = timer.rule();
+        let second = Duration::from_secs(1);
+        let set = |duration| Timers::default().with(timer, duration).map(|timers| timers.duration(timer));
+
+        assert_eq!(set(rule.floor), Ok(rule.floor));
+        assert_eq!(set(rule.ceiling), Ok(rule.ceiling));
+        assert_eq!(set(rule.ceiling + second), Err(Problem::AboveCeiling));
+        assert_eq!(set(rule.default + second / 2), Err(Problem::NotWholeSeconds));
+        assert_eq!(Timers::default().duration(timer), rule.default);
+        if let Some(shorter) = rule.floor.checked_sub(second) {
+            assert_eq!(set(shorter), Err(Problem::BelowFloor));
+        }
+    }
+}
+
+#[test]
+fn ports_of_a_forwarded_range_keep_their_offset() {
+    let port = |port| NonZeroU16::new(port).unwrap();
+    let external = PortRange::new(port(5000), port(5099)).unwrap();
+    let name = ForwardName::new("voice").unwrap();
+    let voice = Forward::new(name, Protocols::Udp, external, [192, 0, 2, 1].into(), port(6000)).unwrap();
+
+    assert_eq!(
+        [4999, 5000, 5099, 5100].map(|port| voice.internal_port(port)),
+        [None, Some(port(6000)), Some(port(6099)), None]
+    );
+    assert_eq!(
+        [5999, 6000, 6099, 6100].map(|port| voice.external_port(port)),
+        [None, Some(port(5000)), Some(port(5099)), None]
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_valid_configuration_survives_the_way_through_its_blob_and_its_text(draft in drafts()) {
+        let config = Config::new(draft).unwrap();
+        let mut buffer = [0; MAX_BLOB];
+
+        let length = config.encode(&mut buffer).unwrap();
+
+        let shown = provision::show(&config);
+        prop_assert_eq!(Config::decode(&buffer[..length]), Ok(config.clone()));
+        prop_assert_eq!(provision::compile(&shown, "shown.toml").map_err(|report| report.to_string()), Ok(config));
+    }
+
+    #[test]
+    fn any_text_compiles_or_is_refused_without_panic(text in "(\\PC|[\\[\\]=\".\n]|wan|lan|nat|forward){0,60}") {
+        let _ = provision::compile(&text, "router.toml");
+    }
+}
+
+/// Valid drafts: names and external ports are made different by the forward's index, the rest is free.
+fn drafts() -> impl Strategy<Value = Draft> {
+    let nat = (ranges(), behaviours(), behaviours())
+        .prop_map(|(ports, mapping, filtering)| Nat::new(ports, mapping, filtering));
+    let forwards = prop::collection::vec(forward_parts(), 0..=MAX_FORWARDS);
+    let names = ("[!-.0-9;-~]{1,14}", "[!-.0-9;-~]{1,14}");
+    (names, 1_u8..=250, prop::option::of(1_u8..=250), nat, timers(), forwards).prop_map(
+        |((wan, lan), host, gateway, nat, timers, forwards)| {
+            let mut draft = draft();
+            draft.wan_interface = InterfaceName::new(&format!("{wan}0")).ok();
+            draft.lan_interface = InterfaceName::new(&format!("{lan}1")).ok();
+            draft.wan_address = InterfaceAddress::new([203, 0, 113, host].into(), 24).ok();
+            draft.wan_gateway =
+                gateway.filter(|gateway| *gateway != host).map(|last| [203, 0, 113, last].into());
+            draft.nat = nat;
+            draft.timers = timers;
+            for (index, parts) in forwards.into_iter().enumerate() {
+                draft.forwards.push(distinct_forward(index, parts)).unwrap();
+            }
+            draft
+        },
+    )
+}
+
+type ForwardParts = (String, Protocols, u16, u16, u8, u16);
+
+fn forward_parts() -> impl Strategy<Value = ForwardParts> {
+    let protocols = prop::sample::select(Protocols::ALL.to_vec());
+    (
+        "[!#-&(-_a-~]([ #-&(-_a-~]{0,26}[!#-&(-_a-~])?",
+        protocols,
+        0_u16..1000,
+        0_u16..1000,
+        1_u8..=253,
+        1_u16..64_000,
+    )
+}
+
+/// The forward `index` has the thousand external ports from 1000 * (`index` + 1) to itself.
+fn distinct_forward(index: usize, (name, protocols, one, other, host, inside): ForwardParts) -> Forward {
+    let base = 1000 * (index as u16 + 1);
+    let port = |offset| NonZeroU16::new(base + offset).unwrap();
+    let external = PortRange::new(port(one.min(other)), port(one.max(other))).unwrap();
+    let name = ForwardName::new(&format!("{name}-{index}")).unwrap();
+    Forward::new(name, protocols, external, [192, 0, 2, host].into(), NonZeroU16::new(inside).unwrap())
+        .unwrap()
+}
+
+fn timers() -> impl Strategy<Value = Timers> {
+    prop::array::uniform6(0.0..=1.0).prop_map(|shares| {
+        Timer::ALL.into_iter().zip(shares).fold(Timers::default(), |timers, (timer, share): (_, f64)| {
+            let rule = timer.rule();
+            let seconds = rule.floor + (rule.ceiling - rule.floor).mul_f64(share);
+            timers.with(timer, Duration::from_secs(seconds.as_secs())).unwrap()
+        })
+    })
+}
+
+fn ranges() -> impl Strategy<Value = PortRange> {
+    (1_u16.., 1_u16..).prop_map(|(one, other)| {
+        let port = |port| NonZeroU16::new(port).unwrap();
+        PortRange::new(port(one.min(other)), port(one.max(other))).unwrap()
+    })
+}
+
+fn behaviours() -> impl Strategy<Value = Behaviour> {
+    prop::sample::select(Behaviour::ALL.to_vec())
+}
+
+/// The reference network without forwards.
+fn draft() -> Draft {
+    Draft {
+        wan_interface: InterfaceName::new("gw1").ok(),
+        wan_address: InterfaceAddress::new([203, 0, 113, 254].into(), 24).ok(),
+        wan_gateway: Some([203, 0, 113, 1].into()),
+        lan_interface: InterfaceName::new("gw0").ok(),
+        lan_address: InterfaceAddress::new([192, 0, 2, 254].into(), 24).ok(),
+        ..Draft::default()
+    }
+}
+
+fn reference() -> Config {
+    let mut draft = draft();
+    draft.forwards.push(forward("web", "192.0.2.1")).unwrap();
+    Config::new(draft).unwrap()
+}
+
+fn forward(name: &str, host: &str) -> Forward {
+    let port = NonZeroU16::new(54321).unwrap();
+    let name = ForwardName::new(name).unwrap();
+    Forward::new(name, Protocols::Tcp, PortRange::single(port), host.parse().unwrap(), port).unwrap()
+}
+
+/// A sound envelope around any body.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let covered = [&1_u16.to_le_bytes(), &(body.len() as u16).to_le_bytes(), body].concat();
+    [b"SKSH".as_slice(), &covered[..4], &crc32(&covered).to_le_bytes(), body].concat()
+}
+
+/// CRC-32/ISO-HDLC, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 };
+    !bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
+}
+
+/// A body with one to three of its bytes changed.
+fn mutated(body: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut body = body.to_vec();
+    for _ in 0..=random.next() % 3 {
+        let offset = random.next() as usize % body.len();
+        body[offset] = random.next() as u8;
+    }
+    body
+}
+
+/// SplitMix64: small, seeded, and good enough for noise.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// Fewer than `limit` bytes.
+    fn bytes(&mut self, limit: usize) -> Vec<u8> {
+        let length = self.next() as usize % limit;
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+}
