@@ -63,6 +63,12 @@ fn main() -> ExitCode {
 
 fn compile(source: &Path, output: &Path) -> Result<(), Failure> {
     let config = read_config(source)?;
+    if files::is_same(source, output) {
+        let name = output.display();
+        return Err(Failure::Input(format!(
+            "{name}: is the configuration itself; name another file for the blob"
+        )));
+    }
     let blob = provision::blob(&config);
     files::write_blob(output, &blob)?;
     let contract = provision::contract(&config);

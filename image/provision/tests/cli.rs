@@ -68,6 +68,18 @@ fn a_refused_configuration_ends_with_2_and_leaves_the_old_blob_alone() {
 }
 
 #[test]
+fn a_blob_never_replaces_its_own_configuration() {
+    let desk = Desk::new("same-file");
+    fs::copy(REFERENCE, desk.path("router.toml")).unwrap();
+
+    let refused = desk.run(&["compile", "router.toml", "-o", "./router.toml"], b"");
+
+    assert_eq!(code(&refused), 2);
+    assert!(text(&refused.stderr).contains("is the configuration itself"), "{}", text(&refused.stderr));
+    assert_eq!(fs::read(desk.path("router.toml")).unwrap(), fs::read(REFERENCE).unwrap());
+}
+
+#[test]
 fn bytes_that_are_no_blob_end_with_2_and_a_named_reason() {
     let desk = Desk::new("no-blob");
     desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
