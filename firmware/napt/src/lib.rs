@@ -1,28 +1,63 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! The NAPT engine.
+//! The NAPT engine: IPv4 packets in place, fixed memory, no I/O, no clock, no allocation.
+//!
+//! A packet meets one function, [`Engine::translate`], and everything it can do is visible there: it is parsed once
+//! ([`packet`]), met with a [`Verdict`], and only when that is `Forward` has a byte of it been changed.
+//!
+//! | room | what it owns | read first |
+//! |---|---|---|
+//! | `engine` | the door: outbound, inbound and hairpin translation | RFC 4787, 5382 |
+//! | `packet`, `transport` | views of a packet as fixed-size pieces, nothing left to check after parsing | RFC 791, 1812 s.5.2.2 |
+//! | `embedded` | ICMP errors and the packet inside them | RFC 5508 s.4 |
+//! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
+//! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
+//! | `session`, `mapping` | the two tables themselves | RFC 6146 s.3.1 |
+//! | `index`, `wheel` | how the tables find and how they expire | – |
+//! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
+//! | `tcp` | TCP tracking, as a table | RFC 6146 s.3.5.2.2, 7857 s.2 |
+//! | `forward` | configured mappings from outside to inside | – |
+//! | `settings`, `verdict`, `time`, `endpoint` | the words the door is spoken to with | – |
 
+mod checksum;
+mod conntrack;
+mod embedded;
+mod endpoint;
+mod engine;
+mod forward;
+mod index;
+mod keys;
+mod mapping;
+pub mod packet;
+mod ports;
+mod rewrite;
+mod session;
+mod settings;
+mod tcp;
 mod time;
+mod transport;
+mod verdict;
+mod wheel;
 
+pub use checksum::Delta;
+pub use conntrack::Tables;
+pub use endpoint::{Endpoint, Protocol};
+pub use engine::{Engine, Occupancy};
+pub use forward::{Forward, Forwards, MAX_FORWARDS, Protocols};
+pub use mapping::MAPPING_BYTES;
+pub use packet::{Checksum, Packet};
+pub use session::SESSION_BYTES;
+pub use settings::{Dependence, PortRange, Settings, Timers};
 pub use time::Instant;
+pub use verdict::{Counters, DropReason, RejectReason, Verdict};
 
-/// Which side of the NAT a packet came from (RFC 2663).
+/// Which side of the NAT a packet came from or goes to (RFC 2663).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Realm {
     /// The private network.
     Internal,
     /// The public network.
     External,
-}
-
-/// Whether a packet's TCP or UDP checksum field is finished.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Checksum {
-    /// The field holds what RFC 9293 and RFC 768 ask for.
-    #[default]
-    Complete,
-    /// The sender left the sum to its hardware: the field holds the folded, uninverted sum of the pseudo-header.
-    Partial,
 }
 
 /// Entropy for hash keys and port choice: 32 bytes from the kernel, new at every start.

@@ -1,8 +1,9 @@
-//! The engine's clock: milliseconds since some fixed moment, never going back (RFC-free, but see T14).
+//! The engine's clock: milliseconds since some fixed moment, never going back.
 //!
-//! Callers read a monotonic clock and pass [`Instant`]s in; tests and the simulator pass whatever they like.
-//! Tables keep only the low 32 bits ([`Stamp`]) to stay small. They wrap every 49.7 days, which is safe because
-//! no stamp is ever compared more than [`Stamp::HORIZON`] away from now: see `wheel.rs` for who guarantees it.
+//! Callers read a monotonic clock and pass [`Instant`]s in; tests and the simulator pass what they like. Tables keep
+//! only the low 32 bits, a [`Stamp`], to stay small. Stamps wrap every 49.7 days, which is safe because one is never
+//! compared with a moment further away than 24 days: no timer is longer than [`Stamp::LONGEST`], and the wheel
+//! meets every live session at least once a minute.
 
 use core::ops::Add;
 use core::time::Duration;
@@ -33,5 +34,31 @@ impl Add<Duration> for Instant {
 
     fn add(self, after: Duration) -> Self {
         Self(self.0.saturating_add(after.as_millis() as u64))
+    }
+}
+
+/// The low 32 bits of an [`Instant`]: what a table keeps of a deadline.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp(u32);
+
+impl Stamp {
+    /// The longest timer: far enough below half of the wrap that "before" and "after" cannot be confused.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(20 * 24 * 3600);
+
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// The deadline `millis` after `now`.
+    pub(crate) const fn after(now: Instant, millis: u32) -> Self {
+        Self((now.0 as u32).wrapping_add(millis))
+    }
+
+    /// Milliseconds from `now` until this deadline; zero or less once it has passed.
+    pub(crate) const fn remaining(self, now: Instant) -> i32 {
+        self.0.wrapping_sub(now.0 as u32) as i32
+    }
+
+    /// Whether the deadline has been reached.
+    pub(crate) const fn passed(self, now: Instant) -> bool {
+        self.remaining(now) <= 0
     }
 }

@@ -1,0 +1,280 @@
+//! Conntrack: finding, opening and ending sessions, in step with the mappings and ports they need.
+//!
+//! Nothing established is ever evicted to make room (RFC 6888 REQ-11). When the tables are full, what has expired is
+//! ended first, a bounded number at a time; then new sessions are refused.
+
+use core::net::Ipv4Addr;
+
+use crate::endpoint::{Endpoint, Protocol};
+use crate::engine::Engine;
+use crate::index::Slot;
+use crate::keys::{at, scoped};
+use crate::mapping::Mappings;
+use crate::ports::{Class, Parity, Ports};
+use crate::session::{Grouping, Met, Session, Sessions};
+use crate::settings::Dependence;
+use crate::tcp::State;
+use crate::time::Instant;
+use crate::verdict::{RejectReason, Verdict};
+
+/// How many records one call looks at when it tidies up (V7).
+const TIDY: usize = 64;
+
+/// The engine's tables, all zero at first, so that a static of them costs nothing in an image.
+pub struct Tables<const SESSIONS: usize> {
+    pub(crate) sessions: Sessions<SESSIONS>,
+    pub(crate) mappings: Mappings<SESSIONS>,
+    pub(crate) ports: [Ports; Protocol::COUNT],
+}
+
+impl<const SESSIONS: usize> Tables<SESSIONS> {
+    /// Empty tables for `SESSIONS` sessions, a power of two from 8 to 1,048,576, and as many mappings.
+    pub const fn new() -> Self {
+        Self {
+            sessions: Sessions::new(),
+            mappings: Mappings::new(),
+            ports: [const { Ports::new() }; Protocol::COUNT],
+        }
+    }
+}
+
+impl<const SESSIONS: usize> Default for Tables<SESSIONS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
+    /// The live session between an internal endpoint and a remote end.
+    #[inline]
+    pub(crate) fn find_outbound(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        let remote = scoped(remote, self.settings.scope(protocol));
+        let slot = self.tables.sessions.outbound(&self.keys, protocol, internal, remote)?;
+        self.unless_expired(now, slot)
+    }
+
+    /// The live session between an external port and a remote end.
+    #[inline]
+    pub(crate) fn find_inbound(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        external: u16,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        let remote = scoped(remote, self.settings.scope(protocol));
+        let slot = self.tables.sessions.inbound(&self.keys, protocol, external, remote)?;
+        self.unless_expired(now, slot)
+    }
+
+    /// What is found after its deadline is ended on the spot, so that lateness of the wheel never shows.
+    #[inline]
+    fn unless_expired(&mut self, now: Instant, slot: Slot) -> Option<Slot> {
+        if self.tables.sessions.at(slot).has_expired(now) {
+            self.close(now, slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Whether a session exists between an external port and a remote address, whatever the remote port.
+    pub(crate) fn knows_address(
+        &self,
+        protocol: Protocol,
+        external: u16,
+        internal: Endpoint,
+        remote: Ipv4Addr,
+    ) -> bool {
+        let grouping = self.settings.grouping(protocol);
+        let near = if grouping == Grouping::ByInternal { internal } else { at(external) };
+        self.tables.sessions.host(&self.keys, grouping, protocol, near, remote).is_some()
+    }
+
+    /// Where a live mapping of an external port leads.
+    pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
+        let slot = self.tables.mappings.by_external(&self.keys, protocol, external)?;
+        let mapping = self.tables.mappings.at(slot);
+        mapping.is_live().then_some(mapping.internal)
+    }
+
+    /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
+    pub(crate) fn open_outbound(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+        state: State,
+    ) -> Result<Slot, Verdict> {
+        if let Some(external) = self.settings.forwards.outward(protocol, internal) {
+            return self.open(now, protocol, internal, external, remote, state);
+        }
+        let mapping = match self.existing_mapping(protocol, internal, remote) {
+            Some(mapping) => mapping,
+            None => self.new_mapping(now, protocol, internal)?,
+        };
+        let external = self.tables.mappings.at(mapping).external;
+        let opened = self.open(now, protocol, internal, external, remote, state);
+        self.tables.mappings.cool(now, mapping, self.idle.cooldown);
+        opened
+    }
+
+    /// Opens a session between ends that are already decided.
+    pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        state: State,
+    ) -> Result<Slot, Verdict> {
+        let remote = scoped(remote, self.settings.scope(protocol));
+        let grouping = self.settings.grouping(protocol);
+        let millis = self.idle.millis(protocol, state);
+        let session = Session::new(protocol, internal, external, remote, state);
+        self.tidy_if_full(now);
+        let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
+        if let Some(mapping) = mapping {
+            self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?;
+        }
+        let slot = self.tables.sessions.insert(now, &self.keys, grouping, session, millis);
+        if slot.is_none()
+            && let Some(mapping) = mapping
+        {
+            self.tables.mappings.release(now, mapping, self.idle.cooldown);
+        }
+        slot.ok_or(Verdict::Reject(RejectReason::TableFull))
+    }
+
+    /// Ends a session and lets go of its mapping. Sessions of forwards have none.
+    fn close(&mut self, now: Instant, slot: Slot) {
+        let grouping = self.settings.grouping(self.tables.sessions.at(slot).protocol);
+        self.tables.sessions.end(&self.keys, grouping, slot);
+        self.let_go(now, slot);
+    }
+
+    fn let_go(&mut self, now: Instant, slot: Slot) {
+        let Session { protocol, external, .. } = *self.tables.sessions.at(slot);
+        if let Some(mapping) = self.tables.mappings.by_external(&self.keys, protocol, external) {
+            self.tables.mappings.release(now, mapping, self.idle.cooldown);
+        }
+    }
+
+    /// The mapping that a new session shares with those its internal endpoint has already (RFC 4787 REQ-1 and s.4.1).
+    fn existing_mapping(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Option<Slot> {
+        let grouping = self.settings.grouping(protocol);
+        match self.settings.mapping {
+            Dependence::Endpoint => self.tables.mappings.by_internal(&self.keys, protocol, internal),
+            Dependence::Address if grouping == Grouping::ByInternal => {
+                let sessions = &self.tables.sessions;
+                let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
+                self.tables.mappings.by_external(&self.keys, protocol, sessions.at(host).external)
+            }
+            // Sessions are kept by as much as the mapping depends on: a new session is a new mapping.
+            Dependence::Address | Dependence::AddressAndPort => None,
+        }
+    }
+
+    fn new_mapping(&mut self, now: Instant, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
+        self.tidy_mappings(now);
+        if self.tables.mappings.used() as usize == SESSIONS {
+            self.reclaim_any();
+        }
+        let external = self.choose_port(protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
+        let shared = self.settings.mapping == Dependence::Endpoint;
+        let created = self.tables.mappings.create(&self.keys, protocol, internal, external, shared);
+        if created.is_some() {
+            self.pool(protocol).take(external);
+        }
+        created.ok_or(Verdict::Reject(RejectReason::TableFull))
+    }
+
+    /// A free external port: of the internal port's class and parity, else of its class, else one that still cools.
+    fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
+        let (class, parity) = (self.class_of(protocol, internal), Parity::of(internal));
+        if let Some(port) = self.draw_port(protocol, class, parity) {
+            return Some(port);
+        }
+        if let Some(port) = self.draw_port(protocol, class, parity.other()) {
+            return Some(port);
+        }
+        for _ in 0..TIDY {
+            let port = self.tables.mappings.reclaim(&self.keys, protocol)?;
+            self.pool(protocol).release(port);
+            if class.contains(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
+        let pool = self.tables.ports.get(protocol as usize)?;
+        pool.choose(class, parity, || self.keys.draw())
+    }
+
+    /// The class to choose from (RFC 4787 REQ-3a), unless the configuration leaves it without a port.
+    fn class_of(&self, protocol: Protocol, internal: u16) -> Class {
+        let range = self.settings.ports;
+        match protocol {
+            Protocol::Icmp => Class::ANY,
+            Protocol::Tcp | Protocol::Udp => match Class::of(internal) {
+                Class::SYSTEM if range.first() >= 1024 => Class::USER,
+                Class::USER if range.last() < 1024 => Class::SYSTEM,
+                class => class,
+            },
+        }
+    }
+
+    pub(crate) fn pool(&mut self, protocol: Protocol) -> &mut Ports {
+        &mut self.tables.ports[protocol as usize]
+    }
+
+    /// Ends what has expired, a bounded number at a time.
+    pub(crate) fn tidy(&mut self, now: Instant) {
+        for _ in 0..TIDY {
+            match self.tables.sessions.meet(now) {
+                Some(Met::Expired(slot)) => {
+                    let grouping = self.settings.grouping(self.tables.sessions.at(slot).protocol);
+                    self.let_go(now, slot);
+                    self.tables.sessions.end_met(now, &self.keys, grouping, slot);
+                }
+                Some(Met::Other) => (),
+                None => break,
+            }
+        }
+        self.tidy_mappings(now);
+    }
+
+    fn tidy_if_full(&mut self, now: Instant) {
+        if self.tables.sessions.is_full() {
+            self.tidy(now);
+        }
+    }
+
+    fn tidy_mappings(&mut self, now: Instant) {
+        for protocol in Protocol::ALL {
+            for _ in 0..TIDY {
+                let Some(port) = self.tables.mappings.expire(now, &self.keys, protocol) else { break };
+                self.pool(protocol).release(port);
+            }
+        }
+    }
+
+    /// Makes room for one mapping at the expense of one that only cools.
+    fn reclaim_any(&mut self) {
+        for protocol in Protocol::ALL {
+            if let Some(port) = self.tables.mappings.reclaim(&self.keys, protocol) {
+                self.pool(protocol).release(port);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The packet inside an ICMP error (RFC 792, RFC 5508 s.4).
+//!
+//! An error quotes the header of the packet it is about, options included, and at least eight bytes behind it. The
+//! quote may stop anywhere after that, whatever the lengths inside it say. Its header checksum has to be right
+//! (RFC 5508 REQ-3a); its transport checksum is not looked at (REQ-3c), only kept as right or wrong as it was.
+
+use core::net::Ipv4Addr;
+
+use crate::DropReason;
+use crate::checksum::{Delta, checksum};
+use crate::endpoint::{Endpoint, Protocol};
+use crate::packet::{self, HEADER, set_word, word};
+use crate::rewrite::{self, Rewrite};
+use crate::transport::{Message, quoted_ports};
+
+/// A quoted packet, still inside its error.
+pub(crate) struct Embedded<'a> {
+    pub(crate) protocol: Protocol,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
+    error: &'a mut [u8; 8],
+    header: &'a mut [u8; HEADER],
+    transport: &'a mut [u8; 8],
+    rest: &'a mut [u8],
+}
+
+impl<'a> Embedded<'a> {
+    /// Parses what `message` quotes, after checking the error's own checksum (RFC 5508 REQ-3).
+    pub(crate) fn parse(message: Message<'a>) -> Result<Self, DropReason> {
+        verify_icmp(&message)?;
+        let Message { header: error, body } = message;
+        let header_len = verify_header(body)?;
+        let (header, rest) = body.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
+        let behind = rest.get_mut(header_len - HEADER..).ok_or(DropReason::Embedded)?;
+        if packet::fragment_offset(header) != 0 {
+            return Err(DropReason::EmbeddedFragment);
+        }
+        let (transport, rest) = behind.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
+        let (protocol, source, destination) = quoted_ports(header[9], transport)?;
+        let source = Endpoint::new(packet::source(header), source);
+        let destination = Endpoint::new(packet::destination(header), destination);
+        Ok(Self { protocol, source, destination, error, header, transport, rest })
+    }
+
+    /// Rewrites the quoted packet and, for all that changed in it, the error's checksum.
+    pub(crate) fn rewrite(self, rewrite: &Rewrite) {
+        let header_sum = word(self.header, 10);
+        let addresses = rewrite::addresses(rewrite, self.header);
+        set_word(self.header, 10, addresses.apply(header_sum));
+        let ports = rewrite_ports(rewrite, self.protocol, self.transport);
+        let transport = match self.protocol {
+            Protocol::Tcp => update_tcp(self.rest, addresses.and(ports)),
+            Protocol::Udp => update(self.transport, 6, |sum| addresses.and(ports).apply_udp(sum)),
+            Protocol::Icmp => update(self.transport, 2, |sum| ports.apply(sum)),
+        };
+        let header = Delta::word(header_sum, word(self.header, 10));
+        let all = addresses.and(header).and(ports).and(transport);
+        set_word(self.error, 2, all.apply(word(self.error, 2)));
+    }
+}
+
+fn verify_icmp(message: &Message<'_>) -> Result<(), DropReason> {
+    // The checksum of the whole is that of its parts' sums; the header's eight bytes are an even number.
+    let head = Delta::word(0xFFFF, !checksum(message.header));
+    if head.apply(checksum(message.body)) == 0 { Ok(()) } else { Err(DropReason::IcmpChecksum) }
+}
+
+/// Checks the quoted header; its length in bytes.
+fn verify_header(body: &[u8]) -> Result<usize, DropReason> {
+    let fixed = body.first_chunk::<HEADER>().ok_or(DropReason::Embedded)?;
+    let header_len = packet::header_len(fixed).map_err(|_| DropReason::Embedded)?;
+    let header = body.get(..header_len).ok_or(DropReason::Embedded)?;
+    if checksum(header) == 0 { Ok(header_len) } else { Err(DropReason::Embedded) }
+}
+
+fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8]) -> Delta {
+    match protocol {
+        Protocol::Tcp | Protocol::Udp => rewrite::ports(rewrite, transport),
+        Protocol::Icmp => rewrite::identifier(rewrite, transport),
+    }
+}
+
+/// TCP's checksum lies 16 bytes into its header, so it is not always quoted.
+fn update_tcp(rest: &mut [u8], delta: Delta) -> Delta {
+    match rest.get_mut(8..).and_then(|field| field.first_chunk_mut::<2>()) {
+        Some(field) => update(field, 0, |sum| delta.apply(sum)),
+        None => Delta::NONE,
+    }
+}
+
+/// Replaces the field at `offset`; what that changed.
+fn update<const N: usize>(bytes: &mut [u8; N], offset: usize, new: impl Fn(u16) -> u16) -> Delta {
+    let old = word(bytes, offset);
+    set_word(bytes, offset, new(old));
+    Delta::word(old, new(old))
+}
+
+/// Whether an error that is itself addressed to `destination` can be about a packet from `source`: it goes back to
+/// where the packet came from, or it is not about that packet (RFC 5508 s.4.2, I15).
+pub(crate) fn returns_to(source: Endpoint, destination: Ipv4Addr) -> Result<(), DropReason> {
+    if source.address == destination { Ok(()) } else { Err(DropReason::EmbeddedMismatch) }
+}

@@ -1,0 +1,62 @@
+//! Endpoints and protocols: what a session is between.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+
+/// An address and a port; for an ICMP query, an address and the query identifier (RFC 4787, RFC 5508).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The IPv4 address.
+    pub address: Ipv4Addr,
+    /// The TCP or UDP port, or the ICMP query identifier.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// The endpoint at `address` and `port`.
+    pub const fn new(address: Ipv4Addr, port: u16) -> Self {
+        Self { address, port }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)
+    }
+}
+
+/// The protocols whose endpoints the engine translates. Mappings of different protocols are independent (RFC 7857 s.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Protocol {
+    /// TCP, RFC 9293.
+    Tcp,
+    /// UDP, RFC 768.
+    Udp,
+    /// ICMP queries and their replies, RFC 5508 s.3.
+    Icmp,
+}
+
+impl Protocol {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 3;
+
+    /// Each of them.
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp];
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        })
+    }
+}

@@ -1,0 +1,419 @@
+//! The door: [`Engine::translate`], and behind it the three ways through the NAT.
+//!
+//! * *outbound*, from inside to anywhere outside: source becomes its external endpoint (RFC 3022 s.2.2);
+//! * *inbound*, from outside to an external endpoint: destination becomes the internal one, if the filter knows the
+//!   sender or a forward says so (RFC 4787 s.5);
+//! * *hairpin*, from inside to an external endpoint: both, as if it had gone out and come back (RFC 4787 s.6).
+//!
+//! Each of them, and ICMP errors too, goes parse, decide, commit, rewrite. Until the decision stands nothing changes
+//! but that expired sessions are ended; the rewriting itself cannot fail.
+
+use core::net::Ipv4Addr;
+
+use crate::conntrack::Tables;
+use crate::embedded::{self, Embedded};
+use crate::endpoint::{Endpoint, Protocol};
+use crate::index::Slot;
+use crate::keys::Keys;
+use crate::packet::Packet;
+use crate::rewrite::{self, Rewrite};
+use crate::settings::{Dependence, Idle, Settings};
+use crate::tcp::{Direction, Segment, State};
+use crate::time::Instant;
+use crate::transport::{Flow, Message, Transport};
+use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
+use crate::{Realm, Seed};
+
+/// The NAPT engine, with tables for `SESSIONS` sessions.
+pub struct Engine<'t, const SESSIONS: usize> {
+    pub(crate) tables: &'t mut Tables<SESSIONS>,
+    pub(crate) settings: Settings,
+    pub(crate) keys: Keys,
+    pub(crate) idle: Idle,
+    counters: [Counters; 2],
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Live sessions.
+    pub sessions: u32,
+    /// Mappings, those included that only cool.
+    pub mappings: u32,
+    /// Room for either.
+    pub capacity: u32,
+}
+
+/// Where an inbound packet goes: a session there is, or one to be opened.
+enum Target {
+    Session(Slot),
+    New { internal: Endpoint },
+}
+
+impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
+    /// An engine that works by `settings`, in `tables` that nobody has used before.
+    pub fn new(tables: &'t mut Tables<SESSIONS>, settings: Settings, seed: &Seed) -> Self {
+        let idle = Idle::new(&settings.timers);
+        let mut engine = Self { tables, settings, keys: Keys::new(seed), idle, counters: Default::default() };
+        for protocol in Protocol::ALL {
+            engine.fill_pool(protocol);
+        }
+        engine
+    }
+
+    /// Every port of the range is free, but those that belong to forwards (M19).
+    fn fill_pool(&mut self, protocol: Protocol) {
+        let range = self.settings.ports;
+        for port in range.first()..=range.last() {
+            self.pool(protocol).release(port);
+        }
+        let pool = &mut self.tables.ports[protocol as usize];
+        self.settings.forwards.owned(protocol).for_each(|port| pool.take(port));
+    }
+
+    /// Takes a packet that came from realm `from`, decides, and translates it in place if the verdict is `Forward`.
+    /// On any other verdict its bytes are as they were.
+    #[inline]
+    pub fn translate(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
+        let verdict = match from {
+            Realm::Internal => self.outbound(now, packet),
+            Realm::External => self.inbound(now, packet),
+        };
+        let (Ok(verdict) | Err(verdict)) = verdict;
+        self.counters[from as usize].count(verdict);
+        verdict
+    }
+
+    /// Ends what has expired at `now`, a bounded amount of it.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tidy(now);
+    }
+
+    /// When [`Engine::handle_timeout`] next has something to do, if at all.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.tables.sessions.next_meeting()
+    }
+
+    /// The counters of packets that came from a realm.
+    pub fn counters(&self, from: Realm) -> &Counters {
+        &self.counters[from as usize]
+    }
+
+    /// How full the tables are.
+    pub fn occupancy(&self) -> Occupancy {
+        Occupancy {
+            sessions: self.tables.sessions.live(),
+            mappings: self.tables.mappings.used(),
+            capacity: SESSIONS as u32,
+        }
+    }
+
+    /// What the engine was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    #[inline]
+    fn outbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
+        if packet.is_fragment() {
+            return Err(DropReason::Fragment.into());
+        }
+        let transit = Transit::of(&packet);
+        let Packet { header, payload, checksum, .. } = packet;
+        match Transport::parse(header[9], payload)? {
+            Transport::Flow(mut flow) | Transport::Query(mut flow) => {
+                let (realm, rewrite) = self.send(now, &transit, &flow)?;
+                rewrite::packet(&rewrite, header, &mut flow.fields, checksum);
+                Ok(Verdict::Forward(realm))
+            }
+            Transport::Reply(_) => Err(DropReason::NoSession.into()),
+            Transport::Error(message) => {
+                let (realm, outer) = self.send_error(now, &transit, message)?;
+                rewrite::header(&outer, header);
+                Ok(Verdict::Forward(realm))
+            }
+        }
+    }
+
+    #[inline]
+    fn inbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
+        if packet.destination() != self.settings.external {
+            return Err(DropReason::NotOurs.into());
+        }
+        if packet.is_fragment() {
+            return Err(DropReason::Fragment.into());
+        }
+        let transit = Transit::of(&packet);
+        let Packet { header, payload, checksum, .. } = packet;
+        let rewrite = match Transport::parse(header[9], payload)? {
+            Transport::Flow(mut flow) | Transport::Reply(mut flow) => {
+                let rewrite = self.deliver(now, &transit, &flow)?;
+                rewrite::packet(&rewrite, header, &mut flow.fields, checksum);
+                return Ok(Verdict::Forward(Realm::Internal));
+            }
+            Transport::Query(_) => return Ok(Verdict::Local),
+            Transport::Error(message) => self.deliver_error(now, &transit, message)?,
+        };
+        rewrite::header(&rewrite, header);
+        Ok(Verdict::Forward(Realm::Internal))
+    }
+
+    /// Decides on a packet from inside, and commits to it.
+    #[inline]
+    fn send(
+        &mut self,
+        now: Instant,
+        transit: &Transit,
+        flow: &Flow<'_>,
+    ) -> Result<(Realm, Rewrite), Verdict> {
+        let (internal, remote) = transit.ends(flow);
+        if transit.destination == self.settings.external {
+            return self.hairpin(now, transit, flow);
+        }
+        transit.check(flow.header_len, self.settings.external_mtu)?;
+        let slot = match self.find_outbound(now, flow.protocol, internal, remote) {
+            Some(slot) => slot,
+            None => {
+                let state = first_state(Direction::Outbound, flow.segment)?;
+                self.open_outbound(now, flow.protocol, internal, remote, state)?
+            }
+        };
+        self.track(now, slot, Direction::Outbound, flow.segment);
+        let source = Some(self.external_end(slot));
+        Ok((Realm::External, Rewrite { source, destination: None }))
+    }
+
+    /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
+    ///
+    /// It is one packet of two sessions: the sender's, whose remote end is the external endpoint it was sent to, and
+    /// the receiver's, whose remote end is the sender's external endpoint. It comes from inside, so the receiver's
+    /// filter has no say.
+    fn hairpin(
+        &mut self,
+        now: Instant,
+        transit: &Transit,
+        flow: &Flow<'_>,
+    ) -> Result<(Realm, Rewrite), Verdict> {
+        let (internal, remote) = transit.ends(flow);
+        let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
+        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        let sender = match self.find_outbound(now, flow.protocol, internal, remote) {
+            Some(slot) => slot,
+            None => {
+                first_state(Direction::Inbound, flow.segment)?;
+                let state = first_state(Direction::Outbound, flow.segment)?;
+                self.open_outbound(now, flow.protocol, internal, remote, state)?
+            }
+        };
+        let source = self.external_end(sender);
+        let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
+            Some(slot) => slot,
+            None => {
+                let state = first_state(Direction::Inbound, flow.segment)?;
+                self.open_inbound(now, flow.protocol, receiver, remote.port, source, state)?
+            }
+        };
+        self.track(now, sender, Direction::Outbound, flow.segment);
+        self.track(now, receiving, Direction::Inbound, flow.segment);
+        let destination = Some(self.tables.sessions.at(receiving).internal);
+        Ok((Realm::Internal, Rewrite { source: Some(source), destination }))
+    }
+
+    /// Decides on a packet from outside, and commits to it.
+    #[inline]
+    fn deliver(&mut self, now: Instant, transit: &Transit, flow: &Flow<'_>) -> Result<Rewrite, Verdict> {
+        let (remote, external) = transit.ends(flow);
+        let target = match self.find_inbound(now, flow.protocol, external.port, remote) {
+            Some(slot) => Target::Session(slot),
+            None => Target::New { internal: self.admit(flow.protocol, external.port, remote)? },
+        };
+        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        let slot = match target {
+            Target::Session(slot) => slot,
+            Target::New { internal } => {
+                let state = first_state(Direction::Inbound, flow.segment)?;
+                self.open_inbound(now, flow.protocol, internal, external.port, remote, state)?
+            }
+        };
+        self.track(now, slot, Direction::Inbound, flow.segment);
+        let destination = Some(self.tables.sessions.at(slot).internal);
+        Ok(Rewrite { source: None, destination })
+    }
+
+    /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
+    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
+    fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
+        if let Some(internal) = self.settings.forwards.inward(protocol, external) {
+            return Ok(internal);
+        }
+        let internal = self.mapped(protocol, external).ok_or(DropReason::NoMapping)?;
+        let known = match self.settings.filtering {
+            Dependence::Endpoint => true,
+            Dependence::Address => self.knows_address(protocol, external, internal, remote.address),
+            Dependence::AddressAndPort => false,
+        };
+        if known { Ok(internal) } else { Err(DropReason::Filtered) }
+    }
+
+    /// Where an external port leads, by forward or by mapping.
+    fn leads_to(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
+        self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
+    }
+
+    fn open_inbound(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        state: State,
+    ) -> Result<Slot, Verdict> {
+        if self.find_outbound(now, protocol, internal, remote).is_some() {
+            return Err(DropReason::Ambiguous.into());
+        }
+        self.open(now, protocol, internal, external, remote, state)
+    }
+
+    /// Decides on an ICMP error from inside and rewrites what it quotes: a packet that was delivered to an internal
+    /// endpoint (RFC 5508 s.4.2.2). Whoever inside sent the error, outside it comes from us. Neither session nor timer
+    /// is touched (REQ-6). Returns how the error itself is to be rewritten.
+    fn send_error(
+        &mut self,
+        now: Instant,
+        transit: &Transit,
+        message: Message<'_>,
+    ) -> Result<(Realm, Rewrite), Verdict> {
+        let quoted = Embedded::parse(message)?;
+        embedded::returns_to(quoted.source, transit.destination)?;
+        let slot = self
+            .find_outbound(now, quoted.protocol, quoted.destination, quoted.source)
+            .ok_or(DropReason::EmbeddedNoSession)?;
+        let destination = Some(self.external_end(slot));
+        let source = Some(Endpoint::new(self.settings.external, 0));
+        if transit.destination != self.settings.external {
+            transit.check(0, self.settings.external_mtu)?;
+            quoted.rewrite(&Rewrite { source: None, destination });
+            return Ok((Realm::External, Rewrite { source, destination: None }));
+        }
+        // Hairpinned (RFC 5508 REQ-7): the quoted packet came from another internal endpoint, through us.
+        let external = self.external_end(slot);
+        let sender = self
+            .find_inbound(now, quoted.protocol, quoted.source.port, external)
+            .ok_or(DropReason::EmbeddedNoSession)?;
+        transit.check(0, self.settings.internal_mtu)?;
+        let internal = Some(self.tables.sessions.at(sender).internal);
+        quoted.rewrite(&Rewrite { source: internal, destination });
+        Ok((Realm::Internal, Rewrite { source, destination: internal }))
+    }
+
+    /// Decides on an ICMP error from outside and rewrites what it quotes: a packet that we translated on its way out
+    /// (RFC 5508 s.4.2.1). Any router on the path may be its source (RFC 4787 REQ-12a). Neither session nor timer is
+    /// touched (RFC 5508 REQ-6, RFC 5382 REQ-10). Returns how the error itself is to be rewritten.
+    fn deliver_error(
+        &mut self,
+        now: Instant,
+        transit: &Transit,
+        message: Message<'_>,
+    ) -> Result<Rewrite, Verdict> {
+        let quoted = Embedded::parse(message)?;
+        embedded::returns_to(quoted.source, transit.destination)?;
+        let slot = self
+            .find_inbound(now, quoted.protocol, quoted.source.port, quoted.destination)
+            .ok_or(DropReason::EmbeddedNoSession)?;
+        transit.check(0, self.settings.internal_mtu)?;
+        let internal = Some(self.tables.sessions.at(slot).internal);
+        quoted.rewrite(&Rewrite { source: internal, destination: None });
+        Ok(Rewrite { source: None, destination: internal })
+    }
+
+    /// Moves the session's state and timer on.
+    #[inline]
+    fn track(&mut self, now: Instant, slot: Slot, direction: Direction, segment: Option<Segment>) {
+        let session = self.tables.sessions.at_mut(slot);
+        let refreshed = match segment {
+            Some(segment) => {
+                let before = session.state;
+                session.state = before.next(direction, segment.flags);
+                before.refreshes(session.state, direction)
+            }
+            // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
+            None => direction == Direction::Outbound,
+        };
+        if refreshed {
+            session.refresh(now, self.idle.millis(session.protocol, session.state));
+        }
+    }
+
+    fn external_end(&self, slot: Slot) -> Endpoint {
+        Endpoint::new(self.settings.external, self.tables.sessions.at(slot).external)
+    }
+}
+
+/// What forwarding asks of a packet, whatever its transport.
+struct Transit {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    ttl: u8,
+    dont_fragment: bool,
+    total_len: usize,
+    /// For a packet that stands for many: how long each of them is, the transport header not included.
+    segment_len: Option<usize>,
+}
+
+impl Transit {
+    #[inline]
+    fn of(packet: &Packet<'_>) -> Self {
+        let header_len = packet.total_len() - packet.payload.len();
+        Self {
+            source: packet.source(),
+            destination: packet.destination(),
+            ttl: packet.header[8],
+            dont_fragment: packet.dont_fragment(),
+            total_len: packet.total_len(),
+            segment_len: packet.segment.map(|segment| header_len + usize::from(segment.get())),
+        }
+    }
+
+    /// Source and destination of a flow.
+    #[inline]
+    fn ends(&self, flow: &Flow<'_>) -> (Endpoint, Endpoint) {
+        (Endpoint::new(self.source, flow.source), Endpoint::new(self.destination, flow.destination))
+    }
+
+    /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
+    #[inline]
+    fn check(&self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+        if self.ttl <= 1 {
+            return Err(RejectReason::TtlExpired.into());
+        }
+        let len = self.segment_len.map_or(self.total_len, |len| len + transport_header_len);
+        if len <= usize::from(mtu) {
+            return Ok(());
+        }
+        match self.dont_fragment {
+            true => Err(RejectReason::FragmentationNeeded { mtu }.into()),
+            false => Err(DropReason::TooLarge.into()),
+        }
+    }
+}
+
+/// The state in which a session begins; nothing but TCP has states, and theirs is never looked at.
+fn first_state(direction: Direction, segment: Option<Segment>) -> Result<State, DropReason> {
+    match segment {
+        Some(segment) => State::first(direction, segment.flags).ok_or(DropReason::NoSession),
+        None => Ok(State::Established),
+    }
+}
+
+impl From<DropReason> for Verdict {
+    fn from(reason: DropReason) -> Self {
+        Self::Drop(reason)
+    }
+}
+
+impl From<RejectReason> for Verdict {
+    fn from(reason: RejectReason) -> Self {
+        Self::Reject(reason)
+    }
+}

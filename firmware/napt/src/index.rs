@@ -1,0 +1,147 @@
+//! The index: from a keyed hash to slots of a table, with bounded work whatever the keys (V7, A7).
+//!
+//! Every key has two buckets, chosen by different bits of its hash. An entry goes to the first unless that is getting
+//! full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two buckets
+//! at most, nothing is ever moved to make room, and a removal leaves no tombstone.
+//!
+//! An entry is 32 bits: the slot, and the hash bits left over as a tag that spares most visits to the wrong record.
+//! `W` entries of room are kept for each of the table's `N` slots, and four slots' worth make a bucket. With two
+//! entries used of `W` = 3, or three of `W` = 4, no bucket fills up before the table does (the test at the end fills
+//! one completely to show it); if one ever did, the entry would be refused like any other when the table is full.
+
+use core::num::NonZeroU32;
+
+/// A place in a table: its index plus one, so that "none" costs no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(NonZeroU32);
+
+impl Slot {
+    /// The largest number of slots that an entry can tell apart.
+    pub(crate) const LIMIT: usize = SLOT_MASK as usize;
+
+    /// The slot at `index`, which is below [`Slot::LIMIT`].
+    pub(crate) const fn new(index: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// A slot in the low bits, a tag in the high ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Entry(NonZeroU32);
+
+const SLOT_BITS: u32 = 21;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+
+impl Entry {
+    fn new(hash: u64, slot: Slot) -> Self {
+        Self(slot.0 | tag(hash))
+    }
+
+    fn slot(self) -> Option<Slot> {
+        NonZeroU32::new(self.0.get() & SLOT_MASK).map(Slot)
+    }
+}
+
+/// The hash bits that no bucket number uses, in the place where an entry keeps them.
+const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32 & !SLOT_MASK
+}
+
+const ROWS: usize = 4;
+
+/// An index with `W` entries of room for each of `N` slots.
+#[repr(align(64))]
+pub(crate) struct Index<const N: usize, const W: usize> {
+    rows: [[Option<Entry>; W]; N],
+}
+
+/// The number of a bucket's first row.
+type Bucket = usize;
+
+impl<const N: usize, const W: usize> Index<N, W> {
+    const VALID: () = assert!(N.is_power_of_two() && N >= 2 * ROWS && N <= Slot::LIMIT);
+
+    /// An empty index: all zero.
+    pub(crate) const fn new() -> Self {
+        const { Self::VALID };
+        Self { rows: [[None; W]; N] }
+    }
+
+    /// The slot under `hash` for which `is_it` holds.
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+        let (first, second) = buckets::<N>(hash);
+        self.find_in(first, hash, &is_it).or_else(|| self.find_in(second, hash, &is_it))
+    }
+
+    #[inline]
+    fn find_in(&self, bucket: Bucket, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
+        for row in 0..ROWS {
+            for entry in &self.rows[(bucket + row) & (N - 1)] {
+                let entry = (*entry)?;
+                if (entry.0.get() ^ tag(hash)) & !SLOT_MASK == 0 {
+                    let found = entry.slot().filter(|slot| is_it(*slot));
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Adds `slot` under `hash`. `None` if both buckets are full.
+    pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
+        let (first, second) = buckets::<N>(hash);
+        let used = self.used(first);
+        let bucket = if used <= ROWS * W * 3 / 4 || used <= self.used(second) { first } else { second };
+        let free = self.entries_mut(bucket).find(|entry| entry.is_none())?;
+        *free = Some(Entry::new(hash, slot));
+        Some(())
+    }
+
+    /// Removes `slot` from under `hash`, if it is there.
+    pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
+        let (first, second) = buckets::<N>(hash);
+        let entry = Entry::new(hash, slot);
+        if !self.remove_in(first, entry) {
+            self.remove_in(second, entry);
+        }
+    }
+
+    /// Fills the gap with the bucket's last entry, so that a search may stop at the first gap.
+    fn remove_in(&mut self, bucket: Bucket, entry: Entry) -> bool {
+        let used = self.used(bucket);
+        let Some(gap) = self.entries_mut(bucket).position(|other| *other == Some(entry)) else {
+            return false;
+        };
+        let last = self.entries_mut(bucket).nth(used - 1).and_then(Option::take);
+        if gap + 1 < used
+            && let Some(gap) = self.entries_mut(bucket).nth(gap)
+        {
+            *gap = last;
+        }
+        true
+    }
+
+    fn used(&self, bucket: Bucket) -> usize {
+        let rows = (0..ROWS).map(|row| &self.rows[(bucket + row) & (N - 1)]);
+        rows.map(|row| row.iter().filter(|entry| entry.is_some()).count()).sum()
+    }
+
+    fn entries_mut(&mut self, bucket: Bucket) -> impl Iterator<Item = &mut Option<Entry>> {
+        self.rows.iter_mut().skip(bucket).take(ROWS).flatten()
+    }
+}
+
+/// The two buckets of a hash.
+#[inline]
+const fn buckets<const N: usize>(hash: u64) -> (Bucket, Bucket) {
+    let first = hash as usize & (N - ROWS);
+    let second = (hash >> 22) as usize & (N - ROWS);
+    (first, if first == second { second ^ ROWS } else { second })
+}

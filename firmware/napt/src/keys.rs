@@ -1,0 +1,101 @@
+//! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
+//!
+//! Table positions are SipHash-1-3 and ports SipHash-2-4 over a counter, each with a 128-bit key of its own from the
+//! seed. A session's key is two words: both addresses; both ports, the protocol and what kind of key it is.
+
+use core::net::Ipv4Addr;
+
+use siphasher::sip::{SipHasher13, SipHasher24};
+
+use crate::endpoint::{Endpoint, Protocol};
+use crate::{Dependence, Seed};
+
+/// The keys of one engine, from its seed.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    table: SipHasher13,
+    ports: SipHasher24,
+    drawn: u64,
+}
+
+impl Keys {
+    pub(crate) fn new(seed: &Seed) -> Self {
+        let (words, _) = seed.as_chunks::<8>();
+        let [k0, k1, k2, k3] = [0, 1, 2, 3].map(|i| words.get(i).map_or(0, |w| u64::from_le_bytes(*w)));
+        Self {
+            table: SipHasher13::new_with_keys(k0, k1),
+            ports: SipHasher24::new_with_keys(k2, k3),
+            drawn: 0,
+        }
+    }
+
+    /// 64 unpredictable bits.
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        self.ports.hash(&self.drawn.to_le_bytes())
+    }
+
+    /// Where a session lies, seen from inside.
+    #[inline]
+    pub(crate) fn outbound(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> u64 {
+        self.hash(Kind::Outbound, protocol, internal, remote)
+    }
+
+    /// Where a session lies, seen from outside.
+    #[inline]
+    pub(crate) fn inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> u64 {
+        self.hash(Kind::Inbound, protocol, at(external), remote)
+    }
+
+    /// Where the first of the sessions between a near end and a remote address lies.
+    pub(crate) fn peer(&self, protocol: Protocol, near: Endpoint, remote: Ipv4Addr) -> u64 {
+        self.hash(Kind::Peer, protocol, near, Endpoint::new(remote, 0))
+    }
+
+    /// Where a mapping lies, seen from inside.
+    pub(crate) fn internal(&self, protocol: Protocol, internal: Endpoint) -> u64 {
+        self.hash(Kind::Internal, protocol, internal, at(0))
+    }
+
+    /// Where a mapping lies, seen from outside.
+    pub(crate) fn external(&self, protocol: Protocol, external: u16) -> u64 {
+        self.hash(Kind::External, protocol, at(external), at(0))
+    }
+
+    #[inline]
+    fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
+        let addresses = u64::from(near.address.to_bits()) << 32 | u64::from(far.address.to_bits());
+        let ports = u64::from(near.port) << 48 | u64::from(far.port) << 32;
+        let rest = ports | (protocol as u64) << 8 | kind as u64;
+        let mut key = [0; 16];
+        let (low, high) = key.split_at_mut(8);
+        low.copy_from_slice(&addresses.to_le_bytes());
+        high.copy_from_slice(&rest.to_le_bytes());
+        self.table.hash(&key)
+    }
+}
+
+/// Keeps keys of different kinds apart.
+#[derive(Clone, Copy)]
+enum Kind {
+    Outbound,
+    Inbound,
+    Peer,
+    Internal,
+    External,
+}
+
+/// The external end: its address is always ours and need not be in a key.
+pub(crate) const fn at(external: u16) -> Endpoint {
+    Endpoint::new(Ipv4Addr::UNSPECIFIED, external)
+}
+
+/// The part of `remote` that a behaviour looks at; what it does not look at is zero.
+#[inline]
+pub(crate) fn scoped(remote: Endpoint, dependence: Dependence) -> Endpoint {
+    match dependence {
+        Dependence::Endpoint => Endpoint::new(Ipv4Addr::UNSPECIFIED, 0),
+        Dependence::Address => Endpoint::new(remote.address, 0),
+        Dependence::AddressAndPort => remote,
+    }
+}

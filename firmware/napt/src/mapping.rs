@@ -1,0 +1,240 @@
+//! The mapping table: internal endpoint ⇄ external port (RFC 4787 s.4).
+//!
+//! A mapping lives while at least one session needs it. When the last one ends it *cools*: it keeps its port from
+//! everybody else for a while (RFC 6888 REQ-8), though its own internal endpoint gets it back at once. When ports or
+//! slots run out, the mapping that has cooled longest goes first (REQ-8's own exception).
+//!
+//! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
+//! depends on the remote end, the sessions know more than this table: see `tables`.
+
+use crate::endpoint::{Endpoint, Protocol};
+use crate::index::{Index, Slot};
+use crate::keys::{Keys, at};
+use crate::time::{Instant, Stamp};
+
+const ENTRIES: usize = 3;
+
+/// How many revived mappings a search in the queue passes over before it gives up until the next time (V7).
+const PASSED_OVER: usize = 64;
+
+/// What a mapping costs, its share of the index included, in bytes.
+pub const MAPPING_BYTES: usize = size_of::<Mapping>() + ENTRIES * size_of::<u32>();
+const _: () = assert!(MAPPING_BYTES <= 32);
+
+/// One mapping.
+#[derive(Clone, Copy)]
+pub(crate) struct Mapping {
+    pub(crate) internal: Endpoint,
+    pub(crate) external: u16,
+    pub(crate) protocol: Protocol,
+    /// Whether it is in the queue of cooling mappings. One that was revived stays there until its turn comes.
+    queued: bool,
+    sessions: u16,
+    /// While it cools: until when.
+    until: Stamp,
+    /// The next in the queue of cooling mappings, or in the list of free slots.
+    next: Option<Slot>,
+}
+
+impl Mapping {
+    const FREE: Self = Self {
+        internal: at(0),
+        external: 0,
+        protocol: Protocol::Tcp,
+        queued: false,
+        sessions: 0,
+        until: Stamp::ZERO,
+        next: None,
+    };
+
+    /// Whether a session needs it now.
+    pub(crate) fn is_live(&self) -> bool {
+        self.sessions > 0
+    }
+}
+
+/// Mappings that cool, in the order in which they began to.
+#[derive(Clone, Copy)]
+struct Queue {
+    head: Option<Slot>,
+    tail: Option<Slot>,
+}
+
+/// The table of `N` mappings.
+pub(crate) struct Mappings<const N: usize> {
+    records: [Mapping; N],
+    index: Index<N, ENTRIES>,
+    cooling: [Queue; Protocol::COUNT],
+    free: Option<Slot>,
+    /// Slots from here on have never been used.
+    fresh: u32,
+    used: u32,
+}
+
+impl<const N: usize> Mappings<N> {
+    /// An empty table: all zero.
+    pub(crate) const fn new() -> Self {
+        Self {
+            records: [Mapping::FREE; N],
+            index: Index::new(),
+            cooling: [Queue { head: None, tail: None }; Protocol::COUNT],
+            free: None,
+            fresh: 0,
+            used: 0,
+        }
+    }
+
+    /// How many slots are used, by live and by cooling mappings.
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
+    pub(crate) fn at(&self, slot: Slot) -> &Mapping {
+        &self.records[slot.index() & (N - 1)]
+    }
+
+    /// The mapping, live or cooling, of an internal endpoint; endpoint-independent mapping only.
+    pub(crate) fn by_internal(&self, keys: &Keys, protocol: Protocol, internal: Endpoint) -> Option<Slot> {
+        self.index.find(keys.internal(protocol, internal), |slot| {
+            let mapping = self.at(slot);
+            mapping.internal == internal && mapping.protocol == protocol
+        })
+    }
+
+    /// The mapping, live or cooling, that has an external port.
+    pub(crate) fn by_external(&self, keys: &Keys, protocol: Protocol, external: u16) -> Option<Slot> {
+        self.index.find(keys.external(protocol, external), |slot| {
+            let mapping = self.at(slot);
+            mapping.external == external && mapping.protocol == protocol
+        })
+    }
+
+    /// Makes a mapping, without a session yet. `shared` says that later sessions of the internal endpoint are to find
+    /// it. `None` if the table is full.
+    pub(crate) fn create(
+        &mut self,
+        keys: &Keys,
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        shared: bool,
+    ) -> Option<Slot> {
+        let slot = self.claim()?;
+        let mapping = Mapping { internal, external, protocol, ..Mapping::FREE };
+        self.records[slot.index() & (N - 1)] = mapping;
+        let indexed = self.index.insert(keys.external(protocol, external), slot).is_some()
+            && (!shared || self.index.insert(keys.internal(protocol, internal), slot).is_some());
+        if !indexed {
+            self.remove(keys, slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Notes that one more session needs the mapping. `None` if it has 65,535 already.
+    pub(crate) fn retain(&mut self, slot: Slot) -> Option<()> {
+        let mapping = &mut self.records[slot.index() & (N - 1)];
+        mapping.sessions = mapping.sessions.checked_add(1)?;
+        Some(())
+    }
+
+    /// Notes that one session less needs the mapping. After the last, it cools for `cooldown` milliseconds.
+    pub(crate) fn release(&mut self, now: Instant, slot: Slot, cooldown: u32) {
+        let mapping = &mut self.records[slot.index() & (N - 1)];
+        mapping.sessions = mapping.sessions.saturating_sub(1);
+        self.cool(now, slot, cooldown);
+    }
+
+    /// Lets a mapping cool, if no session needs it.
+    pub(crate) fn cool(&mut self, now: Instant, slot: Slot, cooldown: u32) {
+        let mapping = &mut self.records[slot.index() & (N - 1)];
+        if mapping.is_live() {
+            return;
+        }
+        mapping.until = Stamp::after(now, cooldown);
+        if !mapping.queued {
+            self.enqueue(slot);
+        }
+    }
+
+    /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
+    pub(crate) fn expire(&mut self, now: Instant, keys: &Keys, protocol: Protocol) -> Option<u16> {
+        self.end_coolest(keys, protocol, |mapping| mapping.until.passed(now))
+    }
+
+    /// Removes the mapping of `protocol` that has been in the queue longest, cooled down or not; its external port.
+    pub(crate) fn reclaim(&mut self, keys: &Keys, protocol: Protocol) -> Option<u16> {
+        self.end_coolest(keys, protocol, |_| true)
+    }
+
+    /// Removes the mapping at the head of the queue if it is `ready`, passing over a few that were revived meanwhile.
+    fn end_coolest(
+        &mut self,
+        keys: &Keys,
+        protocol: Protocol,
+        ready: impl Fn(&Mapping) -> bool,
+    ) -> Option<u16> {
+        for _ in 0..PASSED_OVER {
+            let head = self.cooling[protocol as usize].head?;
+            let mapping = *self.at(head);
+            if !mapping.is_live() && !ready(&mapping) {
+                return None;
+            }
+            self.dequeue(head);
+            if !mapping.is_live() {
+                self.remove(keys, head);
+                return Some(mapping.external);
+            }
+        }
+        None
+    }
+
+    fn claim(&mut self) -> Option<Slot> {
+        let slot = match self.free {
+            Some(slot) => {
+                self.free = self.at(slot).next;
+                slot
+            }
+            None if (self.fresh as usize) < N => {
+                self.fresh += 1;
+                Slot::new(self.fresh - 1)
+            }
+            None => return None,
+        };
+        self.used += 1;
+        Some(slot)
+    }
+
+    fn remove(&mut self, keys: &Keys, slot: Slot) {
+        let mapping = *self.at(slot);
+        self.index.remove(keys.external(mapping.protocol, mapping.external), slot);
+        self.index.remove(keys.internal(mapping.protocol, mapping.internal), slot);
+        self.records[slot.index() & (N - 1)] = Mapping { next: self.free, ..Mapping::FREE };
+        self.free = Some(slot);
+        self.used -= 1;
+    }
+
+    fn enqueue(&mut self, slot: Slot) {
+        let mapping = &mut self.records[slot.index() & (N - 1)];
+        mapping.queued = true;
+        mapping.next = None;
+        let queue = &mut self.cooling[mapping.protocol as usize];
+        let last = queue.tail.replace(slot);
+        match last {
+            Some(last) => self.records[last.index() & (N - 1)].next = Some(slot),
+            None => queue.head = Some(slot),
+        }
+    }
+
+    /// Takes the head of its queue out.
+    fn dequeue(&mut self, head: Slot) {
+        let mapping = &mut self.records[head.index() & (N - 1)];
+        mapping.queued = false;
+        let next = mapping.next.take();
+        let queue = &mut self.cooling[mapping.protocol as usize];
+        queue.head = next;
+        if next.is_none() {
+            queue.tail = None;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! One IPv4 packet, parsed once (RFC 791; the checks are RFC 1812 s.5.2.2, in its order).
+//!
+//! A [`Packet`] is three disjoint pieces of the caller's buffer: the fixed header as an array, the options, and the
+//! payload up to the header's total length. What lies behind that, Ethernet padding say, is not part of it. Because
+//! the header is an array, reading and writing its fields cannot fail, and later code has nothing left to check.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU16;
+
+use crate::DropReason;
+use crate::checksum::checksum;
+
+/// The length of an IPv4 header without options, in bytes.
+pub const HEADER: usize = 20;
+
+/// Whether a packet's TCP or UDP checksum field is finished.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksum {
+    /// The field holds what RFC 9293 and RFC 768 ask for.
+    #[default]
+    Complete,
+    /// The sender left the sum to its hardware: the field holds the folded, uninverted sum of the pseudo-header.
+    Partial,
+}
+
+/// A well-formed IPv4 packet, still in the caller's buffer.
+#[derive(Debug)]
+pub struct Packet<'a> {
+    pub(crate) header: &'a mut [u8; HEADER],
+    pub(crate) options: &'a mut [u8],
+    pub(crate) payload: &'a mut [u8],
+    pub(crate) checksum: Checksum,
+    pub(crate) segment: Option<NonZeroU16>,
+}
+
+impl<'a> Packet<'a> {
+    /// Parses the packet at the start of `bytes`.
+    ///
+    /// `segment` is the payload size of each TCP segment or UDP datagram where one large packet stands for many (GSO).
+    ///
+    /// # Errors
+    /// The reason to drop it, if its header is not that of a well-formed IPv4 packet.
+    #[inline]
+    pub fn parse(
+        bytes: &'a mut [u8],
+        checksum: Checksum,
+        segment: Option<NonZeroU16>,
+    ) -> Result<Self, DropReason> {
+        let header_len = verify(bytes)?;
+        let (header, rest) = bytes.split_first_chunk_mut().ok_or(DropReason::Truncated)?;
+        let total_len = usize::from(word(header, 2));
+        let body = rest.get_mut(..total_len - HEADER).ok_or(DropReason::TotalLength)?;
+        let (options, payload) =
+            body.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::TotalLength)?;
+        Ok(Self { header, options, payload, checksum, segment })
+    }
+
+    /// The source address.
+    pub fn source(&self) -> Ipv4Addr {
+        source(self.header)
+    }
+
+    /// The destination address.
+    pub fn destination(&self) -> Ipv4Addr {
+        destination(self.header)
+    }
+
+    /// The protocol number (RFC 790's successors).
+    pub fn protocol(&self) -> u8 {
+        self.header[9]
+    }
+
+    /// The header's options; empty in nearly every packet.
+    pub fn options(&self) -> &[u8] {
+        self.options
+    }
+
+    /// What the packet carries.
+    pub fn payload(&self) -> &[u8] {
+        self.payload
+    }
+
+    /// Whether this is one of several fragments of a datagram.
+    pub fn is_fragment(&self) -> bool {
+        word(self.header, 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
+    }
+
+    /// Whether routers are forbidden to fragment it.
+    pub(crate) fn dont_fragment(&self) -> bool {
+        word(self.header, 6) & DONT_FRAGMENT != 0
+    }
+
+    /// The packet's length in bytes.
+    pub(crate) fn total_len(&self) -> usize {
+        HEADER + self.options.len() + self.payload.len()
+    }
+}
+
+const DONT_FRAGMENT: u16 = 0x4000;
+const MORE_FRAGMENTS: u16 = 0x2000;
+const FRAGMENT_OFFSET: u16 = 0x1FFF;
+
+/// Checks the header at the start of `bytes`; its length in bytes, at least 20 and at most the total length.
+fn verify(bytes: &[u8]) -> Result<usize, DropReason> {
+    let fixed = bytes.first_chunk::<HEADER>().ok_or(DropReason::Truncated)?;
+    let header_len = header_len(fixed)?;
+    let total_len = usize::from(word(fixed, 2));
+    if total_len < header_len || total_len > bytes.len() {
+        return Err(DropReason::TotalLength);
+    }
+    let intact = match header_len {
+        HEADER => checksum(fixed) == 0,
+        _ => bytes.get(..header_len).is_some_and(|header| checksum(header) == 0),
+    };
+    if intact { Ok(header_len) } else { Err(DropReason::HeaderChecksum) }
+}
+
+/// The length that a header states, options included: at least 20 bytes.
+pub(crate) fn header_len(header: &[u8; HEADER]) -> Result<usize, DropReason> {
+    if header[0] >> 4 != 4 {
+        return Err(DropReason::Version);
+    }
+    match usize::from(header[0] & 0x0F) * 4 {
+        len if len < HEADER => Err(DropReason::HeaderLength),
+        len => Ok(len),
+    }
+}
+
+pub(crate) fn source(header: &[u8; HEADER]) -> Ipv4Addr {
+    let [.., a, b, c, d, _, _, _, _] = *header;
+    Ipv4Addr::new(a, b, c, d)
+}
+
+pub(crate) fn destination(header: &[u8; HEADER]) -> Ipv4Addr {
+    let [.., a, b, c, d] = *header;
+    Ipv4Addr::new(a, b, c, d)
+}
+
+/// The part of a datagram this is, in units of eight bytes.
+pub(crate) fn fragment_offset(header: &[u8; HEADER]) -> u16 {
+    word(header, 6) & FRAGMENT_OFFSET
+}
+
+/// The 16-bit field at `offset`, which is a constant wherever this is called.
+#[inline(always)]
+pub(crate) fn word<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
+    u16::from_be_bytes([bytes[offset], bytes[offset + 1]])
+}
+
+/// Sets the 16-bit field at `offset`, which is a constant wherever this is called.
+#[inline(always)]
+pub(crate) fn set_word<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) {
+    let [high, low] = value.to_be_bytes();
+    bytes[offset] = high;
+    bytes[offset + 1] = low;
+}

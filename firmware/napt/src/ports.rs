@@ -1,0 +1,170 @@
+//! The pool of external ports of one protocol, and choosing from it (RFC 6056, RFC 4787 s.4.2).
+//!
+//! Ports are chosen at random, because a port that can be guessed invites off-path attackers; within the class and the
+//! parity of the internal port, because some applications rely on them (REQ-3a, REQ-4). Four draws find a port nearly
+//! always; when the pool is nearly empty, the bits do: one word of them at a time, found by two summaries, so that
+//! the last free port costs no more than a few hundred instructions and an exhausted pool even less.
+
+const WORDS: usize = 1024;
+const SUMMARIES: usize = WORDS / 64;
+const EVEN_BITS: u64 = 0x5555_5555_5555_5555;
+const DRAWS: usize = 4;
+
+/// The words that hold a class of ports. Classes begin and end with a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    first: usize,
+    last: usize,
+}
+
+impl Class {
+    /// Ports below 1024.
+    pub(crate) const SYSTEM: Self = Self { first: 0, last: 15 };
+    /// Ports from 1024 on.
+    pub(crate) const USER: Self = Self { first: 16, last: WORDS - 1 };
+    /// All of them: query identifiers know no classes.
+    pub(crate) const ANY: Self = Self { first: 0, last: WORDS - 1 };
+
+    /// The class of a port (RFC 4787 REQ-3a).
+    pub(crate) const fn of(port: u16) -> Self {
+        if port < 1024 { Self::SYSTEM } else { Self::USER }
+    }
+
+    /// Whether `port` is of this class.
+    pub(crate) const fn contains(self, port: u16) -> bool {
+        let word = port as usize / 64;
+        self.first <= word && word <= self.last
+    }
+
+    const fn ports(self) -> u32 {
+        (self.last - self.first + 1) as u32 * 64
+    }
+}
+
+/// Which ports suit an internal port's parity (RFC 4787 REQ-4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parity {
+    Even,
+    Odd,
+}
+
+impl Parity {
+    pub(crate) const fn of(port: u16) -> Self {
+        if port.is_multiple_of(2) { Self::Even } else { Self::Odd }
+    }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
+        }
+    }
+
+    const fn bits(self) -> u64 {
+        match self {
+            Self::Even => EVEN_BITS,
+            Self::Odd => !EVEN_BITS,
+        }
+    }
+}
+
+/// One bit a port, set while the port is free.
+pub(crate) struct Ports {
+    free: [u64; WORDS],
+    /// One bit a word, set while the word has a free even, or odd, port.
+    even: [u64; SUMMARIES],
+    odd: [u64; SUMMARIES],
+}
+
+impl Ports {
+    /// A pool without a port: all zero.
+    pub(crate) const fn new() -> Self {
+        Self { free: [0; WORDS], even: [0; SUMMARIES], odd: [0; SUMMARIES] }
+    }
+
+    pub(crate) fn is_free(&self, port: u16) -> bool {
+        self.free[usize::from(port / 64)] & bit(port) != 0
+    }
+
+    /// Puts a port into the pool.
+    pub(crate) fn release(&mut self, port: u16) {
+        self.free[usize::from(port / 64)] |= bit(port);
+        self.summarise(usize::from(port / 64));
+    }
+
+    /// Takes a port out of the pool; nothing if it is not there.
+    pub(crate) fn take(&mut self, port: u16) {
+        self.free[usize::from(port / 64)] &= !bit(port);
+        self.summarise(usize::from(port / 64));
+    }
+
+    /// A free port of `class` and `parity`, if there is one; `draw` gives random bits. The port stays in the pool.
+    pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u64) -> Option<u16> {
+        for _ in 0..DRAWS {
+            let port = random_port(class, parity, draw());
+            if self.is_free(port) {
+                return Some(port);
+            }
+        }
+        self.search(class, parity, draw())
+    }
+
+    /// The first word with a suitable port, from a random one on and around; a random port in it.
+    fn search(&self, class: Class, parity: Parity, random: u64) -> Option<u16> {
+        let words = (class.last - class.first + 1) as u64;
+        let start = class.first + below(words, random) as usize;
+        let word = self
+            .word_with(parity, start, class.last)
+            .or_else(|| self.word_with(parity, class.first, start))?;
+        let suitable = self.free[word % WORDS] & parity.bits();
+        let turn = random as u32 % 64;
+        let bit = (suitable.rotate_right(turn).trailing_zeros() + turn) % 64;
+        Some((word as u32 * 64 + bit) as u16)
+    }
+
+    /// The first word from `from` to `to` that has a free port of `parity`.
+    fn word_with(&self, parity: Parity, from: usize, to: usize) -> Option<usize> {
+        let summary = match parity {
+            Parity::Even => &self.even,
+            Parity::Odd => &self.odd,
+        };
+        let mut ahead = !0 << (from % 64);
+        for block in from / 64..=to / 64 {
+            let found = summary[block % SUMMARIES] & ahead;
+            if found != 0 {
+                let word = block * 64 + found.trailing_zeros() as usize;
+                return (word <= to).then_some(word);
+            }
+            ahead = !0;
+        }
+        None
+    }
+
+    fn summarise(&mut self, word: usize) {
+        let free = self.free[word % WORDS];
+        let (block, bit) = (word / 64 % SUMMARIES, 1 << (word % 64));
+        for (summary, bits) in [(&mut self.even, EVEN_BITS), (&mut self.odd, !EVEN_BITS)] {
+            summary[block] = if free & bits == 0 { summary[block] & !bit } else { summary[block] | bit };
+        }
+    }
+}
+
+const fn bit(port: u16) -> u64 {
+    1 << (port % 64)
+}
+
+/// A number below `limit`, from the upper half of some random bits.
+const fn below(limit: u64, random: u64) -> u64 {
+    ((random >> 32) * limit) >> 32
+}
+
+/// Any port of the class with the parity, each as likely as the other.
+fn random_port(class: Class, parity: Parity, random: u64) -> u16 {
+    let first = class.first as u32 * 64;
+    let port = first + below(u64::from(class.ports()), random) as u32;
+    let even = port as u16 & !1;
+    match parity {
+        Parity::Even => even,
+        Parity::Odd => even | 1,
+    }
+}

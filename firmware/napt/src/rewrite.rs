@@ -1,0 +1,105 @@
+//! Changing addresses, ports and TTL, and every checksum over them (RFC 3022 s.4, RFC 1624).
+//!
+//! Nothing here can fail: headers are arrays, and everything was decided before. Nothing else of a packet changes:
+//! not DSCP or ECN, not the identification, no option, no payload.
+
+use crate::checksum::Delta;
+use crate::endpoint::Endpoint;
+use crate::packet::{Checksum, HEADER, set_word, word};
+use crate::transport::Fields;
+
+/// What is to be changed. Both ends change when a packet is hairpinned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rewrite {
+    pub(crate) source: Option<Endpoint>,
+    pub(crate) destination: Option<Endpoint>,
+}
+
+/// Rewrites a whole packet on its way through the box.
+#[inline]
+pub(crate) fn packet(
+    rewrite: &Rewrite,
+    header: &mut [u8; HEADER],
+    fields: &mut Fields<'_>,
+    checksum: Checksum,
+) {
+    let addresses = addresses(rewrite, header);
+    let hop = hop(header);
+    set_word(header, 10, addresses.and(hop).apply(word(header, 10)));
+    match fields {
+        Fields::Tcp(tcp) => {
+            let all = addresses.and(ports(rewrite, tcp));
+            let updated = match checksum {
+                Checksum::Complete => all.apply(word(tcp, 16)),
+                Checksum::Partial => addresses.apply_partial(word(tcp, 16)),
+            };
+            set_word(tcp, 16, updated);
+        }
+        Fields::Udp(udp) => {
+            let all = addresses.and(ports(rewrite, udp));
+            let updated = match checksum {
+                Checksum::Complete => all.apply_udp(word(udp, 6)),
+                Checksum::Partial => addresses.apply_partial(word(udp, 6)),
+            };
+            set_word(udp, 6, updated);
+        }
+        // ICMP has no pseudo-header, and nobody leaves its checksum unfinished.
+        Fields::Icmp(icmp) => {
+            let changed = identifier(rewrite, icmp);
+            set_word(icmp, 2, changed.apply(word(icmp, 2)));
+        }
+    }
+}
+
+/// Rewrites the header alone: that of an ICMP error, whose inside is `embedded`'s to change.
+pub(crate) fn header(rewrite: &Rewrite, header: &mut [u8; HEADER]) {
+    let changed = addresses(rewrite, header).and(hop(header));
+    set_word(header, 10, changed.apply(word(header, 10)));
+}
+
+/// Rewrites the addresses and leaves the header checksum to the caller.
+#[inline]
+pub(crate) fn addresses(rewrite: &Rewrite, header: &mut [u8; HEADER]) -> Delta {
+    let [.., s0, s1, s2, s3, d0, d1, d2, d3] = header;
+    let mut delta = Delta::NONE;
+    if let Some(source) = rewrite.source {
+        let new = source.address.octets();
+        delta = delta.and(Delta::address([*s0, *s1, *s2, *s3], new));
+        [*s0, *s1, *s2, *s3] = new;
+    }
+    if let Some(destination) = rewrite.destination {
+        let new = destination.address.octets();
+        delta = delta.and(Delta::address([*d0, *d1, *d2, *d3], new));
+        [*d0, *d1, *d2, *d3] = new;
+    }
+    delta
+}
+
+/// Rewrites the ports at the start of a TCP or UDP header and leaves its checksum to the caller.
+#[inline]
+pub(crate) fn ports<const N: usize>(rewrite: &Rewrite, transport: &mut [u8; N]) -> Delta {
+    let source = rewrite.source.map_or(Delta::NONE, |end| replace(transport, 0, end.port));
+    let destination = rewrite.destination.map_or(Delta::NONE, |end| replace(transport, 2, end.port));
+    source.and(destination)
+}
+
+/// Rewrites the identifier of an ICMP query or reply, which has one end only, and leaves the checksum to the caller.
+pub(crate) fn identifier(rewrite: &Rewrite, icmp: &mut [u8; 8]) -> Delta {
+    let end = rewrite.source.or(rewrite.destination);
+    end.map_or(Delta::NONE, |end| replace(icmp, 4, end.port))
+}
+
+#[inline]
+fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, new: u16) -> Delta {
+    let old = word(bytes, offset);
+    set_word(bytes, offset, new);
+    Delta::word(old, new)
+}
+
+/// Counts the hop (RFC 1812 s.5.3.1). Whoever calls has seen that the TTL is at least 2.
+#[inline]
+fn hop(header: &mut [u8; HEADER]) -> Delta {
+    let old = word(header, 8);
+    header[8] = header[8].wrapping_sub(1);
+    Delta::word(old, word(header, 8))
+}

@@ -1,0 +1,356 @@
+//! The session table: who talks to whom through which external port, and until when.
+//!
+//! A session is found from inside by (protocol, internal, remote) and from outside by (protocol, external port,
+//! remote). Its remote end is kept only as far as the behaviours look at it (`Settings::scope`): a UDP socket that
+//! talks to a thousand ports of one address under address-dependent filtering is one session, because one timer and
+//! one permission are all that the RFCs ask for. TCP connections are always told apart.
+//!
+//! Where a behaviour looks at the remote *address* while sessions are kept by address *and port*, somebody has to know
+//! whether any session with that address exists. The first such session is the *host* of the others: it has a
+//! third entry in the index and counts them. If it ends before they do, its record *lingers*, invisible to packets,
+//! until the last has ended.
+
+use core::net::Ipv4Addr;
+
+use crate::endpoint::{Endpoint, Protocol};
+use crate::index::{Index, Slot};
+use crate::keys::{Keys, at};
+use crate::tcp::State;
+use crate::time::{Instant, Stamp};
+use crate::wheel::Wheel;
+
+const ENTRIES: usize = 4;
+
+/// What a session costs, its share of the index included, in bytes.
+pub const SESSION_BYTES: usize = size_of::<Session>() + ENTRIES * size_of::<u32>();
+const _: () = assert!(SESSION_BYTES <= 64);
+
+/// One session.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    pub(crate) internal: Endpoint,
+    pub(crate) remote: Endpoint,
+    pub(crate) external: u16,
+    pub(crate) protocol: Protocol,
+    life: Life,
+    /// Looked at for TCP only.
+    pub(crate) state: State,
+    /// As the host of its peers: how many they are, itself included while it lives.
+    peers: u16,
+    deadline: Stamp,
+    /// The next in the wheel's list, or in the list of free slots.
+    next: Option<Slot>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Of no use to anybody; free, or about to be when the wheel comes round.
+    Dead,
+    /// Ended, but the host of peers that have not.
+    Lingering,
+    /// A session.
+    Live,
+}
+
+impl Session {
+    const FREE: Self = Self {
+        internal: at(0),
+        remote: at(0),
+        external: 0,
+        protocol: Protocol::Tcp,
+        life: Life::Dead,
+        state: State::SynOut,
+        peers: 0,
+        deadline: Stamp::ZERO,
+        next: None,
+    };
+
+    /// A session that has not begun yet.
+    pub(crate) fn new(
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        state: State,
+    ) -> Self {
+        Self { internal, remote, external, protocol, state, life: Life::Live, ..Self::FREE }
+    }
+
+    /// Whether its time is up.
+    #[inline]
+    pub(crate) fn has_expired(&self, now: Instant) -> bool {
+        self.deadline.passed(now)
+    }
+
+    /// Sets the deadline to `millis` from now.
+    #[inline]
+    pub(crate) fn refresh(&mut self, now: Instant, millis: u32) {
+        self.deadline = Stamp::after(now, millis);
+    }
+}
+
+/// How sessions are grouped by remote address, where a behaviour wants that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    /// Not at all.
+    None,
+    /// By the external port they use: address-dependent filtering.
+    ByExternal,
+    /// By the internal endpoint they serve: address-dependent mapping, which makes this the same thing for filtering.
+    ByInternal,
+}
+
+impl Grouping {
+    fn near(self, session: &Session) -> Option<Endpoint> {
+        match self {
+            Self::None => None,
+            Self::ByExternal => Some(at(session.external)),
+            Self::ByInternal => Some(session.internal),
+        }
+    }
+}
+
+/// What the wheel met.
+pub(crate) enum Met {
+    /// A session whose time is up, for [`Sessions::end_met`].
+    Expired(Slot),
+    /// Something that goes on, or had ended before.
+    Other,
+}
+
+/// The table of `N` sessions.
+pub(crate) struct Sessions<const N: usize> {
+    records: [Session; N],
+    index: Index<N, ENTRIES>,
+    wheel: Wheel,
+    free: Option<Slot>,
+    /// Slots from here on have never been used.
+    fresh: u32,
+    /// How many slots are not free, for whatever reason.
+    used: u32,
+    live: u32,
+}
+
+impl<const N: usize> Sessions<N> {
+    /// An empty table: all zero.
+    pub(crate) const fn new() -> Self {
+        Self {
+            records: [Session::FREE; N],
+            index: Index::new(),
+            wheel: Wheel::new(),
+            free: None,
+            fresh: 0,
+            used: 0,
+            live: 0,
+        }
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Whether there is no room for another.
+    pub(crate) fn is_full(&self) -> bool {
+        self.used as usize == N
+    }
+
+    /// When [`Sessions::meet`] has something to do, if ever.
+    pub(crate) fn next_meeting(&self) -> Option<Instant> {
+        (self.used > 0).then(|| self.wheel.next())
+    }
+
+    #[inline]
+    pub(crate) fn at(&self, slot: Slot) -> &Session {
+        &self.records[slot.index() & (N - 1)]
+    }
+
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: Slot) -> &mut Session {
+        &mut self.records[slot.index() & (N - 1)]
+    }
+
+    /// The session between an internal and a remote end. It may have expired.
+    #[inline]
+    pub(crate) fn outbound(
+        &self,
+        keys: &Keys,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        self.index.find(keys.outbound(protocol, internal, remote), |slot| {
+            let session = self.at(slot);
+            session.internal == internal && session.remote == remote && session.protocol == protocol
+        })
+    }
+
+    /// The session between an external port and a remote end. It may have expired.
+    #[inline]
+    pub(crate) fn inbound(
+        &self,
+        keys: &Keys,
+        protocol: Protocol,
+        external: u16,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        self.index.find(keys.inbound(protocol, external, remote), |slot| {
+            let session = self.at(slot);
+            session.external == external && session.remote == remote && session.protocol == protocol
+        })
+    }
+
+    /// The host of the sessions between a near end and a remote address.
+    pub(crate) fn host(
+        &self,
+        keys: &Keys,
+        grouping: Grouping,
+        protocol: Protocol,
+        near: Endpoint,
+        remote: Ipv4Addr,
+    ) -> Option<Slot> {
+        self.index.find(keys.peer(protocol, near, remote), |slot| {
+            let host = self.at(slot);
+            host.peers > 0
+                && host.remote.address == remote
+                && host.protocol == protocol
+                && grouping.near(host) == Some(near)
+        })
+    }
+
+    /// Adds a session with `millis` to live. `None` if there is no room.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        keys: &Keys,
+        grouping: Grouping,
+        session: Session,
+        millis: u32,
+    ) -> Option<Slot> {
+        let slot = self.claim()?;
+        *self.at_mut(slot) = Session { deadline: Stamp::after(now, millis), ..session };
+        self.live += 1;
+        self.put_back(now, slot);
+        if self.link(keys, grouping, slot).is_none() {
+            self.unlink(keys, slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Ends a session. Its slot is free again when the wheel next meets it, within a turn.
+    pub(crate) fn end(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) {
+        self.unlink(keys, slot);
+        if let Some(near) = grouping.near(self.at(slot)) {
+            self.leave(keys, grouping, slot, near);
+        }
+    }
+
+    /// Looks at one of the sessions that are due. `None` if there is none.
+    pub(crate) fn meet(&mut self, now: Instant) -> Option<Met> {
+        let list = self.wheel.due(now)?;
+        let slot = (*list)?;
+        *list = self.records[slot.index() & (N - 1)].next;
+        let session = self.at(slot);
+        if session.life == Life::Live && session.has_expired(now) {
+            return Some(Met::Expired(slot));
+        }
+        self.settle(now, slot);
+        Some(Met::Other)
+    }
+
+    /// Ends a session that [`Sessions::meet`] has just found expired, and frees its slot.
+    pub(crate) fn end_met(&mut self, now: Instant, keys: &Keys, grouping: Grouping, slot: Slot) {
+        self.end(keys, grouping, slot);
+        self.settle(now, slot);
+    }
+
+    /// Where a record goes that the wheel has met.
+    fn settle(&mut self, now: Instant, slot: Slot) {
+        match self.at(slot).life {
+            Life::Dead => self.vacate(slot),
+            Life::Lingering | Life::Live => self.put_back(now, slot),
+        }
+    }
+
+    fn claim(&mut self) -> Option<Slot> {
+        let slot = match self.free {
+            Some(slot) => {
+                self.free = self.at(slot).next;
+                slot
+            }
+            None if (self.fresh as usize) < N => {
+                self.fresh += 1;
+                Slot::new(self.fresh - 1)
+            }
+            None => return None,
+        };
+        self.used += 1;
+        Some(slot)
+    }
+
+    fn vacate(&mut self, slot: Slot) {
+        let next = self.free;
+        *self.at_mut(slot) = Session { next, ..Session::FREE };
+        self.free = Some(slot);
+        self.used -= 1;
+    }
+
+    fn put_back(&mut self, now: Instant, slot: Slot) {
+        let session = self.at(slot);
+        let remaining = match session.life {
+            Life::Live | Life::Dead => session.deadline.remaining(now),
+            // Nobody knows when its peers end: once a turn will do.
+            Life::Lingering => i32::MAX,
+        };
+        let next = self.wheel.list_for(now, remaining).replace(slot);
+        self.at_mut(slot).next = next;
+    }
+
+    fn link(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
+        let session = *self.at(slot);
+        self.index.insert(keys.outbound(session.protocol, session.internal, session.remote), slot)?;
+        self.index.insert(keys.inbound(session.protocol, session.external, session.remote), slot)?;
+        match grouping.near(&session) {
+            Some(near) => self.join(keys, grouping, slot, near),
+            None => Some(()),
+        }
+    }
+
+    fn unlink(&mut self, keys: &Keys, slot: Slot) {
+        let session = *self.at(slot);
+        self.index.remove(keys.outbound(session.protocol, session.internal, session.remote), slot);
+        self.index.remove(keys.inbound(session.protocol, session.external, session.remote), slot);
+        self.at_mut(slot).life = Life::Dead;
+        self.live -= 1;
+    }
+
+    fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
+        let Session { protocol, remote, .. } = *self.at(slot);
+        let host = match self.host(keys, grouping, protocol, near, remote.address) {
+            Some(host) => host,
+            None => {
+                self.index.insert(keys.peer(protocol, near, remote.address), slot)?;
+                slot
+            }
+        };
+        let host = self.at_mut(host);
+        host.peers = host.peers.checked_add(1)?;
+        Some(())
+    }
+
+    fn leave(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) {
+        let Session { protocol, remote, .. } = *self.at(slot);
+        let Some(found) = self.host(keys, grouping, protocol, near, remote.address) else { return };
+        let host = self.at_mut(found);
+        host.peers -= 1;
+        host.life = match (host.peers, host.life) {
+            (0, _) => Life::Dead,
+            (_, Life::Dead) => Life::Lingering,
+            (_, life) => life,
+        };
+        if host.peers == 0 {
+            self.index.remove(keys.peer(protocol, near, remote.address), found);
+        }
+    }
+}

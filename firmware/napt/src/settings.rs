@@ -1,0 +1,183 @@
+//! What the engine is told before it starts: addresses, behaviours, timers and forwards.
+//!
+//! The engine trusts these: whoever builds them has validated them (crate `config`).
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU16;
+use core::time::Duration;
+
+use crate::endpoint::Protocol;
+use crate::forward::Forwards;
+use crate::session::Grouping;
+use crate::tcp::{Phase, State};
+use crate::time::Stamp;
+
+/// How much of the remote endpoint a behaviour looks at (RFC 4787 s.4.1 for mapping, s.5 for filtering).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependence {
+    /// Nothing: endpoint-independent.
+    Endpoint,
+    /// The remote address: address-dependent.
+    Address,
+    /// The remote address and port: address-and-port-dependent.
+    AddressAndPort,
+}
+
+/// An inclusive range of ports; never empty, never with port 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    first: NonZeroU16,
+    last: NonZeroU16,
+}
+
+impl PortRange {
+    /// Every port there is.
+    pub const ALL: Self = Self { first: NonZeroU16::MIN, last: NonZeroU16::MAX };
+
+    /// The range from `first` to `last`, or `None` if it is empty.
+    pub const fn new(first: NonZeroU16, last: NonZeroU16) -> Option<Self> {
+        if first.get() > last.get() { None } else { Some(Self { first, last }) }
+    }
+
+    /// The lowest port.
+    pub const fn first(self) -> u16 {
+        self.first.get()
+    }
+
+    /// The highest port.
+    pub const fn last(self) -> u16 {
+        self.last.get()
+    }
+
+    /// Whether `port` is in the range.
+    pub const fn contains(self, port: u16) -> bool {
+        self.first.get() <= port && port <= self.last.get()
+    }
+}
+
+/// Idle times after which a session ends. At most 20 days each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// UDP, since the last outbound packet: at least 120 s, 300 s recommended (RFC 4787 REQ-5, REQ-6).
+    pub udp: Duration,
+    /// TCP established, half-closed included: at least 7,440 s (RFC 5382 REQ-5, RFC 6146 s.3.5.2.2).
+    pub tcp_established: Duration,
+    /// TCP half-open: at least 240 s (RFC 5382 REQ-5, RFC 7857 s.2.1).
+    pub tcp_opening: Duration,
+    /// TCP after both FINs, or a RST: at least 240 s (RFC 5382 REQ-5, RFC 7857 s.2.1 and s.2.2).
+    pub tcp_closing: Duration,
+    /// ICMP queries: at least 60 s (RFC 5508 REQ-2).
+    pub icmp: Duration,
+    /// How long a released external port is kept from other internal endpoints: 120 s (RFC 6888 REQ-8).
+    pub port_cooldown: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            udp: Duration::from_secs(300),
+            tcp_established: Duration::from_secs(7440),
+            tcp_opening: Duration::from_secs(240),
+            tcp_closing: Duration::from_secs(240),
+            icmp: Duration::from_secs(60),
+            port_cooldown: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Everything the engine is told.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The one external address.
+    pub external: Ipv4Addr,
+    /// The largest packet the external link carries, in bytes.
+    pub external_mtu: u16,
+    /// The largest packet the internal link carries, in bytes.
+    pub internal_mtu: u16,
+    /// External ports (and query identifiers) that mappings may take.
+    pub ports: PortRange,
+    /// Mapping behaviour.
+    pub mapping: Dependence,
+    /// Filtering behaviour.
+    pub filtering: Dependence,
+    /// Idle times.
+    pub timers: Timers,
+    /// Configured mappings from outside to inside.
+    pub forwards: Forwards,
+}
+
+impl Settings {
+    /// The recommended settings for `external`: endpoint-independent mapping, address-dependent filtering (RFC 4787
+    /// REQ-1, REQ-8), every port, Ethernet's MTU on both sides, no forwards.
+    pub fn new(external: Ipv4Addr) -> Self {
+        Self {
+            external,
+            external_mtu: 1500,
+            internal_mtu: 1500,
+            ports: PortRange::ALL,
+            mapping: Dependence::Endpoint,
+            filtering: Dependence::Address,
+            timers: Timers::default(),
+            forwards: Forwards::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// How much of its remote end a session of `protocol` keeps: as much as either behaviour looks at, and all of it
+    /// for TCP, where every connection has a state of its own.
+    #[inline]
+    pub(crate) fn scope(&self, protocol: Protocol) -> Dependence {
+        match protocol {
+            Protocol::Tcp => Dependence::AddressAndPort,
+            Protocol::Udp | Protocol::Icmp => self.mapping.max(self.filtering),
+        }
+    }
+
+    /// How sessions of `protocol` are grouped: only where a behaviour looks at less than they keep.
+    pub(crate) fn grouping(&self, protocol: Protocol) -> Grouping {
+        match (self.scope(protocol), self.mapping, self.filtering) {
+            (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
+            (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
+            _ => Grouping::None,
+        }
+    }
+}
+
+/// The timers as the tables use them, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Idle {
+    udp: u32,
+    icmp: u32,
+    tcp_opening: u32,
+    tcp_established: u32,
+    tcp_closing: u32,
+    /// How long a released port cools.
+    pub(crate) cooldown: u32,
+}
+
+impl Idle {
+    pub(crate) fn new(timers: &Timers) -> Self {
+        let millis = |timer: Duration| timer.min(Stamp::LONGEST).as_millis() as u32;
+        Self {
+            udp: millis(timers.udp),
+            icmp: millis(timers.icmp),
+            tcp_opening: millis(timers.tcp_opening),
+            tcp_established: millis(timers.tcp_established),
+            tcp_closing: millis(timers.tcp_closing),
+            cooldown: millis(timers.port_cooldown),
+        }
+    }
+
+    /// How long a session may idle.
+    #[inline]
+    pub(crate) const fn millis(&self, protocol: Protocol, state: State) -> u32 {
+        match (protocol, state.phase()) {
+            (Protocol::Udp, _) => self.udp,
+            (Protocol::Icmp, _) => self.icmp,
+            (Protocol::Tcp, Phase::Opening) => self.tcp_opening,
+            (Protocol::Tcp, Phase::Established) => self.tcp_established,
+            (Protocol::Tcp, Phase::Closing) => self.tcp_closing,
+        }
+    }
+}

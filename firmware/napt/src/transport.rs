@@ -1,0 +1,139 @@
+//! What an IPv4 packet carries, as far as a translation needs it: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792).
+//!
+//! Like a packet, a transport header is taken apart once and then held as fixed-size arrays. Lengths that contradict
+//! each other end here (A21), so that no later step reads or writes past a header.
+
+use crate::packet::word;
+use crate::tcp::{Flags, Segment};
+use crate::{DropReason, Protocol};
+
+/// The payload of a packet, by what the engine does with it.
+pub(crate) enum Transport<'a> {
+    /// It has a port, or a query identifier, at each end that is ours to translate.
+    Flow(Flow<'a>),
+    /// An ICMP query, such as an echo request.
+    Query(Flow<'a>),
+    /// The answer to an ICMP query.
+    Reply(Flow<'a>),
+    /// An ICMP error, with a packet inside.
+    Error(Message<'a>),
+}
+
+/// The header of a packet that belongs to a session.
+pub(crate) struct Flow<'a> {
+    pub(crate) protocol: Protocol,
+    /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none.
+    pub(crate) source: u16,
+    /// The destination port; the identifier of an ICMP reply; zero in a query.
+    pub(crate) destination: u16,
+    /// For TCP, what tracking looks at.
+    pub(crate) segment: Option<Segment>,
+    /// The transport header's length in bytes.
+    pub(crate) header_len: usize,
+    pub(crate) fields: Fields<'a>,
+}
+
+/// The bytes of a transport header that a translation may change.
+pub(crate) enum Fields<'a> {
+    Tcp(&'a mut [u8; 20]),
+    Udp(&'a mut [u8; 8]),
+    Icmp(&'a mut [u8; 8]),
+}
+
+/// An ICMP error: its own header and what follows it.
+pub(crate) struct Message<'a> {
+    pub(crate) header: &'a mut [u8; 8],
+    pub(crate) body: &'a mut [u8],
+}
+
+impl<'a> Transport<'a> {
+    /// Parses the payload of a packet of IP protocol `number`.
+    #[inline]
+    pub(crate) fn parse(number: u8, payload: &'a mut [u8]) -> Result<Self, DropReason> {
+        match number {
+            6 => parse_tcp(payload).map(Self::Flow),
+            17 => parse_udp(payload).map(Self::Flow),
+            1 => parse_icmp(payload),
+            _ => Err(DropReason::Protocol),
+        }
+    }
+}
+
+#[inline]
+fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
+    let payload_len = payload.len();
+    let (header, _) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
+    let header_len = usize::from(header[12] >> 4) * 4;
+    if header_len < 20 || header_len > payload_len {
+        return Err(DropReason::Transport);
+    }
+    let flags = Flags::new(header[13]).ok_or(DropReason::TcpFlags)?;
+    let (source, destination) = ports(word(header, 0), word(header, 2))?;
+    let segment = Some(Segment { flags });
+    let fields = Fields::Tcp(header);
+    Ok(Flow { protocol: Protocol::Tcp, source, destination, segment, header_len, fields })
+}
+
+#[inline]
+fn parse_udp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
+    let payload_len = payload.len();
+    let (header, _) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
+    let length = usize::from(word(header, 4));
+    if length < 8 || length > payload_len {
+        return Err(DropReason::Transport);
+    }
+    let (source, destination) = ports(word(header, 0), word(header, 2))?;
+    let fields = Fields::Udp(header);
+    Ok(Flow { protocol: Protocol::Udp, source, destination, segment: None, header_len: 8, fields })
+}
+
+/// Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
+fn ports(source: u16, destination: u16) -> Result<(u16, u16), DropReason> {
+    if source == 0 || destination == 0 { Err(DropReason::PortZero) } else { Ok((source, destination)) }
+}
+
+fn parse_icmp(payload: &mut [u8]) -> Result<Transport<'_>, DropReason> {
+    let (header, body) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
+    let id = word(header, 4);
+    match header[0] {
+        icmp::ECHO | icmp::TIMESTAMP => Ok(Transport::Query(icmp_flow(id, 0, header))),
+        icmp::ECHO_REPLY | icmp::TIMESTAMP_REPLY => Ok(Transport::Reply(icmp_flow(0, id, header))),
+        // Source quench (4) and redirect (5) are errors too, but not for us to carry (RFC 6633, RFC 5508 REQ-10).
+        icmp::UNREACHABLE | icmp::TIME_EXCEEDED | icmp::PARAMETER_PROBLEM => {
+            Ok(Transport::Error(Message { header, body }))
+        }
+        _ => Err(DropReason::IcmpType),
+    }
+}
+
+fn icmp_flow(source: u16, destination: u16, header: &mut [u8; 8]) -> Flow<'_> {
+    let fields = Fields::Icmp(header);
+    Flow { protocol: Protocol::Icmp, source, destination, segment: None, header_len: 8, fields }
+}
+
+/// The ports, or identifiers, in the first eight bytes of a quoted transport header, which is all that an ICMP error
+/// is sure to quote (RFC 792).
+pub(crate) fn quoted_ports(number: u8, quoted: &[u8; 8]) -> Result<(Protocol, u16, u16), DropReason> {
+    match number {
+        6 => Ok((Protocol::Tcp, word(quoted, 0), word(quoted, 2))),
+        17 => Ok((Protocol::Udp, word(quoted, 0), word(quoted, 2))),
+        1 => match quoted[0] {
+            icmp::ECHO | icmp::TIMESTAMP => Ok((Protocol::Icmp, word(quoted, 4), 0)),
+            icmp::ECHO_REPLY | icmp::TIMESTAMP_REPLY => Ok((Protocol::Icmp, 0, word(quoted, 4))),
+            // Nobody may send an error about an error (RFC 1122 s.3.2.2).
+            _ => Err(DropReason::Embedded),
+        },
+        _ => Err(DropReason::EmbeddedNoSession),
+    }
+}
+
+/// ICMP types (RFC 792).
+mod icmp {
+    pub(super) const ECHO_REPLY: u8 = 0;
+    pub(super) const UNREACHABLE: u8 = 3;
+    pub(super) const ECHO: u8 = 8;
+    pub(super) const TIME_EXCEEDED: u8 = 11;
+    pub(super) const PARAMETER_PROBLEM: u8 = 12;
+    pub(super) const TIMESTAMP: u8 = 13;
+    pub(super) const TIMESTAMP_REPLY: u8 = 14;
+}

@@ -1,0 +1,173 @@
+//! The engine's answers, and their counters. One reason, one variant, one counter, one test at least.
+
+use crate::Realm;
+
+/// What is to become of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a verdict that nobody carries out loses the packet"]
+pub enum Verdict {
+    /// It has been translated in place: send it into this realm (back into its own when hairpinned).
+    Forward(Realm),
+    /// It is for the box itself, untouched.
+    Local,
+    /// It goes no further, untouched, and its sender is to be told why.
+    Reject(RejectReason),
+    /// It goes no further, untouched, silently.
+    Drop(DropReason),
+}
+
+/// Why a packet is answered with an ICMP error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectReason {
+    /// Its time to live has run out: 11/0 (RFC 1812 s.5.3.1).
+    TtlExpired,
+    /// It is larger than the next link carries and must not be fragmented: 3/4 with this MTU (RFC 1191, 5508 s.7.1.1).
+    FragmentationNeeded {
+        /// The MTU of the link it would have left by, in bytes.
+        mtu: u16,
+    },
+    /// No room for another session or mapping: 3/13 (RFC 5508 REQ-8; RFC 6888 REQ-11 would say 3/1).
+    TableFull,
+    /// Every external port of its class is taken: 3/13, as above.
+    PortsExhausted,
+}
+
+impl RejectReason {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// What the counters call each, in the order of [`RejectReason::index`].
+    pub const NAMES: [&str; Self::COUNT] =
+        ["ttl expired", "fragmentation needed", "table full", "ports exhausted"];
+
+    /// The reason's place among the counters.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::TtlExpired => 0,
+            Self::FragmentationNeeded { .. } => 1,
+            Self::TableFull => 2,
+            Self::PortsExhausted => 3,
+        }
+    }
+}
+
+/// Why a packet is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Shorter than an IPv4 header (RFC 1812 s.5.2.2; so are the next four).
+    Truncated,
+    /// Not version 4.
+    Version,
+    /// A header length below 20 bytes or beyond the packet.
+    HeaderLength,
+    /// A total length below the header's or beyond the packet.
+    TotalLength,
+    /// A wrong header checksum.
+    HeaderChecksum,
+    /// A fragment.
+    Fragment,
+    /// Larger than the next link carries, and nobody here fragments it.
+    TooLarge,
+    /// A protocol that has no translation.
+    Protocol,
+    /// A TCP, UDP or ICMP header that is cut short or contradicts the packet's length.
+    Transport,
+    /// Port 0 at either end.
+    PortZero,
+    /// TCP flags that no connection sends: none, SYN with FIN, SYN with RST, FIN without ACK.
+    TcpFlags,
+    /// From outside, and not to the external address.
+    NotOurs,
+    /// From outside, to a port without mapping or forward; or from inside, to such a port of the external address.
+    NoMapping,
+    /// From outside, to a mapping whose filter does not know the sender (RFC 4787 s.5).
+    Filtered,
+    /// A TCP segment that belongs to no session and cannot begin one.
+    NoSession,
+    /// Two forwards lead one remote endpoint to one internal endpoint: replies could not be told apart.
+    Ambiguous,
+    /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
+    IcmpType,
+    /// An ICMP error with a wrong ICMP checksum (RFC 5508 REQ-3).
+    IcmpChecksum,
+    /// An ICMP error whose embedded packet is cut short or malformed (RFC 5508 REQ-3a, REQ-3b).
+    Embedded,
+    /// An ICMP error about a fragment other than the first: no ports to find its session by.
+    EmbeddedFragment,
+    /// An ICMP error whose destination is not the source of the packet it quotes.
+    EmbeddedMismatch,
+    /// An ICMP error about a packet of no session (RFC 5508 s.4.2.1).
+    EmbeddedNoSession,
+}
+
+impl DropReason {
+    /// How many there are.
+    pub const COUNT: usize = 22;
+
+    /// What the counters call each, in the order of the variants.
+    pub const NAMES: [&str; Self::COUNT] = [
+        "truncated",
+        "not version 4",
+        "header length",
+        "total length",
+        "header checksum",
+        "fragment",
+        "too large",
+        "protocol",
+        "transport header",
+        "port zero",
+        "tcp flags",
+        "not our address",
+        "no mapping",
+        "filtered",
+        "no session",
+        "ambiguous forward",
+        "icmp type",
+        "icmp checksum",
+        "embedded packet",
+        "embedded fragment",
+        "embedded mismatch",
+        "embedded without session",
+    ];
+
+    /// The reason's place among the counters.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+const _: () = assert!(DropReason::EmbeddedNoSession.index() + 1 == DropReason::COUNT);
+
+/// How often each verdict was given to packets from one realm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets translated and sent on.
+    pub forwarded: u64,
+    /// Packets for the box itself.
+    pub local: u64,
+    /// Packets answered with an ICMP error, by [`RejectReason::index`].
+    pub rejected: [u64; RejectReason::COUNT],
+    /// Packets dropped, by [`DropReason::index`].
+    pub dropped: [u64; DropReason::COUNT],
+}
+
+impl Counters {
+    /// Counts one verdict.
+    pub(crate) fn count(&mut self, verdict: Verdict) {
+        let counter = match verdict {
+            Verdict::Forward(_) => Some(&mut self.forwarded),
+            Verdict::Local => Some(&mut self.local),
+            Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
+            Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
+        };
+        if let Some(counter) = counter {
+            *counter += 1;
+        }
+    }
+
+    /// Every packet counted, whatever became of it.
+    pub fn total(&self) -> u64 {
+        self.forwarded + self.local + self.rejected.iter().sum::<u64>() + self.dropped.iter().sum::<u64>()
+    }
+}
