@@ -59,7 +59,7 @@ impl Delta {
 
 /// The Internet checksum of `bytes`, as it stands in a header whose checksum field was zero; zero over a whole
 /// header, field included, when the field is right (RFC 1071).
-pub(crate) fn checksum(bytes: &[u8]) -> u16 {
+pub fn checksum(bytes: &[u8]) -> u16 {
     !fold64(sum(bytes))
 }
 

@@ -75,13 +75,25 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// On any other verdict its bytes are as they were.
     #[inline]
     pub fn translate(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
+        let verdict = self.translate_own(now, from, packet);
+        self.count(from, verdict);
+        verdict
+    }
+
+    /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.
+    #[inline]
+    pub fn translate_own(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
         let verdict = match from {
             Realm::Internal => self.outbound(now, packet),
             Realm::External => self.inbound(now, packet),
         };
         let (Ok(verdict) | Err(verdict)) = verdict;
-        self.counters[from as usize].count(verdict);
         verdict
+    }
+
+    /// Counts a verdict that was reached without the engine, such as that of a packet that could not be parsed.
+    pub fn count(&mut self, from: Realm, verdict: Verdict) {
+        self.counters[from as usize].count(verdict);
     }
 
     /// Ends what has expired at `now`, a bounded amount of it.

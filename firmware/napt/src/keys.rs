@@ -1,7 +1,7 @@
 //! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
 //!
-//! Table positions are SipHash-1-3 and ports SipHash-2-4 over a counter, each with a 128-bit key of its own from the
-//! seed. A session's key is two words: both addresses; both ports, the protocol and what kind of key it is.
+//! Table positions are SipHash-1-3, and random numbers SipHash-2-4 over a counter, each with a 128-bit key of its own
+//! from the seed. A session's key is two words: both addresses; both ports, the protocol and what kind of key it is.
 
 use core::net::Ipv4Addr;
 
@@ -14,25 +14,44 @@ use crate::{Dependence, Seed};
 #[derive(Clone)]
 pub(crate) struct Keys {
     table: SipHasher13,
-    ports: SipHasher24,
+    random: Random,
+}
+
+/// Random numbers that nobody can predict who does not know the seed.
+#[derive(Clone)]
+pub struct Random {
+    function: SipHasher24,
     drawn: u64,
+}
+
+impl Random {
+    /// The numbers that follow from the second half of `seed`.
+    pub fn new(seed: &Seed) -> Self {
+        let [_, _, k0, k1] = words(seed);
+        Self { function: SipHasher24::new_with_keys(k0, k1), drawn: 0 }
+    }
+
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        self.function.hash(&self.drawn.to_le_bytes())
+    }
+}
+
+fn words(seed: &Seed) -> [u64; 4] {
+    let (words, _) = seed.as_chunks::<8>();
+    [0, 1, 2, 3].map(|i| words.get(i).map_or(0, |word| u64::from_le_bytes(*word)))
 }
 
 impl Keys {
     pub(crate) fn new(seed: &Seed) -> Self {
-        let (words, _) = seed.as_chunks::<8>();
-        let [k0, k1, k2, k3] = [0, 1, 2, 3].map(|i| words.get(i).map_or(0, |w| u64::from_le_bytes(*w)));
-        Self {
-            table: SipHasher13::new_with_keys(k0, k1),
-            ports: SipHasher24::new_with_keys(k2, k3),
-            drawn: 0,
-        }
+        let [k0, k1, _, _] = words(seed);
+        Self { table: SipHasher13::new_with_keys(k0, k1), random: Random::new(seed) }
     }
 
     /// 64 unpredictable bits.
     pub(crate) fn draw(&mut self) -> u64 {
-        self.drawn = self.drawn.wrapping_add(1);
-        self.ports.hash(&self.drawn.to_le_bytes())
+        self.random.draw()
     }
 
     /// Where a session lies, seen from inside.

@@ -39,11 +39,12 @@ mod transport;
 mod verdict;
 mod wheel;
 
-pub use checksum::Delta;
+pub use checksum::{Delta, checksum};
 pub use conntrack::Tables;
 pub use endpoint::{Endpoint, Protocol};
 pub use engine::{Engine, Occupancy};
 pub use forward::{Forward, Forwards, MAX_FORWARDS, Protocols};
+pub use keys::Random;
 pub use mapping::MAPPING_BYTES;
 pub use packet::{Checksum, Packet};
 pub use session::SESSION_BYTES;

@@ -91,7 +91,7 @@ impl<'a> Packet<'a> {
     }
 
     /// The packet's length in bytes.
-    pub(crate) fn total_len(&self) -> usize {
+    pub fn total_len(&self) -> usize {
         HEADER + self.options.len() + self.payload.len()
     }
 }

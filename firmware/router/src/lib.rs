@@ -1,88 +1,41 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! The whole box, sans-IO.
+//! The whole box, sans-IO: Ethernet frames in, Ethernet frames out; no clock, no I/O, no allocation.
+//!
+//! A driver calls four verbs of [`Router`]: [`receive`](Router::receive) for every frame,
+//! [`poll_transmit`](Router::poll_transmit) for the frames that the box itself wants sent,
+//! [`poll_timeout`](Router::poll_timeout) and [`handle_timeout`](Router::handle_timeout) for time.
+//!
+//! | room | what it owns | read first |
+//! |---|---|---|
+//! | `router` | the way of a frame through all the other rooms | RFC 1812 s.5.2 |
+//! | `rules` | which packets may come in, and whom they are for | RFC 1812 s.5.3, 2827 |
+//! | `neighbours` | who has which Ethernet address | RFC 826, 1122 s.2.3.2 |
+//! | `arp` | reading and writing ARP | RFC 826 |
+//! | `icmp`, `limiter` | errors of the box's own, and how often | RFC 1812 s.4.3, 5508 s.7 |
+//! | `local` | the box's own stack | – |
+//! | `frames` | frames that wait, for the driver or for a neighbour | – |
+//! | `counters` | what became of every frame | – |
+//! | `port`, `settings` | words: sides, links, and the configuration in the engine's terms | – |
 
-use core::fmt;
-use core::num::NonZeroU16;
+mod arp;
+mod counters;
+mod frames;
+mod icmp;
+mod limiter;
+mod local;
+mod neighbours;
+mod port;
+mod router;
+mod rules;
+mod settings;
 
-use config::Config;
-use napt::{Checksum, Instant, Seed};
+pub use counters::{Counters, Refusal, Summary};
+pub use port::{Disposition, Link, Offload, Side};
+pub use router::Router;
 
-/// One of the box's two ports, by its role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The port towards the private network.
-    Lan,
-    /// The port towards the public network.
-    Wan,
-}
+/// Sessions, and mappings, that the standard build has room for.
+pub const SESSIONS: usize = 65_536;
 
-/// What the driver knows of a frame besides its bytes (on Linux: the virtio-net header).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Offload {
-    /// Whether the TCP or UDP checksum is finished.
-    pub checksum: Checksum,
-    /// For a frame that stands for many (GSO): the payload bytes of each TCP segment or UDP datagram.
-    pub segment: Option<NonZeroU16>,
-}
-
-/// What the driver knows of a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The port's Ethernet address.
-    pub hardware: [u8; 6],
-    /// The largest IPv4 packet the port carries, in bytes.
-    pub mtu: u16,
-}
-
-/// What has become of a received frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a frame to send is lost if nobody sends it"]
-pub enum Disposition {
-    /// The frame was rewritten in place, Ethernet header included: send it out of this port, with its offload as it came.
-    Send(Side),
-    /// The router has taken, answered or dropped it.
-    Done,
-}
-
-/// The router.
-pub struct Router {}
-
-impl Router {
-    /// Makes a router.
-    pub fn new(_config: &Config, _lan: Link, _wan: Link, _seed: &Seed) -> Self {
-        Self {}
-    }
-
-    /// Takes one Ethernet frame (without FCS) that `side` received.
-    pub fn receive(
-        &mut self,
-        _now: Instant,
-        _side: Side,
-        _frame: &mut [u8],
-        _offload: Offload,
-    ) -> Disposition {
-        Disposition::Done
-    }
-
-    /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.
-    pub fn poll_transmit(&mut self) -> Option<(Side, &[u8])> {
-        None
-    }
-
-    /// When `handle_timeout` next wants to be called, if at all.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    /// Does what is due at `now`: expiry, ARP retries, ageing.
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-
-    /// Tells the router that a port's link has come up: neighbours learnt on it are forgotten, its gateway is asked for.
-    pub fn link_up(&mut self, _now: Instant, _side: Side) {}
-
-    /// The counters, as a readable summary of several lines.
-    pub fn summary(&self) -> impl fmt::Display + '_ {
-        "counters"
-    }
-}
+/// The standard build's tables.
+pub type Tables = napt::Tables<SESSIONS>;

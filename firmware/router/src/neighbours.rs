@@ -1,0 +1,182 @@
+//! The neighbours on one link: who has which Ethernet address (RFC 826).
+//!
+//! A neighbour is asked for when a packet wants to go there, three times, a second apart. Once known it is used for a
+//! minute; then the next packet still goes there, and it is asked again meanwhile. What nobody asked for is not
+//! believed: an address that seems to have moved is asked for first (A23).
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use napt::Instant;
+use smoltcp::wire::EthernetAddress;
+
+const SETS: usize = 64;
+const WAYS: usize = 4;
+
+/// How long an answer is good for.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// How long to wait for an answer before asking again, and how often to ask (RFC 1122 s.2.3.2.1).
+const PATIENCE: Duration = Duration::from_secs(1);
+const ASKS: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+struct Neighbour {
+    address: Ipv4Addr,
+    /// Its Ethernet address, once known.
+    hardware: Option<EthernetAddress>,
+    /// When it was last confirmed; while it has never been, when it was first wanted.
+    confirmed: Instant,
+    asking: Option<Asking>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asking {
+    asked: u8,
+    again: Instant,
+}
+
+/// What a packet is to do that wants to go to a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    /// Go to this address.
+    Known(EthernetAddress),
+    /// Go to this address, and ask whether it still holds.
+    Doubted(EthernetAddress),
+    /// Ask, and wait.
+    Ask,
+    /// Wait: it has been asked already.
+    Wait,
+    /// There is no room to remember it.
+    Full,
+}
+
+/// What happened to a neighbour that had been asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// It is to be asked again.
+    Ask(Ipv4Addr),
+    /// It is not there.
+    Gone(Ipv4Addr),
+}
+
+/// The table of one link.
+pub(crate) struct Neighbours {
+    sets: [[Option<Neighbour>; WAYS]; SETS],
+    secret: u32,
+    /// When somebody is to be asked again, if anybody is.
+    due: Option<Instant>,
+}
+
+impl Neighbours {
+    pub(crate) const fn new(secret: u32) -> Self {
+        Self { sets: [[None; WAYS]; SETS], secret: secret | 1, due: None }
+    }
+
+    /// Forgets everybody.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.secret);
+    }
+
+    /// The way to a neighbour.
+    #[inline]
+    pub(crate) fn look_up(&mut self, now: Instant, address: Ipv4Addr) -> Lookup {
+        let Some(neighbour) = self.find(address) else { return self.begin(now, address) };
+        let Some(hardware) = neighbour.hardware else { return Lookup::Wait };
+        if neighbour.asking.is_some() || now.since(neighbour.confirmed) < FRESH {
+            return Lookup::Known(hardware);
+        }
+        self.ask(now, address);
+        Lookup::Doubted(hardware)
+    }
+
+    /// What an ARP packet says: `address` is at `hardware`. `to_us` if it was a request for our address, whose sender
+    /// will want an answer to its next packet, too. Returns whether the neighbour is to be asked, because it is said
+    /// to have moved.
+    pub(crate) fn hear(
+        &mut self,
+        now: Instant,
+        address: Ipv4Addr,
+        hardware: EthernetAddress,
+        to_us: bool,
+    ) -> bool {
+        let Some(known) = self.find(address) else {
+            if to_us {
+                self.insert(Neighbour { address, hardware: Some(hardware), confirmed: now, asking: None });
+            }
+            return false;
+        };
+        if known.asking.is_none() && known.hardware != Some(hardware) {
+            self.ask(now, address);
+            return true;
+        }
+        *known = Neighbour { address, hardware: Some(hardware), confirmed: now, asking: None };
+        false
+    }
+
+    /// When to call [`Neighbours::overdue`], if ever.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// One of those who have not answered in time; call until `None`.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Option<Overdue> {
+        if self.due.is_none_or(|due| now < due) {
+            return None;
+        }
+        for place in self.sets.iter_mut().flatten() {
+            let Some(neighbour) = place else { continue };
+            let Some(asking) = &mut neighbour.asking else { continue };
+            if now < asking.again {
+                continue;
+            }
+            let address = neighbour.address;
+            if asking.asked == ASKS {
+                *place = None;
+                return Some(Overdue::Gone(address));
+            }
+            *asking = Asking { asked: asking.asked + 1, again: now + PATIENCE };
+            return Some(Overdue::Ask(address));
+        }
+        let waiting = self.sets.iter().flatten().flatten();
+        self.due = waiting.filter_map(|neighbour| neighbour.asking.map(|asking| asking.again)).min();
+        None
+    }
+
+    fn begin(&mut self, now: Instant, address: Ipv4Addr) -> Lookup {
+        let neighbour = Neighbour { address, hardware: None, confirmed: now, asking: None };
+        if self.insert(neighbour).is_none() {
+            return Lookup::Full;
+        }
+        self.ask(now, address);
+        Lookup::Ask
+    }
+
+    fn ask(&mut self, now: Instant, address: Ipv4Addr) {
+        let again = now + PATIENCE;
+        if let Some(neighbour) = self.find(address) {
+            neighbour.asking = Some(Asking { asked: 1, again });
+            self.due = Some(self.due.map_or(again, |due| due.min(again)));
+        }
+    }
+
+    /// In a free place, or that of the one confirmed longest ago. Who is being asked for stays.
+    fn insert(&mut self, neighbour: Neighbour) -> Option<()> {
+        let set = self.set(neighbour.address);
+        let idle = |place: &&mut Option<Neighbour>| place.is_none_or(|other| other.asking.is_none());
+        let oldest = set.iter_mut().filter(idle).min_by_key(|place| place.map(|other| other.confirmed))?;
+        *oldest = Some(neighbour);
+        Some(())
+    }
+
+    #[inline]
+    fn find(&mut self, address: Ipv4Addr) -> Option<&mut Neighbour> {
+        self.set(address).iter_mut().flatten().find(|neighbour| neighbour.address == address)
+    }
+
+    #[inline]
+    fn set(&mut self, address: Ipv4Addr) -> &mut [Option<Neighbour>; WAYS] {
+        let set = address.to_bits().wrapping_mul(self.secret) >> 26;
+        &mut self.sets[set as usize % SETS]
+    }
+}

@@ -1,0 +1,456 @@
+//! The way of a frame through the box.
+//!
+//! [`Router::receive`]: Ethernet; ARP to `arp` and `neighbours`; IPv4 through `rules` to the engine, and by its
+//! verdict onwards to the next hop, into the box's own stack, back to the sender as an ICMP error, or nowhere. A frame
+//! that is sent on is rewritten where it lies; everything else that leaves the box is written into the outbox.
+
+use core::net::Ipv4Addr;
+
+use config::Config;
+use napt::{Checksum, DropReason, Engine, Instant, Packet, Random, Seed, Tables, Verdict, checksum};
+use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
+
+use crate::arp::{self, Say};
+use crate::counters::{Counters, Refusal, Summary};
+use crate::frames::{self, HELD, Hold, Origin, Outbox};
+use crate::icmp::{self, Complaint};
+use crate::limiter::{Limiter, Rate};
+use crate::local::{self, Local};
+use crate::neighbours::{Lookup, Neighbours, Overdue};
+use crate::port::{Disposition, Link, Offload, Side};
+use crate::rules::{Addresses, Recipient};
+use crate::settings;
+
+/// The length of an Ethernet header, in bytes.
+const ETHERNET: usize = 14;
+
+/// ICMP errors: enough for a traceroute and for path MTU discovery of many hosts, too few to flood anybody.
+const ERRORS: Rate = Rate { per_second: 500, burst: 250 };
+const ERRORS_EACH: Rate = Rate { per_second: 50, burst: 50 };
+
+/// Answers to what the box is asked itself.
+const ANSWERS: Rate = Rate { per_second: 2_000, burst: 1_000 };
+const ANSWERS_EACH: Rate = Rate { per_second: 1_000, burst: 500 };
+
+/// The box: two ports, the engine between them, and what a router owes to its links.
+pub struct Router<'t, const SESSIONS: usize> {
+    engine: Engine<'t, SESSIONS>,
+    addresses: Addresses,
+    ports: [Port; 2],
+    outbox: Outbox,
+    hold: Hold,
+    errors: Limiter,
+    answers: Limiter,
+    random: Random,
+}
+
+/// What belongs to one port.
+struct Port {
+    link: Link,
+    neighbours: Neighbours,
+    local: Local,
+    counters: Counters,
+}
+
+impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
+    /// A box that works by `config`, between two links, in `tables` that nobody has used before.
+    pub fn new(tables: &'t mut Tables<SESSIONS>, config: &Config, lan: Link, wan: Link, seed: &Seed) -> Self {
+        let addresses = Addresses::new(config);
+        let mut random = Random::new(&reversed(seed));
+        let mut port = |side: Side, link: Link| Port {
+            link,
+            neighbours: Neighbours::new(random.draw() as u32),
+            local: Local::new(addresses.on(side), random.draw()),
+            counters: Counters::default(),
+        };
+        Self {
+            engine: Engine::new(tables, settings::settings(config, lan.mtu, wan.mtu), seed),
+            addresses,
+            ports: [port(Side::Lan, lan), port(Side::Wan, wan)],
+            outbox: Outbox::new(),
+            hold: Hold::new(),
+            errors: Limiter::new(ERRORS, ERRORS_EACH, &mut random),
+            answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
+            random,
+        }
+    }
+
+    /// Takes one Ethernet frame (without FCS) that `side` received.
+    #[inline]
+    pub fn receive(&mut self, now: Instant, side: Side, frame: &mut [u8], offload: Offload) -> Disposition {
+        self.port(side).counters.received += 1;
+        match self.take(now, side, frame, offload) {
+            Ok(disposition) => disposition,
+            Err(refusal) => {
+                self.port(side).counters.refuse(refusal);
+                Disposition::Done
+            }
+        }
+    }
+
+    /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.
+    pub fn poll_transmit(&mut self) -> Option<(Side, &[u8])> {
+        self.outbox.pop()
+    }
+
+    /// When [`Router::handle_timeout`] next has something to do, if at all.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
+        neighbours.chain(self.engine.poll_timeout()).min()
+    }
+
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.engine.handle_timeout(now);
+        for side in Side::ALL {
+            while let Some(overdue) = self.port(side).neighbours.overdue(now) {
+                match overdue {
+                    Overdue::Ask(address) => self.say(side, Say::Ask { target: address }),
+                    Overdue::Gone(address) => self.give_up(now, side, address),
+                }
+            }
+        }
+    }
+
+    /// Tells the router that a port's link has come up, perhaps another one than before: neighbours learnt on it are
+    /// forgotten, its own address is announced, and on the wan the gateway is asked for.
+    pub fn link_up(&mut self, now: Instant, side: Side, link: Link) {
+        let own = self.addresses.own(side);
+        self.port(side).link = link;
+        self.port(side).neighbours.clear();
+        self.say(side, Say::Ask { target: own });
+        if let (Side::Wan, Some(gateway)) = (side, self.addresses.gateway) {
+            self.port(side).neighbours.look_up(now, gateway);
+            self.say(side, Say::Ask { target: gateway });
+        }
+    }
+
+    /// What became of every frame so far.
+    pub fn summary(&self) -> Summary<'_> {
+        let [lan, wan] = &self.ports;
+        Summary {
+            router: [&lan.counters, &wan.counters],
+            engine: [self.engine.counters(Side::Lan.realm()), self.engine.counters(Side::Wan.realm())],
+            occupancy: self.engine.occupancy(),
+        }
+    }
+
+    #[inline]
+    fn take(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let ethernet = EthernetFrame::new_checked(&*frame).map_err(|_| Refusal::Runt)?;
+        let to = ethernet.dst_addr();
+        if to.is_unicast() && to != self.port(side).link.hardware {
+            return Err(Refusal::OtherStation);
+        }
+        match ethernet.ethertype() {
+            EthernetProtocol::Ipv4 if to.is_unicast() => self.take_packet(now, side, frame, offload),
+            EthernetProtocol::Ipv4 => Err(Refusal::LinkBroadcast),
+            EthernetProtocol::Arp => self.take_arp(now, side, ethernet.payload()),
+            _ => Err(Refusal::EtherType),
+        }
+    }
+
+    #[inline]
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        let packet = match Packet::parse(bytes, offload.checksum, offload.segment) {
+            Ok(packet) => packet,
+            Err(reason) => {
+                self.engine.count(side.realm(), Verdict::Drop(reason));
+                return Ok(Disposition::Done);
+            }
+        };
+        let end = ETHERNET + packet.total_len();
+        let verdict = match self.addresses.admit(side, &packet) {
+            Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
+            Ok(Recipient::Own) if packet.is_fragment() => {
+                self.engine.count(side.realm(), Verdict::Drop(DropReason::Fragment));
+                return Ok(Disposition::Done);
+            }
+            Ok(Recipient::Own) => Verdict::Local,
+            Err(Refusal::NoRoute) => {
+                self.complain(now, side, Complaint::NetworkUnreachable, packet_in(frame, end));
+                return Err(Refusal::NoRoute);
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        match verdict {
+            Verdict::Forward(realm) => {
+                // What lies behind the packet is its sender's padding, and nobody else's business (A24).
+                if let Some(padding) = frame.get_mut(end..) {
+                    padding.fill(0);
+                }
+                self.send_on(now, side, Side::of(realm), frame, end, offload)
+            }
+            Verdict::Local => self.serve(now, side, packet_in(frame, end)),
+            Verdict::Reject(reason) => {
+                self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                Ok(Disposition::Done)
+            }
+            Verdict::Drop(_) => Ok(Disposition::Done),
+        }
+    }
+
+    /// Gives a translated frame the addresses of its next hop, or lets it wait for them.
+    #[inline]
+    fn send_on(
+        &mut self,
+        now: Instant,
+        from: Side,
+        to: Side,
+        frame: &mut [u8],
+        end: usize,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let next_hop = self.next_hop(to, packet_in(frame, end)).ok_or(Refusal::NoRoute)?;
+        match self.find_neighbour(now, to, next_hop) {
+            Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
+                address(frame, self.port(to).link.hardware, hardware);
+                self.port(from).counters.forwarded += 1;
+                Ok(Disposition::Send(to))
+            }
+            Lookup::Full => Err(Refusal::NeighboursFull),
+            Lookup::Ask | Lookup::Wait => {
+                let whole = frame.get_mut(..end).ok_or(Refusal::Runt)?;
+                if whole.len() > frames::LONGEST || offload.segment.is_some() {
+                    return Err(Refusal::HoldTooLarge);
+                }
+                if offload.checksum == Checksum::Partial {
+                    finish_checksum(whole);
+                }
+                self.hold.push(Origin::Transit(from), to, next_hop, whole).ok_or(Refusal::HoldFull)?;
+                self.port(from).counters.held += 1;
+                Ok(Disposition::Done)
+            }
+        }
+    }
+
+    /// Hands a packet to the box's own stack and sends what that answers.
+    fn serve(&mut self, now: Instant, side: Side, packet: &[u8]) -> Result<Disposition, Refusal> {
+        let source = Ipv4Packet::new_unchecked(packet).src_addr();
+        if !self.answers.allow(now, source, &mut self.random) {
+            self.port(side).counters.suppressed += 1;
+            return Err(Refusal::NotServed);
+        }
+        let mut reply = [0; local::LONGEST];
+        let len = self.port(side).local.receive(now, packet, &mut reply);
+        let Some(reply) = reply.get(..len).filter(|reply| !reply.is_empty()) else {
+            return Err(Refusal::NotServed);
+        };
+        self.send_own(now, side, reply);
+        self.port(side).counters.local += 1;
+        Ok(Disposition::Done)
+    }
+
+    /// Tells the sender of a packet, as `side` received it, what is wrong with it.
+    fn complain(&mut self, now: Instant, side: Side, complaint: Complaint, packet: &[u8]) {
+        if !icmp::may_complain_about(packet) {
+            return;
+        }
+        let to = Ipv4Packet::new_unchecked(packet).src_addr();
+        if !self.errors.allow(now, to, &mut self.random) {
+            self.port(side).counters.suppressed += 1;
+            return;
+        }
+        let mut buffer = [0; icmp::LONGEST];
+        let len = icmp::write(complaint, self.addresses.own(side), packet, &mut buffer);
+        if let Some(error) = buffer.get(..len) {
+            self.send_own(now, side, error);
+        }
+    }
+
+    /// Sends a packet of the box's own.
+    fn send_own(&mut self, now: Instant, side: Side, packet: &[u8]) {
+        let mut frame = [0; frames::LONGEST];
+        let end = ETHERNET + packet.len();
+        let Some(frame) = frame.get_mut(..end) else { return };
+        EthernetFrame::new_unchecked(&mut *frame).set_ethertype(EthernetProtocol::Ipv4);
+        EthernetFrame::new_unchecked(&mut *frame).payload_mut().copy_from_slice(packet);
+        let Some(next_hop) = self.next_hop(side, packet) else { return };
+        let sent = match self.find_neighbour(now, side, next_hop) {
+            Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
+                address(frame, self.port(side).link.hardware, hardware);
+                self.outbox.push(side, frame)
+            }
+            Lookup::Ask | Lookup::Wait => self.hold.push(Origin::Own, side, next_hop, frame),
+            Lookup::Full => None,
+        };
+        if sent.is_none() {
+            self.port(side).counters.suppressed += 1;
+        }
+    }
+
+    #[inline]
+    fn find_neighbour(&mut self, now: Instant, side: Side, address: Ipv4Addr) -> Lookup {
+        let lookup = self.port(side).neighbours.look_up(now, address);
+        if matches!(lookup, Lookup::Ask | Lookup::Doubted(_)) {
+            self.say(side, Say::Ask { target: address });
+        }
+        lookup
+    }
+
+    fn take_arp(&mut self, now: Instant, side: Side, payload: &[u8]) -> Result<Disposition, Refusal> {
+        let heard = arp::read(payload).ok_or(Refusal::Arp)?;
+        let (own, prefix) = (self.addresses.own(side), self.addresses.on(side));
+        if heard.sender == own {
+            return Err(Refusal::AddressConflict);
+        }
+        let to_us = heard.target == own;
+        if heard.sender.is_unspecified() && heard.is_request && to_us {
+            // A probe (RFC 5227): the address is taken.
+            self.say(side, Say::Answer { to: heard.hardware, target: heard.sender });
+        } else if !prefix.contains(heard.sender) {
+            return Err(Refusal::Arp);
+        } else {
+            self.learn(now, side, heard, to_us);
+        }
+        self.port(side).counters.arp += 1;
+        Ok(Disposition::Done)
+    }
+
+    fn learn(&mut self, now: Instant, side: Side, heard: arp::Heard, to_us: bool) {
+        let asked_for_us = heard.is_request && to_us;
+        if asked_for_us {
+            self.say(side, Say::Answer { to: heard.hardware, target: heard.sender });
+        }
+        let moved = self.port(side).neighbours.hear(now, heard.sender, heard.hardware, asked_for_us);
+        if moved {
+            self.say(side, Say::Ask { target: heard.sender });
+        } else {
+            self.release(side, heard.sender, heard.hardware);
+        }
+    }
+
+    /// Sends the frames that waited for a neighbour.
+    fn release(&mut self, side: Side, next_hop: Ipv4Addr, hardware: EthernetAddress) {
+        while let Some(mut held) = self.hold.pop(side, next_hop) {
+            address(held.bytes_mut(), self.port(side).link.hardware, hardware);
+            let sent = self.outbox.push(side, held.bytes());
+            match (held.origin, sent) {
+                (Origin::Own, Some(())) => (),
+                (Origin::Own, None) => self.port(side).counters.suppressed += 1,
+                (Origin::Transit(from), sent) => {
+                    let counters = &mut self.port(from).counters;
+                    counters.held -= 1;
+                    match sent {
+                        Some(()) => counters.forwarded += 1,
+                        None => counters.refuse(Refusal::HoldFull),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops the frames that waited for a neighbour who does not answer, and tells their senders (RFC 1812 s.5.2.7.1).
+    fn give_up(&mut self, now: Instant, side: Side, next_hop: Ipv4Addr) {
+        for _ in 0..HELD {
+            let Some(held) = self.hold.pop(side, next_hop) else { return };
+            let Origin::Transit(from) = held.origin else { continue };
+            let counters = &mut self.port(from).counters;
+            counters.held -= 1;
+            counters.refuse(Refusal::NoNeighbour);
+            self.complain_after_translation(now, from, side, held.bytes());
+        }
+    }
+
+    /// Complains about a packet that has been translated already: the error is made as a router behind the box would
+    /// make it, and translated on its way back like any other.
+    fn complain_after_translation(&mut self, now: Instant, from: Side, to: Side, frame: &[u8]) {
+        let Some(packet) = frame.get(ETHERNET..).filter(|packet| icmp::may_complain_about(packet)) else {
+            return;
+        };
+        let packet = whole_packet(packet);
+        let mut buffer = [0; icmp::LONGEST];
+        let len = icmp::write(Complaint::HostUnreachable, self.addresses.own(from), packet, &mut buffer);
+        let Some(error) = buffer.get_mut(..len) else { return };
+        let Ok(parsed) = Packet::parse(error, Checksum::Complete, None) else { return };
+        if !matches!(self.engine.translate_own(now, to.realm(), parsed), Verdict::Forward(_)) {
+            return;
+        }
+        let receiver = Ipv4Packet::new_unchecked(&*error).dst_addr();
+        if self.errors.allow(now, receiver, &mut self.random) {
+            self.send_own(now, from, error);
+        } else {
+            self.port(from).counters.suppressed += 1;
+        }
+    }
+
+    /// Sends ARP.
+    fn say(&mut self, side: Side, say: Say) {
+        let frame = arp::write(say, self.port(side).link.hardware, self.addresses.own(side));
+        if self.outbox.push(side, &frame).is_none() {
+            self.port(side).counters.suppressed += 1;
+        }
+    }
+
+    #[inline]
+    fn next_hop(&self, side: Side, packet: &[u8]) -> Option<Ipv4Addr> {
+        let destination = *packet.get(16..)?.first_chunk::<4>()?;
+        self.addresses.next_hop(side, Ipv4Addr::from(destination))
+    }
+
+    #[inline]
+    fn port(&mut self, side: Side) -> &mut Port {
+        &mut self.ports[side as usize]
+    }
+}
+
+/// Another seed: the router's random numbers are not to be the engine's.
+fn reversed(seed: &Seed) -> Seed {
+    let mut seed = *seed;
+    seed.reverse();
+    seed
+}
+
+/// The packet in a frame that ends at `end`.
+#[inline]
+fn packet_in(frame: &[u8], end: usize) -> &[u8] {
+    frame.get(ETHERNET..end).unwrap_or_default()
+}
+
+/// A packet without the padding behind it.
+fn whole_packet(bytes: &[u8]) -> &[u8] {
+    let len = Ipv4Packet::new_checked(bytes).map_or(0, |packet| packet.total_len());
+    bytes.get(..usize::from(len)).unwrap_or_default()
+}
+
+/// Addresses a frame, which is at least an Ethernet header long.
+#[inline]
+fn address(frame: &mut [u8], from: EthernetAddress, to: EthernetAddress) {
+    if let Some(addresses) = frame.first_chunk_mut::<12>() {
+        let [a, b, c, d, e, f] = to.0;
+        let [g, h, i, j, k, l] = from.0;
+        *addresses = [a, b, c, d, e, f, g, h, i, j, k, l];
+    }
+}
+
+/// Finishes the TCP or UDP checksum of a frame. The field holds the sum of the pseudo-header already.
+fn finish_checksum(frame: &mut [u8]) {
+    let mut packet = Ipv4Packet::new_unchecked(frame.get_mut(ETHERNET..).unwrap_or_default());
+    let (protocol, payload) = (packet.next_header(), packet.payload_mut());
+    let (offset, zero) = match protocol {
+        IpProtocol::Tcp => (16, 0),
+        // A sum of zero would mean "no checksum" (RFC 768).
+        IpProtocol::Udp => (6, 0xFFFF),
+        _ => return,
+    };
+    let sum = match checksum(payload) {
+        0 => zero,
+        sum => sum,
+    };
+    if let Some(field) = payload.get_mut(offset..offset + 2) {
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+}
