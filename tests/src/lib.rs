@@ -1,1 +1,44 @@
-//! The lab.
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "what the lab cannot do, the test has failed to do"
+)]
+//! The lab: what the tests of the suite are made with.
+//!
+//! [`Packet`] makes packets and checks them with code that is not ours (etherparse); [`Lab`] has an engine on the
+//! bench, [`Desk`] a whole router. Time is virtual. Every packet that either lets through is checked for what must
+//! hold of all of them: valid checksums, a lower TTL, an untouched payload, no private source outside.
+
+mod desk;
+mod lab;
+mod packet;
+
+pub use desk::{Desk, Seen, frame_for, hardware};
+pub use lab::Lab;
+pub use packet::{Packet, echo, echo_reply, error, raw, tcp, udp};
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// A host of the lab, by its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host(pub Ipv4Addr);
+
+impl Host {
+    /// The host's endpoint at `port`.
+    pub const fn port(self, port: u16) -> SocketAddrV4 {
+        SocketAddrV4::new(self.0, port)
+    }
+}
+
+/// A host inside.
+pub const ALICE: Host = Host(Ipv4Addr::new(192, 0, 2, 1));
+/// Another host inside.
+pub const DAVE: Host = Host(Ipv4Addr::new(192, 0, 2, 2));
+/// A host outside, on the wan link; also the gateway.
+pub const BOB: Host = Host(Ipv4Addr::new(203, 0, 113, 1));
+/// A host outside, behind the gateway.
+pub const CAROL: Host = Host(Ipv4Addr::new(198, 51, 100, 7));
+/// The box, seen from outside.
+pub const OUTSIDE: Host = Host(Ipv4Addr::new(203, 0, 113, 254));
+/// The box, seen from inside.
+pub const INSIDE: Host = Host(Ipv4Addr::new(192, 0, 2, 254));

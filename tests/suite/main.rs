@@ -1,5 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The suite.
 
+mod checksums;
 mod config_blob;
 mod provision;
+mod rfc1812;
+mod rfc4787;
+mod rfc5382;
+mod rfc5508;
+mod rfc826;
+mod storm;

@@ -1,13 +1,13 @@
 //! The index: from a keyed hash to slots of a table, with bounded work whatever the keys (V7, A7).
 //!
-//! Every key has two buckets, chosen by different bits of its hash. An entry goes to the first unless that is getting
-//! full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two buckets
+//! Every key has two buckets, chosen by different bits of its hash. An entry goes to the first while that is less than
+//! half full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two buckets
 //! at most, nothing is ever moved to make room, and a removal leaves no tombstone.
 //!
 //! An entry is 32 bits: the slot, and the hash bits left over as a tag that spares most visits to the wrong record.
 //! `W` entries of room are kept for each of the table's `N` slots, and four slots' worth make a bucket. With two
-//! entries used of `W` = 3, or three of `W` = 4, no bucket fills up before the table does (the test at the end fills
-//! one completely to show it); if one ever did, the entry would be refused like any other when the table is full.
+//! entries used of `W` = 3, or three of `W` = 4, buckets do not fill up before the table does, even when it is full and
+//! changes all the time (the tests at the end); should one ever, the entry is refused as if the table were full.
 
 use core::num::NonZeroU32;
 
@@ -98,7 +98,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
         let (first, second) = buckets::<N>(hash);
         let used = self.used(first);
-        let bucket = if used <= ROWS * W * 3 / 4 || used <= self.used(second) { first } else { second };
+        let bucket = if used <= ROWS * W / 2 || used <= self.used(second) { first } else { second };
         let free = self.entries_mut(bucket).find(|entry| entry.is_none())?;
         *free = Some(Entry::new(hash, slot));
         Some(())
@@ -144,4 +144,88 @@ const fn buckets<const N: usize>(hash: u64) -> (Bucket, Bucket) {
     let first = hash as usize & (N - ROWS);
     let second = (hash >> 22) as usize & (N - ROWS);
     (first, if first == second { second ^ ROWS } else { second })
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+
+    use siphasher::sip::SipHasher13;
+
+    use super::*;
+
+    /// Entries under the hashes of their numbers; `keys` entries a slot.
+    struct Filled<const N: usize, const W: usize> {
+        index: Box<Index<N, W>>,
+        keys: u32,
+    }
+
+    impl<const N: usize, const W: usize> Filled<N, W> {
+        fn new(keys: u32) -> Self {
+            Self { index: Box::new(Index::new()), keys }
+        }
+
+        fn hash(&self, generation: u32, slot: u32, key: u32) -> u64 {
+            let id = [generation.to_le_bytes(), slot.to_le_bytes(), key.to_le_bytes()].concat();
+            SipHasher13::new_with_keys(1, 2).hash(&id)
+        }
+
+        fn insert(&mut self, generation: u32, slot: u32) {
+            for key in 0..self.keys {
+                let hash = self.hash(generation, slot, key);
+                self.index.insert(hash, Slot::new(slot)).unwrap();
+            }
+        }
+
+        fn remove(&mut self, generation: u32, slot: u32) {
+            for key in 0..self.keys {
+                let hash = self.hash(generation, slot, key);
+                self.index.remove(hash, Slot::new(slot));
+            }
+        }
+
+        fn finds(&self, generation: u32, slot: u32) -> bool {
+            let is_it = |found: Slot| found == Slot::new(slot);
+            (0..self.keys).all(|key| self.index.find(self.hash(generation, slot, key), is_it).is_some())
+        }
+
+        fn entries(&self) -> usize {
+            self.index.rows.iter().flatten().flatten().count()
+        }
+    }
+
+    /// A full table whose slots are replaced many times over never finds the index full, and finds every entry.
+    fn churn<const N: usize, const W: usize>(keys: u32, generations: u32) {
+        let mut filled = Filled::<N, W>::new(keys);
+        (0..N as u32).for_each(|slot| filled.insert(0, slot));
+        for generation in 1..generations {
+            for slot in 0..N as u32 {
+                filled.remove(generation - 1, slot);
+                filled.insert(generation, slot);
+            }
+            assert!((0..N as u32).all(|slot| filled.finds(generation, slot)));
+            assert_eq!(filled.entries(), N * keys as usize);
+        }
+    }
+
+    #[test]
+    fn x02_a_full_mapping_table_fits_its_index() {
+        churn::<256, 3>(2, 100);
+        churn::<65_536, 3>(2, 4);
+    }
+
+    #[test]
+    fn x02_a_full_session_table_fits_its_index() {
+        churn::<256, 4>(3, 100);
+        churn::<65_536, 4>(3, 4);
+    }
+
+    #[test]
+    fn v7_a_hash_that_everybody_shares_is_refused_after_two_buckets() {
+        let mut index = Index::<64, 4>::new();
+        let fitted = (0..64).filter(|slot| index.insert(42, Slot::new(*slot)).is_some()).count();
+        assert_eq!(fitted, 2 * 16);
+    }
 }

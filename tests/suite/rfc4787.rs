@@ -1,0 +1,357 @@
+//! RFC 4787, requirement by requirement: UDP behaviour of a NAT.
+
+use napt::{Dependence, DropReason, Protocols, RejectReason, Verdict};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Lab, OUTSIDE, error, tcp, udp};
+
+#[test]
+fn rfc4787_req1_m01_mapping_is_endpoint_independent() {
+    let mut lab = Lab::new();
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let second = lab.send(udp(ALICE.port(5000), CAROL.port(53)));
+    assert_eq!(first.source(), second.source());
+}
+
+#[test]
+fn rfc4787_req1_m02_mapping_is_independent_of_the_remote_port() {
+    let mut lab = Lab::new();
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let second = lab.send(udp(ALICE.port(5000), BOB.port(99)));
+    assert_eq!(first.source(), second.source());
+}
+
+#[test]
+fn rfc4787_m16_mapping_stays_for_later_packets() {
+    let mut lab = Lab::new();
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    for _ in 0..10 {
+        lab.wait_secs(299);
+        assert_eq!(lab.send(udp(ALICE.port(5000), BOB.port(53))).source(), first.source());
+    }
+}
+
+#[test]
+fn rfc4787_address_dependent_mapping_is_one_per_address() {
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address);
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let same = lab.send(udp(ALICE.port(5000), BOB.port(99)));
+    let other = lab.send(udp(ALICE.port(5000), CAROL.port(53)));
+    assert_eq!(first.source(), same.source());
+    assert_ne!(first.source(), other.source());
+}
+
+#[test]
+fn rfc4787_address_dependent_mapping_is_one_per_address_for_tcp_too() {
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address);
+    let first = lab.send(tcp("S", ALICE.port(5000), BOB.port(53)));
+    let same = lab.send(tcp("S", ALICE.port(5000), BOB.port(99)));
+    let other = lab.send(tcp("S", ALICE.port(5000), CAROL.port(53)));
+    assert_eq!(first.source(), same.source());
+    assert_ne!(first.source(), other.source());
+}
+
+#[test]
+fn rfc4787_address_and_port_dependent_mapping_is_one_per_endpoint() {
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::AddressAndPort);
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let other = lab.send(udp(ALICE.port(5000), BOB.port(99)));
+    assert_ne!(first.source(), other.source());
+    assert_eq!(first.source(), lab.send(udp(ALICE.port(5000), BOB.port(53))).source());
+}
+
+#[test]
+fn rfc4787_req3_m05_internal_endpoints_never_share_an_external_port() {
+    let mut lab = Lab::new();
+    let alice = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let dave = lab.send(udp(DAVE.port(5000), BOB.port(53)));
+    assert_ne!(alice.source(), dave.source());
+}
+
+#[test]
+fn rfc4787_req3a_m08_ports_keep_their_class() {
+    let mut lab = Lab::new();
+    for port in [1, 500, 1023] {
+        assert!((1..1024).contains(&lab.send(udp(ALICE.port(port), BOB.port(53))).source().port()));
+    }
+    for port in [1024, 5000, 65535] {
+        assert!(lab.send(udp(ALICE.port(port), BOB.port(53))).source().port() >= 1024);
+    }
+}
+
+#[test]
+fn rfc4787_req3a_a_range_without_low_ports_serves_low_ports_too() {
+    let mut lab = Lab::with(|settings| settings.ports = range(1024, 65535));
+    assert!(lab.send(udp(ALICE.port(500), BOB.port(500))).source().port() >= 1024);
+}
+
+#[test]
+fn rfc4787_req4_m07_ports_keep_their_parity() {
+    let mut lab = Lab::new();
+    for port in 6000..6100 {
+        assert_eq!(lab.send(udp(ALICE.port(port), BOB.port(53))).source().port() % 2, port % 2);
+    }
+}
+
+#[test]
+fn rfc4787_m09_edge_ports() {
+    let mut lab = Lab::new();
+    for port in [1, 1023, 1024, 65535] {
+        let out = lab.send(udp(ALICE.port(port), BOB.port(port)));
+        assert_eq!(lab.deliver(udp(BOB.port(port), out.source())).destination(), ALICE.port(port));
+    }
+    assert_eq!(lab.try_send(udp(ALICE.port(0), BOB.port(1))), Verdict::Drop(DropReason::PortZero));
+    assert_eq!(lab.try_send(udp(ALICE.port(1), BOB.port(0))), Verdict::Drop(DropReason::PortZero));
+}
+
+#[test]
+fn rfc4787_ports_stay_within_the_configured_range() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_099));
+    for port in 2000..2100 {
+        let out = lab.send(udp(ALICE.port(port), BOB.port(53)));
+        assert!((40_000..=40_099).contains(&out.source().port()));
+    }
+}
+
+#[test]
+fn rfc7857_s5_m10_udp_and_tcp_mappings_are_independent() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_000));
+    let datagram = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let segment = lab.send(tcp("S", DAVE.port(5000), BOB.port(53)));
+    assert_eq!(datagram.source(), segment.source());
+    assert_eq!(lab.deliver(udp(BOB.port(53), datagram.source())).destination(), ALICE.port(5000));
+    assert_eq!(lab.deliver(tcp("S.", BOB.port(53), segment.source())).destination(), DAVE.port(5000));
+}
+
+#[test]
+fn rfc4787_req5_t01_udp_lives_for_its_idle_time_and_not_longer() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(299);
+    lab.deliver(udp(BOB.port(53), out.source()));
+    lab.wait_secs(2);
+    assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc4787_req6_t11_outbound_refreshes() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(200);
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(299);
+    lab.deliver(udp(BOB.port(53), out.source()));
+}
+
+#[test]
+fn rfc4787_req6_t12_inbound_does_not_refresh() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(200);
+    lab.deliver(udp(BOB.port(53), out.source()));
+    lab.wait_secs(101);
+    assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc4787_t14_timers_survive_the_wrap_of_32_bit_milliseconds() {
+    let mut lab = Lab::new();
+    lab.wait(std::time::Duration::from_millis((1 << 32) - 1_000_000 - 10_000));
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(299);
+    lab.deliver(udp(BOB.port(53), out.source()));
+    lab.wait_secs(2);
+    assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc4787_t15_expiry_needs_no_packet() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(302);
+    assert_eq!(lab.engine.occupancy().sessions, 0);
+}
+
+#[test]
+fn rfc4787_req8_m11_endpoint_independent_filtering_lets_anybody_in() {
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint);
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    assert_eq!(lab.deliver(udp(CAROL.port(9), out.source())).destination(), ALICE.port(5000));
+}
+
+#[test]
+fn rfc4787_req8_m11_address_dependent_filtering_lets_known_addresses_in() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    assert_eq!(lab.deliver(udp(BOB.port(9), out.source())).destination(), ALICE.port(5000));
+    lab.refuse(udp(CAROL.port(53), out.source()), DropReason::Filtered);
+}
+
+#[test]
+fn rfc4787_req8_m11_address_and_port_dependent_filtering_lets_known_endpoints_in() {
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::AddressAndPort);
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.deliver(udp(BOB.port(53), out.source()));
+    lab.refuse(udp(BOB.port(9), out.source()), DropReason::Filtered);
+    lab.refuse(udp(CAROL.port(53), out.source()), DropReason::Filtered);
+}
+
+#[test]
+fn rfc4787_m13_m14_what_is_not_let_in_makes_no_state_and_refreshes_nothing() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(200);
+    let before = lab.engine.occupancy();
+    lab.refuse(udp(CAROL.port(53), out.source()), DropReason::Filtered);
+    lab.refuse(udp(CAROL.port(53), OUTSIDE.port(9)), DropReason::NoMapping);
+    assert_eq!(lab.engine.occupancy(), before);
+    lab.wait_secs(101);
+    assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc4787_m12_an_address_that_is_not_ours_is_not_matched() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.refuse(udp(BOB.port(53), ALICE.port(5000)), DropReason::NotOurs);
+}
+
+#[test]
+fn rfc4787_req9_h01_h03_hairpin_shows_the_external_source() {
+    let mut lab = Lab::new();
+    let dave = lab.send(udp(DAVE.port(7000), BOB.port(53))).source();
+    let alice = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    let seen = lab.hairpin(udp(ALICE.port(5000), dave));
+    assert_eq!((seen.source(), seen.destination()), (alice, DAVE.port(7000)));
+}
+
+#[test]
+fn rfc4787_req9_h08_hairpin_replies_are_translated_alike() {
+    let mut lab = Lab::new();
+    let dave = lab.send(udp(DAVE.port(7000), BOB.port(53))).source();
+    let seen = lab.hairpin(udp(ALICE.port(5000), dave));
+    let reply = lab.hairpin(udp(DAVE.port(7000), seen.source()));
+    assert_eq!((reply.source(), reply.destination()), (dave, ALICE.port(5000)));
+}
+
+#[test]
+fn rfc4787_h06_a_host_that_hairpins_to_itself_gets_its_packet_once() {
+    let mut lab = Lab::new();
+    let external = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    let seen = lab.hairpin(udp(ALICE.port(5000), external));
+    assert_eq!((seen.source(), seen.destination()), (external, ALICE.port(5000)));
+}
+
+#[test]
+fn rfc4787_req9_hairpin_needs_a_mapping_to_lead_to() {
+    let mut lab = Lab::new();
+    let verdict = lab.try_send(udp(ALICE.port(5000), OUTSIDE.port(7000)));
+    assert_eq!(verdict, Verdict::Drop(DropReason::NoMapping));
+    assert_eq!(lab.engine.occupancy().sessions, 0);
+}
+
+#[test]
+fn rfc4787_req12_an_icmp_error_ends_no_mapping() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    for code in [0, 1, 2, 3, 4, 13] {
+        lab.deliver(error(3, code, CAROL.0, &out));
+    }
+    lab.deliver(udp(BOB.port(53), out.source()));
+}
+
+#[test]
+fn rfc6888_req8_m18_a_released_port_cools_before_another_host_gets_it() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_003));
+    let released = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    lab.wait_secs(302);
+    let mut next = || lab.send(udp(DAVE.port(next_port()), BOB.port(53))).source();
+    assert!((0..3).all(|_| next() != released));
+}
+
+#[test]
+fn rfc6888_req8_m18_its_own_endpoint_gets_a_cooling_port_back() {
+    let mut lab = Lab::new();
+    let released = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    lab.wait_secs(400);
+    assert_eq!(lab.send(udp(ALICE.port(5000), CAROL.port(53))).source(), released);
+}
+
+#[test]
+fn rfc6888_req8_x01_an_exhausted_pool_takes_a_cooling_port() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_000));
+    let released = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    lab.wait_secs(302);
+    assert_eq!(lab.send(udp(DAVE.port(5000), BOB.port(53))).source(), released);
+}
+
+#[test]
+fn rfc4787_m19_ports_of_forwards_are_never_allocated() {
+    let mut lab = Lab::with(|settings| {
+        settings.ports = range(40_000, 40_003);
+        let external = range(40_000, 40_002);
+        let internal = napt::Endpoint::new(DAVE.0, 80);
+        settings.forwards.push(napt::Forward { protocols: Protocols::Udp, external, internal }).unwrap();
+    });
+    assert_eq!(lab.send(udp(ALICE.port(5000), BOB.port(53))).source().port(), 40_003);
+    let verdict = lab.try_send(udp(ALICE.port(5001), BOB.port(53)));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::PortsExhausted));
+}
+
+#[test]
+fn rfc4787_m17_ports_are_spread_evenly() {
+    // Given 16 buckets of the user ports, when 10,000 allocations fall into them, then chi-square stays below what
+    // one run in a thousand exceeds (37.7 for 15 degrees of freedom).
+    let mut counts = [0_u32; 16];
+    let mut lab = Lab::new();
+    for round in 0..10_000_u32 {
+        let host = sekisho_tests::Host(std::net::Ipv4Addr::from_bits(ALICE.0.to_bits() + round % 200));
+        let port = lab.send(udp(host.port(2000 + (round / 200) as u16), BOB.port(53))).source().port();
+        counts[usize::from((port - 1024) / 4032)] += 1;
+        if round % 200 == 199 {
+            lab.wait_secs(500);
+        }
+    }
+    let chi: f64 = counts.iter().map(|count| (f64::from(*count) - 625.0).powi(2) / 625.0).sum();
+    assert!(chi < 37.7, "{chi}: {counts:?}");
+}
+
+#[test]
+fn rfc6888_req11_x01_exhausted_ports_refuse_new_flows_and_keep_old_ones() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_001));
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.send(udp(ALICE.port(5001), BOB.port(53)));
+    let verdict = lab.try_send(udp(DAVE.port(5002), BOB.port(53)));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::PortsExhausted));
+    lab.deliver(udp(BOB.port(53), first.source()));
+}
+
+#[test]
+fn rfc6888_req11_x02_a_full_table_refuses_new_flows_and_keeps_old_ones() {
+    let mut lab = Lab::new();
+    let outs: Vec<_> = (0..256).map(|n| lab.send(udp(ALICE.port(2000 + n), BOB.port(53)))).collect();
+    let verdict = lab.try_send(udp(DAVE.port(5000), BOB.port(53)));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::TableFull));
+    for (n, out) in (0..).zip(outs) {
+        assert_eq!(lab.deliver(udp(BOB.port(53), out.source())).destination(), ALICE.port(2000 + n));
+    }
+}
+
+#[test]
+fn rfc6888_x04_expired_sessions_make_room() {
+    let mut lab = Lab::new();
+    for round in 0..20 {
+        for n in 0..256 {
+            lab.send(udp(ALICE.port(2000 + round * 256 + n), BOB.port(53)));
+        }
+        lab.wait_secs(302);
+    }
+}
+
+fn range(first: u16, last: u16) -> napt::PortRange {
+    napt::PortRange::new(first.try_into().unwrap(), last.try_into().unwrap()).unwrap()
+}
+
+fn next_port() -> u16 {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    static NEXT: AtomicU16 = AtomicU16::new(3000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
