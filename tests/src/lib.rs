@@ -1,5 +1,6 @@
 #![allow(
     clippy::unwrap_used,
+    clippy::needless_pass_by_value,
     clippy::missing_panics_doc,
     reason = "what the lab cannot do, the test has failed to do"
 )]
