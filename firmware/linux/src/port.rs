@@ -1,0 +1,172 @@
+//! A port: one interface taken whole, as a receiving and a sending half.
+//!
+//! The halves are separate fields, so that a frame borrowed from one port's receiver can be handed to either port's
+//! transmitter. Offloads stay as the interface has them: frames may be larger than the MTU and have unfinished
+//! checksums, which their [`crate::VnetHeader`] tells.
+//!
+//! A port outlives its interface. When that is deleted and one of the same name appears, sockets and rings are opened
+//! on the new one, and it gets the old one's Ethernet address: that is the one our neighbours know.
+
+use crate::error::{Error, InterfaceError};
+use crate::interface::{Facts, Inquiry, Name};
+use crate::receiver::Receiver;
+use crate::stats::Stats;
+use crate::transmitter::Transmitter;
+
+/// One network port.
+#[derive(Debug)]
+pub struct Port {
+    /// Where its frames come from.
+    pub rx: Receiver,
+    /// Where frames leave.
+    pub tx: Transmitter,
+    name: Name,
+    inquiry: Inquiry,
+    facts: Facts,
+}
+
+/// What has become of a port's link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// It carries no frames any more.
+    Down,
+    /// It carries frames again.
+    Up,
+}
+
+impl Port {
+    /// Takes the interface of that name.
+    ///
+    /// # Errors
+    /// [`Error::NotAName`], or [`Error::Interface`] if there is no such interface, if it is not Ethernet, or if the
+    /// kernel refuses a packet socket or its rings.
+    pub fn open(interface: &str) -> Result<Self, Error> {
+        let name = Name::new(interface)?;
+        Self::take(name).map_err(|error| Error::Interface(name, error))
+    }
+
+    fn take(name: Name) -> Result<Self, InterfaceError> {
+        let inquiry = Inquiry::open()?;
+        let facts = inquiry.facts(&name)?;
+        let (rx, tx) = (Receiver::open(facts.index)?, Transmitter::open(facts.index)?);
+        Ok(Self { rx, tx, name, inquiry, facts })
+    }
+
+    /// The interface's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The interface's Ethernet address.
+    pub fn hardware(&self) -> [u8; 6] {
+        self.facts.hardware
+    }
+
+    /// The largest IPv4 packet that the interface carries, in bytes.
+    pub fn mtu(&self) -> u16 {
+        self.facts.mtu
+    }
+
+    /// Whether the link was up when last looked at.
+    pub fn is_up(&self) -> bool {
+        self.facts.up
+    }
+
+    /// The IPv4 address that the kernel itself has on the interface, where it should have none.
+    pub fn kernel_address(&self) -> Option<[u8; 4]> {
+        self.inquiry.address(&self.name)
+    }
+
+    /// What the port has counted.
+    pub fn stats(&mut self) -> Stats {
+        let (rx, tx) = (self.rx.count(), self.tx.counts);
+        Stats {
+            received: rx.received,
+            kernel_drops: rx.kernel_drops,
+            truncated: rx.truncated,
+            vlan: rx.vlan,
+            sent: tx.sent,
+            transmit_full: tx.full,
+            transmit_errors: tx.errors,
+        }
+    }
+
+    /// Looks at the interface after something happened to some link, and says in the log what it was.
+    pub fn check_link(&mut self) -> Option<LinkChange> {
+        let replaced = self.follow_interface();
+        let up = self.look();
+        let change = match (self.facts.up, up) {
+            (_, true) if replaced => Some(LinkChange::Up),
+            (false, true) => Some(LinkChange::Up),
+            (true, false) => Some(LinkChange::Down),
+            _ => None,
+        };
+        self.facts.up = up;
+        self.tell(change);
+        change
+    }
+
+    /// Whether the interface that we hold is there and up.
+    fn look(&self) -> bool {
+        self.inquiry.facts(&self.name).is_ok_and(|now| now.up && now.index == self.facts.index)
+    }
+
+    /// If another interface has our name now, takes that one; whether it did.
+    fn follow_interface(&mut self) -> bool {
+        let Ok(now) = self.inquiry.facts(&self.name) else { return false };
+        if now.index == self.facts.index {
+            return false;
+        }
+        match self.reopen(&now) {
+            Ok(()) => true,
+            Err(error) => {
+                log::warn!("{}: cannot take the new interface: {error}", self.name);
+                false
+            }
+        }
+    }
+
+    fn reopen(&mut self, now: &Facts) -> Result<(), InterfaceError> {
+        let (rx, tx) = (self.rx.count(), self.tx.counts);
+        self.rx = Receiver::open(now.index)?;
+        self.rx.counts = rx;
+        self.tx = Transmitter::open(now.index)?;
+        self.tx.counts = tx;
+        self.facts.index = now.index;
+        log::info!("{}: taken again, the interface was replaced", self.name);
+        self.restore(now);
+        Ok(())
+    }
+
+    /// Makes the new interface look like the old one to our neighbours.
+    fn restore(&mut self, now: &Facts) {
+        if now.mtu != self.facts.mtu {
+            log::warn!(
+                "{}: the MTU was {} and is {} now; restart to use it",
+                self.name,
+                self.facts.mtu,
+                now.mtu
+            );
+        }
+        if now.hardware == self.facts.hardware {
+            return;
+        }
+        if let Err(failure) = self.inquiry.set_hardware(&self.name, self.facts.hardware) {
+            log::warn!(
+                "{}: cannot keep its Ethernet address: {failure}; restart to use the new one",
+                self.name
+            );
+        }
+    }
+
+    fn tell(&self, change: Option<LinkChange>) {
+        match change {
+            Some(LinkChange::Up) => log::info!("{}: link up", self.name),
+            Some(LinkChange::Down) => {
+                self.tx.forget_errors();
+                log::info!("{}: link down", self.name);
+            }
+            None => {}
+        }
+    }
+}
