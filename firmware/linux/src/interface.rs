@@ -90,17 +90,6 @@ impl Inquiry {
         Some([answer[4], answer[5], answer[6], answer[7]])
     }
 
-    /// Gives `name` the Ethernet address `hardware`.
-    pub(crate) fn set_hardware(&self, name: &Name, hardware: [u8; 6]) -> Result<(), Failure> {
-        let mut value = [0; VALUE_BYTES];
-        value[..2].copy_from_slice(&libc::ARPHRD_ETHER.to_ne_bytes());
-        value[2..8].copy_from_slice(&hardware);
-        let request = Request { name: name.bytes, value };
-        self.call::<{ libc::SIOCSIFHWADDR as Opcode }>(request)
-            .map_err(Failure::of("ioctl(SIOCSIFHWADDR)"))?;
-        Ok(())
-    }
-
     fn ask<const CODE: Opcode>(&self, name: &Name, call: &'static str) -> Result<[u8; VALUE_BYTES], Failure> {
         let request = Request { name: name.bytes, value: [0; VALUE_BYTES] };
         self.call::<CODE>(request).map_err(Failure::of(call))

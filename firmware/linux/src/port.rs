@@ -5,7 +5,7 @@
 //! checksums, which their [`crate::VnetHeader`] tells.
 //!
 //! A port outlives its interface. When that is deleted and one of the same name appears, sockets and rings are opened
-//! on the new one, and it gets the old one's Ethernet address: that is the one our neighbours know.
+//! on the new one. Its Ethernet address and MTU may be others then.
 
 use crate::error::{Error, InterfaceError};
 use crate::interface::{Facts, Inquiry, Name};
@@ -30,7 +30,7 @@ pub struct Port {
 pub enum LinkChange {
     /// It carries no frames any more.
     Down,
-    /// It carries frames again.
+    /// It carries frames again, or it is another one than before: ask for address and MTU anew.
     Up,
 }
 
@@ -93,70 +93,42 @@ impl Port {
 
     /// Looks at the interface after something happened to some link, and says in the log what it was.
     pub fn check_link(&mut self) -> Option<LinkChange> {
-        let replaced = self.follow_interface();
-        let up = self.look();
-        let change = match (self.facts.up, up) {
-            (_, true) if replaced => Some(LinkChange::Up),
-            (false, true) => Some(LinkChange::Up),
+        let before = self.facts;
+        self.facts = self.look();
+        let now = self.facts;
+        let change = match (before.up, now.up) {
+            (_, true) if now != before => Some(LinkChange::Up),
             (true, false) => Some(LinkChange::Down),
             _ => None,
         };
-        self.facts.up = up;
         self.tell(change);
         change
     }
 
-    /// Whether the interface that we hold is there and up.
-    fn look(&self) -> bool {
-        self.inquiry.facts(&self.name).is_ok_and(|now| now.up && now.index == self.facts.index)
-    }
-
-    /// If another interface has our name now, takes that one; whether it did.
-    fn follow_interface(&mut self) -> bool {
-        let Ok(now) = self.inquiry.facts(&self.name) else { return false };
+    /// The interface as it is now, if it is ours; otherwise as it was, but down.
+    fn look(&mut self) -> Facts {
+        let down = Facts { up: false, ..self.facts };
+        let Ok(now) = self.inquiry.facts(&self.name) else { return down };
         if now.index == self.facts.index {
-            return false;
+            return now;
         }
-        match self.reopen(&now) {
-            Ok(()) => true,
+        match self.reopen(now.index) {
+            Ok(()) => now,
             Err(error) => {
                 log::warn!("{}: cannot take the new interface: {error}", self.name);
-                false
+                down
             }
         }
     }
 
-    fn reopen(&mut self, now: &Facts) -> Result<(), InterfaceError> {
-        let (rx, tx) = (self.rx.count(), self.tx.counts);
-        self.rx = Receiver::open(now.index)?;
-        self.rx.counts = rx;
-        self.tx = Transmitter::open(now.index)?;
-        self.tx.counts = tx;
-        self.facts.index = now.index;
+    /// Takes the interface that has our name now.
+    fn reopen(&mut self, index: u32) -> Result<(), InterfaceError> {
+        let (mut rx, mut tx) = (Receiver::open(index)?, Transmitter::open(index)?);
+        rx.counts = self.rx.count();
+        tx.counts = self.tx.counts;
+        (self.rx, self.tx) = (rx, tx);
         log::info!("{}: taken again, the interface was replaced", self.name);
-        self.restore(now);
         Ok(())
-    }
-
-    /// Makes the new interface look like the old one to our neighbours.
-    fn restore(&mut self, now: &Facts) {
-        if now.mtu != self.facts.mtu {
-            log::warn!(
-                "{}: the MTU was {} and is {} now; restart to use it",
-                self.name,
-                self.facts.mtu,
-                now.mtu
-            );
-        }
-        if now.hardware == self.facts.hardware {
-            return;
-        }
-        if let Err(failure) = self.inquiry.set_hardware(&self.name, self.facts.hardware) {
-            log::warn!(
-                "{}: cannot keep its Ethernet address: {failure}; restart to use the new one",
-                self.name
-            );
-        }
     }
 
     fn tell(&self, change: Option<LinkChange>) {

