@@ -96,8 +96,11 @@ pub(crate) fn take_error(socket: impl AsFd) -> Option<Errno> {
 }
 
 fn errno() -> Errno {
-    // SAFETY: the pointer must be valid in this thread; it is the C library's own, which keeps one for every thread.
-    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the call has no conditions: it answers with the address of this thread's error number.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: the address must be valid and not written meanwhile; the C library keeps it for the thread's life, and
+    // only this thread writes it.
+    let errno = unsafe { *place };
     Errno::from_raw_os_error(errno)
 }
 

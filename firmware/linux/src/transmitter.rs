@@ -7,8 +7,6 @@
 //! Invariant: after a flush no slot waits for the kernel. What it did not take is taken back and counted, so a frame is
 //! never sent long after it was queued, say when a link comes back.
 
-use core::mem::MaybeUninit;
-
 use rustix::fd::OwnedFd;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
@@ -164,8 +162,7 @@ impl Transmitter {
 
     fn send_large(&mut self, vnet: &VnetHeader, frame: &[u8]) -> Result<(), Unsent> {
         let parts = [IoSlice::new(vnet.as_bytes()), IoSlice::new(frame)];
-        let mut nothing = [MaybeUninit::uninit(); 0];
-        let mut ancillary = SendAncillaryBuffer::new(&mut nothing);
+        let mut ancillary = SendAncillaryBuffer::new(&mut []);
         match sendmsg(&self.large_socket, &parts, &mut ancillary, SendFlags::DONTWAIT) {
             Ok(_) => {
                 self.counts.sent += 1;
