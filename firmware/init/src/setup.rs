@@ -31,6 +31,9 @@ pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
     // Before the signals are ours, one of them simply ends the program; there is nothing to clean up yet.
     let events = Events::open()?;
     let router = router(&config, &lan, &wan)?;
+    if let Err(error) = linux::lock_memory() {
+        log::warn!("{error}: the program may be short of memory later; run it with CAP_IPC_LOCK");
+    }
     let mut gateway = Gateway::new(events, [lan, wan], router);
     gateway.announce();
     say_ready(&config);

@@ -39,6 +39,7 @@ mod vnet;
 pub use error::{Error, Failure, InterfaceError};
 pub use events::{Events, Wake};
 pub use interface::Name;
+pub use memory::lock_memory;
 pub use port::{LinkChange, Port};
 pub use receiver::{Received, Receiver};
 pub use signals::Signal;

@@ -7,11 +7,21 @@
 use core::ptr::{self, NonNull};
 
 use rustix::fd::BorrowedFd;
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, MlockAllFlags, ProtFlags, mlockall, mmap, mmap_anonymous, munmap};
 
-use crate::error::Failure;
+use crate::error::{Error, Failure};
 
 const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+
+/// Makes every page of the program present now and for good, those of its statics too: afterwards it cannot run out
+/// of memory by touching what it already has.
+///
+/// # Errors
+/// [`Error::System`] without CAP_IPC_LOCK, if the program is larger than its limit of locked memory.
+pub fn lock_memory() -> Result<(), Error> {
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).map_err(Failure::of("mlockall"))?;
+    Ok(())
+}
 
 /// A mapped range of bytes.
 #[derive(Debug)]

@@ -101,7 +101,7 @@ impl Port {
             (true, false) => Some(LinkChange::Down),
             _ => None,
         };
-        self.tell(change);
+        self.tell(before.up, change);
         change
     }
 
@@ -131,8 +131,11 @@ impl Port {
         Ok(())
     }
 
-    fn tell(&self, change: Option<LinkChange>) {
+    fn tell(&self, was_up: bool, change: Option<LinkChange>) {
         match change {
+            Some(LinkChange::Up) if was_up => {
+                log::info!("{}: link changed, MTU {}", self.name, self.facts.mtu)
+            }
             Some(LinkChange::Up) => log::info!("{}: link up", self.name),
             Some(LinkChange::Down) => {
                 self.tx.forget_errors();

@@ -92,26 +92,31 @@ impl Transmitter {
         if queued == 0 {
             return;
         }
+        let refused = self.kick() + self.take_back();
+        self.counts.errors += refused as u64;
+        self.counts.sent += (queued - refused) as u64;
+    }
+
+    /// Tells the kernel to send what is queued, and again if it stops early for a reason that may pass. How many
+    /// frames it refused one by one; `queued` is what it has not looked at.
+    fn kick(&mut self) -> usize {
         let mut refused = 0;
-        // Every turn but one makes the oldest waiting frame leave the ring, so the turns are bounded by the slots.
         let mut short_of_memory = false;
+        // Every turn but one makes the oldest waiting frame leave the ring, so the slots bound the turns.
         loop {
             let kicked = send(&self.ring_socket, &[], SendFlags::DONTWAIT);
             self.queued = self.waiting(self.queued);
             match kicked {
-                _ if self.queued == 0 => break,
+                _ if self.queued == 0 => return refused,
                 // The device or its queue dropped the oldest one; the kernel would try that for ever.
                 Err(Errno::NOBUFS) => {
                     self.spoil_oldest();
                     refused += 1;
                 }
                 Ok(_) if !short_of_memory => short_of_memory = true,
-                _ => break,
+                _ => return refused,
             }
         }
-        let refused = refused + self.take_back();
-        self.counts.errors += refused as u64;
-        self.counts.sent += (queued - refused) as u64;
     }
 
     /// Puts the frame into the next slot, if that is free.
