@@ -134,7 +134,7 @@ impl Port {
     fn tell(&self, was_up: bool, change: Option<LinkChange>) {
         match change {
             Some(LinkChange::Up) if was_up => {
-                log::info!("{}: link changed, MTU {}", self.name, self.facts.mtu)
+                log::info!("{}: link changed, MTU {}", self.name, self.facts.mtu);
             }
             Some(LinkChange::Up) => log::info!("{}: link up", self.name),
             Some(LinkChange::Down) => {
