@@ -1,0 +1,158 @@
+//! The event loop: frames from the ports to the router and back, time, links, signals.
+//!
+//! A *turn* of the loop sleeps until there is something to do, then serves each port for one *batch* of frames, then
+//! time. So neither port starves the other, and time never waits longer than two batches. Without frames and without
+//! anything due in the router the sleep has no end, and the program costs nothing.
+
+use linux::{Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console};
+use napt::{Checksum, Instant};
+use router::{Disposition, Link, Offload, Router, Side};
+use smoltcp::wire::EthernetAddress;
+
+/// Frames taken from a port in one turn; also what one system call sends at most.
+const BATCH: usize = 64;
+
+/// The running box.
+pub(crate) struct Gateway {
+    events: Events,
+    /// Lan first, as in [`Side`].
+    ports: [Port; 2],
+    router: Router<'static, { router::SESSIONS }>,
+}
+
+impl Gateway {
+    pub(crate) fn new(
+        events: Events,
+        ports: [Port; 2],
+        router: Router<'static, { router::SESSIONS }>,
+    ) -> Self {
+        Self { events, ports, router }
+    }
+
+    /// Tells the router of the links that are up, so that it makes itself known on them.
+    pub(crate) fn announce(&mut self) {
+        let now = now();
+        for side in Side::ALL {
+            let port = &self.ports[side as usize];
+            if port.is_up() {
+                self.router.link_up(now, side, link_of(port));
+            }
+        }
+        self.send_own();
+        self.flush();
+    }
+
+    /// Forwards until somebody asks us to stop.
+    pub(crate) fn run(&mut self) -> Result<(), Error> {
+        let mut busy = false;
+        loop {
+            let timeout = if busy { Some(0) } else { self.until_due() };
+            let wake = self.events.wait([&self.ports[0].rx, &self.ports[1].rx], timeout)?;
+            if let Some(signal) = wake.signal {
+                self.report();
+                if signal == Signal::Stop {
+                    return Ok(());
+                }
+            }
+            let now = now();
+            if wake.links {
+                self.check_links(now);
+            }
+            busy = self.serve(now);
+        }
+    }
+
+    /// Serves both ports and the clock; whether a port may have more for us.
+    fn serve(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        for side in Side::ALL {
+            busy |= self.forward_batch(now, side);
+            self.send_own();
+            self.flush();
+        }
+        if self.router.poll_timeout().is_some_and(|due| due <= now) {
+            self.router.handle_timeout(now);
+            self.send_own();
+            self.flush();
+        }
+        busy
+    }
+
+    /// Takes up to a batch of frames from a port; whether it was a full one.
+    fn forward_batch(&mut self, now: Instant, side: Side) -> bool {
+        let (from, to) = split(&mut self.ports, side);
+        for _ in 0..BATCH {
+            let Some(received) = from.receive() else { return false };
+            let offload = offload_of(&received.vnet);
+            if let Disposition::Send(out) = self.router.receive(now, side, received.frame, offload) {
+                // A frame that cannot be sent has been counted.
+                let _ = to[out as usize].transmit(&received.vnet, received.frame);
+            }
+        }
+        true
+    }
+
+    /// Queues the frames that the router itself wants sent.
+    fn send_own(&mut self) {
+        while let Some((side, frame)) = self.router.poll_transmit() {
+            // As above.
+            let _ = self.ports[side as usize].tx.transmit(&VnetHeader::FINISHED, frame);
+        }
+    }
+
+    fn flush(&mut self) {
+        for port in &mut self.ports {
+            port.tx.flush();
+        }
+    }
+
+    fn check_links(&mut self, now: Instant) {
+        for side in Side::ALL {
+            let port = &mut self.ports[side as usize];
+            if port.check_link() == Some(LinkChange::Up) {
+                self.router.link_up(now, side, link_of(port));
+            }
+        }
+    }
+
+    /// Milliseconds until the router has something to do, if it ever has.
+    fn until_due(&self) -> Option<u64> {
+        let due = self.router.poll_timeout()?;
+        Some(due.millis().saturating_sub(clock::now()))
+    }
+
+    /// Shows every counter on stderr.
+    fn report(&mut self) {
+        console::complain(self.router.summary());
+        for side in Side::ALL {
+            let port = &mut self.ports[side as usize];
+            let stats = port.stats();
+            console::complain(format_args!("{side} {}: {stats}", port.name()));
+        }
+    }
+}
+
+/// What the router wants to know of a port.
+pub(crate) fn link_of(port: &Port) -> Link {
+    Link { hardware: EthernetAddress(port.hardware()), mtu: port.mtu() }
+}
+
+/// One port's receiver, and both transmitters, lan first: a frame may leave by the port it came from.
+fn split(ports: &mut [Port; 2], side: Side) -> (&mut Receiver, [&mut Transmitter; 2]) {
+    let [lan, wan] = ports;
+    let from = match side {
+        Side::Lan => &mut lan.rx,
+        Side::Wan => &mut wan.rx,
+    };
+    (from, [&mut lan.tx, &mut wan.tx])
+}
+
+/// The vnet header in the router's words.
+fn offload_of(vnet: &VnetHeader) -> Offload {
+    let checksum = if vnet.checksum_partial() { Checksum::Partial } else { Checksum::Complete };
+    Offload { checksum, segment: vnet.gso_size() }
+}
+
+fn now() -> Instant {
+    Instant::from_millis(clock::now())
+}

@@ -1,0 +1,128 @@
+//! From the name of a file to a box that is ready: blob, interfaces, entropy, router.
+
+use core::fmt;
+
+use config::{Config, InterfaceAddress};
+use linux::{Error, Events, Port, console, entropy, file};
+use router::{Router, Tables};
+use static_cell::ConstStaticCell;
+
+use crate::run::{Gateway, link_of};
+
+/// The engine's tables, a few megabytes, in `.bss` because they begin as zeros.
+static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
+
+/// Why the program cannot route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trouble {
+    /// The blob's file cannot be read, or is too long for a blob.
+    Unreadable(Error),
+    /// What the file holds is no valid configuration.
+    Invalid(config::Error),
+    /// Linux refused something.
+    Linux(Error),
+}
+
+/// Takes over what the blob at `path` names, and says so.
+pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
+    let config = read(path)?;
+    let lan = take(config.lan().interface().as_str())?;
+    let wan = take(config.wan().interface().as_str())?;
+    // Before the signals are ours, one of them simply ends the program; there is nothing to clean up yet.
+    let events = Events::open()?;
+    let router = router(&config, &lan, &wan)?;
+    if let Err(error) = linux::lock_memory() {
+        log::warn!("{error}: the program may be short of memory later; run it with CAP_IPC_LOCK");
+    }
+    let mut gateway = Gateway::new(events, [lan, wan], router);
+    gateway.announce();
+    say_ready(&config);
+    Ok(gateway)
+}
+
+fn read(path: &[u8]) -> Result<Config, Trouble> {
+    let mut buffer = [0; config::MAX_BLOB];
+    let blob = file::read(path, &mut buffer).map_err(Trouble::Unreadable)?;
+    Config::decode(blob).map_err(Trouble::Invalid)
+}
+
+/// Takes an interface, and warns if the kernel would answer beside us.
+fn take(interface: &str) -> Result<Port, Error> {
+    let port = Port::open(interface)?;
+    if let Some([a, b, c, d]) = port.kernel_address() {
+        log::warn!(
+            "{interface}: the kernel answers to {a}.{b}.{c}.{d} too; `ip address flush dev {interface}`"
+        );
+    }
+    Ok(port)
+}
+
+/// Makes the router. It borrows its tables for ever, so there is one for the life of the program.
+fn router(config: &Config, lan: &Port, wan: &Port) -> Result<Router<'static, { router::SESSIONS }>, Error> {
+    Ok(Router::new(TABLES.take(), config, link_of(lan), link_of(wan), &entropy::seed()?))
+}
+
+/// The one line on stdout, for whoever waits for it.
+fn say_ready(config: &Config) {
+    let (lan, wan) = (config.lan(), config.wan());
+    let side = |name: &'static str, interface, address| Side { name, interface, address };
+    console::say(format_args!(
+        "ready {} {}",
+        side("lan", lan.interface().as_str(), lan.address()),
+        side("wan", wan.interface().as_str(), wan.address())
+    ));
+}
+
+/// One side in the line above: `lan=gw0 192.0.2.254/24`.
+struct Side<'a> {
+    name: &'static str,
+    interface: &'a str,
+    address: InterfaceAddress,
+}
+
+impl fmt::Display for Side<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={} {}", self.name, self.interface, self.address)
+    }
+}
+
+impl Trouble {
+    /// The program's exit status.
+    pub(crate) const fn status(&self) -> u8 {
+        match self {
+            Self::Linux(_) | Self::Unreadable(Error::System(_)) => 1,
+            Self::Unreadable(_) | Self::Invalid(_) => 2,
+        }
+    }
+
+    /// The trouble as a sentence, with the blob it is about.
+    pub(crate) fn at<'a>(&'a self, blob: &'a [u8]) -> Sentence<'a> {
+        Sentence { trouble: self, blob }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Linux(error)
+    }
+}
+
+/// A [`Trouble`] and where it happened.
+pub(crate) struct Sentence<'a> {
+    trouble: &'a Trouble,
+    blob: &'a [u8],
+}
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.blob.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        match self.trouble {
+            Trouble::Linux(error) => error.fmt(f),
+            Trouble::Unreadable(Error::TooLong) => {
+                write!(f, "{file}: longer than any blob; make one with `provision compile`")
+            }
+            Trouble::Unreadable(error) => write!(f, "{file}: {error}"),
+            Trouble::Invalid(error) => write!(f, "{file}: {error}; make a new one with `provision compile`"),
+        }
+    }
+}
