@@ -80,7 +80,7 @@ impl Desk {
     /// The same, with this MTU on the wan.
     pub fn with_mtu(configuration: &str, wan_mtu: u16) -> Self {
         let config = provision::compile(configuration, "desk.toml").unwrap();
-        let link = |side: Side, mtu| Link { hardware: ROUTER[side as usize], mtu };
+        let link = |side: Side, mtu| Link { hardware: ROUTER[side as usize].0, mtu };
         let tables = Box::leak(Box::new(Tables::new()));
         let router = Router::new(tables, &config, link(Side::Lan, 1500), link(Side::Wan, wan_mtu), &[3; 32]);
         let mut desk = Self {

@@ -12,6 +12,7 @@
 
 mod desk;
 mod lab;
+pub mod netns;
 mod packet;
 
 pub use desk::{Desk, Seen, frame_for, hardware};

@@ -3,7 +3,9 @@
 
 mod checksums;
 mod config_blob;
+mod program;
 mod provision;
+mod reference_network;
 mod rfc1812;
 mod rfc4787;
 mod rfc5382;

@@ -150,7 +150,7 @@ fn a23_a_scan_for_absent_neighbours_harms_nobody_else() {
 #[test]
 fn a_link_that_comes_up_announces_the_box_and_asks_for_the_gateway() {
     let mut desk = Desk::new();
-    let link = router::Link { hardware: EthernetAddress([2, 0, 0, 0, 0, 0x0B]), mtu: 1500 };
+    let link = router::Link { hardware: [2, 0, 0, 0, 0, 0x0B], mtu: 1500 };
     desk.router.link_up(napt::Instant::from_millis(5_000), Side::Wan, link);
     desk.wait(Duration::from_millis(1));
     desk.arrive(Side::Wan, &udp(BOB.port(1), OUTSIDE.port(1)));

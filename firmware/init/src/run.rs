@@ -7,7 +7,6 @@
 use linux::{Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console};
 use napt::{Checksum, Instant};
 use router::{Disposition, Link, Offload, Router, Side};
-use smoltcp::wire::EthernetAddress;
 
 /// Frames taken from a port in one turn; also what one system call sends at most.
 const BATCH: usize = 64;
@@ -134,7 +133,7 @@ impl Gateway {
 
 /// What the router wants to know of a port.
 pub(crate) fn link_of(port: &Port) -> Link {
-    Link { hardware: EthernetAddress(port.hardware()), mtu: port.mtu() }
+    Link { hardware: port.hardware(), mtu: port.mtu() }
 }
 
 /// One port's receiver, and both transmitters, lan first: a frame may leave by the port it came from.

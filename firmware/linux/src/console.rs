@@ -4,7 +4,6 @@ use core::fmt::{self, Write};
 
 use log::{Level, LevelFilter, Metadata, Record};
 use rustix::fd::BorrowedFd;
-use rustix::stdio;
 
 /// Longer lines are cut; none of ours is.
 const LINE_BYTES: usize = 512;
@@ -125,12 +124,12 @@ impl Write for Lines {
 fn stdout() -> BorrowedFd<'static> {
     // SAFETY: the descriptor must stay open and keep its meaning for ever. Nothing in this program closes or replaces
     // it; if it was closed before us, the C library or `std` opened /dev/null in its place.
-    unsafe { stdio::stdout() }
+    unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
 }
 
 fn stderr() -> BorrowedFd<'static> {
     // SAFETY: as for `stdout`.
-    unsafe { stdio::stderr() }
+    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
 }
 
 /// Writes the line. A console that cannot take it is no reason to stop routing.

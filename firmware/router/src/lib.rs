@@ -39,3 +39,6 @@ pub const SESSIONS: usize = 65_536;
 
 /// The standard build's tables.
 pub type Tables = napt::Tables<SESSIONS>;
+
+/// The memory of the standard build's tables and router, in bytes, whatever the configuration.
+pub const MEMORY: usize = size_of::<Tables>() + size_of::<Router<'static, SESSIONS>>();

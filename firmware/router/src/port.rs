@@ -4,7 +4,6 @@ use core::fmt;
 use core::num::NonZeroU16;
 
 use napt::{Checksum, Realm};
-use smoltcp::wire::EthernetAddress;
 
 /// One of the two ports, by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +57,7 @@ pub struct Offload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The port's Ethernet address.
-    pub hardware: EthernetAddress,
+    pub hardware: [u8; 6],
     /// The largest IPv4 packet the port carries, in bytes.
     pub mtu: u16,
 }

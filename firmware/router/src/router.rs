@@ -145,7 +145,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     ) -> Result<Disposition, Refusal> {
         let ethernet = EthernetFrame::new_checked(&*frame).map_err(|_| Refusal::Runt)?;
         let to = ethernet.dst_addr();
-        if to.is_unicast() && to != self.port(side).link.hardware {
+        if to.is_unicast() && to != self.hardware(side) {
             return Err(Refusal::OtherStation);
         }
         match ethernet.ethertype() {
@@ -217,7 +217,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let next_hop = self.next_hop(to, packet_in(frame, end)).ok_or(Refusal::NoRoute)?;
         match self.find_neighbour(now, to, next_hop) {
             Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
-                address(frame, self.port(to).link.hardware, hardware);
+                address(frame, self.hardware(to), hardware);
                 self.port(from).counters.forwarded += 1;
                 Ok(Disposition::Send(to))
             }
@@ -281,7 +281,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let Some(next_hop) = self.next_hop(side, packet) else { return };
         let sent = match self.find_neighbour(now, side, next_hop) {
             Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
-                address(frame, self.port(side).link.hardware, hardware);
+                address(frame, self.hardware(side), hardware);
                 self.outbox.push(side, frame)
             }
             Lookup::Ask | Lookup::Wait => self.hold.push(Origin::Own, side, next_hop, frame),
@@ -336,7 +336,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// Sends the frames that waited for a neighbour.
     fn release(&mut self, side: Side, next_hop: Ipv4Addr, hardware: EthernetAddress) {
         while let Some(mut held) = self.hold.pop(side, next_hop) {
-            address(held.bytes_mut(), self.port(side).link.hardware, hardware);
+            address(held.bytes_mut(), self.hardware(side), hardware);
             let sent = self.outbox.push(side, held.bytes());
             match (held.origin, sent) {
                 (Origin::Own, Some(())) => (),
@@ -389,7 +389,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
 
     /// Sends ARP.
     fn say(&mut self, side: Side, say: Say) {
-        let frame = arp::write(say, self.port(side).link.hardware, self.addresses.own(side));
+        let frame = arp::write(say, self.hardware(side), self.addresses.own(side));
         if self.outbox.push(side, &frame).is_none() {
             self.port(side).counters.suppressed += 1;
         }
@@ -399,6 +399,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     fn next_hop(&self, side: Side, packet: &[u8]) -> Option<Ipv4Addr> {
         let destination = *packet.get(16..)?.first_chunk::<4>()?;
         self.addresses.next_hop(side, Ipv4Addr::from(destination))
+    }
+
+    #[inline]
+    fn hardware(&self, side: Side) -> EthernetAddress {
+        EthernetAddress(self.ports[side as usize].link.hardware)
     }
 
     #[inline]

@@ -5,14 +5,7 @@
 use std::fmt;
 
 use config::{Config, MAX_FORWARDS};
-
-// The seam to the engine: the only three numbers here that are the engine's to say.
-/// Sessions the engine has room for, and as many mappings.
-const SESSIONS: usize = 65_536;
-/// Memory of one session in bytes, indexes included.
-const SESSION_BYTES: usize = 64;
-/// Memory of one mapping in bytes, indexes included.
-const MAPPING_BYTES: usize = 32;
+use router::SESSIONS;
 
 /// What a box with a certain configuration can hold.
 ///
@@ -23,22 +16,20 @@ pub struct Contract {
     pub sessions: usize,
     /// Forwards that the configuration has.
     pub forwards: usize,
-    /// Memory for sessions, mappings and forwards, in bytes.
+    /// Memory for the engine's tables and the router around them, in bytes. The ports' packet rings are the driver's.
     pub memory: usize,
 }
 
 /// The contract of a box with this configuration.
 pub fn contract(config: &Config) -> Contract {
-    let forwards = config.forwards();
-    let memory = SESSIONS * SESSION_BYTES + SESSIONS * MAPPING_BYTES + size_of_val(forwards);
-    Contract { sessions: SESSIONS, forwards: forwards.len(), memory }
+    Contract { sessions: SESSIONS, forwards: config.forwards().len(), memory: router::MEMORY }
 }
 
 impl fmt::Display for Contract {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  sessions  {}", grouped(self.sessions))?;
         writeln!(f, "  forwards  {} of {MAX_FORWARDS}", self.forwards)?;
-        writeln!(f, "  memory    {} bytes", grouped(self.memory))
+        writeln!(f, "  memory    {} bytes, and the packet rings of both ports", grouped(self.memory))
     }
 }
 
