@@ -39,10 +39,10 @@ fn nc_out_is_masqueraded_as_tcpdump_shows_on_both_sides() {
     let (lan, wan) = (tcpdump(&network.lan, "lan0", "tcp"), tcpdump(&network.wan, "wan0", "tcp"));
     let mut server = listen(&network.wan, 8080);
     let mut client = network.lan.start("nc -N -n 203.0.113.1 8080");
-    client.type_in("hello out there\n");
-    server.wait_for("hello out there");
     server.type_in("hello in there\n");
     client.wait_for("hello in there");
+    client.type_in("hello out there\n");
+    server.wait_for("hello out there");
     assert_eq!(client.finish().0, Some(0));
     lan.wait_for("Flags [F.]");
     wan.wait_for("Flags [F.]");
@@ -62,10 +62,10 @@ fn nc_in_through_the_forward_keeps_its_source_and_gets_another_destination() {
     let (lan, wan) = (tcpdump(&network.lan, "lan0", "tcp"), tcpdump(&network.wan, "wan0", "tcp"));
     let mut server = listen(&network.lan, 54321);
     let mut client = network.wan.start("nc -N -n -p 40000 203.0.113.254 54321");
+    server.type_in("who is there?\n");
+    client.wait_for("who is there?");
     client.type_in("knock knock\n");
     server.wait_for("knock knock");
-    server.type_in("come in\n");
-    client.wait_for("come in");
     assert_eq!(client.finish().0, Some(0));
     for (capture, lines) in [
         (
@@ -122,10 +122,10 @@ fn rfc5382_req8_hairpin_reaches_the_forward_from_inside() {
     let capture = tcpdump(&network.lan, "lan0", "tcp");
     let mut server = listen(&network.lan, 54321);
     let mut client = network.lan.start("nc -N -n 203.0.113.254 54321");
-    client.type_in("round the corner\n");
-    server.wait_for("round the corner");
-    server.type_in("and back\n");
-    client.wait_for("and back");
+    server.type_in("round the corner\n");
+    client.wait_for("round the corner");
+    client.type_in("and back\n");
+    server.wait_for("and back");
     assert_eq!(client.finish().0, Some(0));
     capture.wait_for("IP 203.0.113.254.");
     let lines = capture.end(Signal::INT).1;
@@ -278,9 +278,9 @@ fn transfer_through(from: &Namespace, to: &Namespace, at: &'static str, known_as
 fn send(to: &str, len: usize) -> Vec<u8> {
     let mut stream = TcpStream::connect(to).unwrap();
     let mut hash = Sha256::new();
-    let mut block = vec![0; MEGABYTE];
+    let mut block: Vec<u8> = (0..MEGABYTE).map(|i| (i ^ (i >> 8)) as u8).collect();
     for round in 0..len / MEGABYTE {
-        block.iter_mut().enumerate().for_each(|(i, byte)| *byte = (i ^ (i >> 8) ^ (round * 31)) as u8);
+        block[..8].copy_from_slice(&round.to_be_bytes());
         hash.update(&block);
         stream.write_all(&block).unwrap();
     }
