@@ -1,0 +1,111 @@
+//! What must be seen: who a frame is from and to, and which way routers rewrite that.
+
+use std::net::Ipv4Addr;
+
+use config::InterfaceAddress;
+use smoltcp::wire::{
+    ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket,
+};
+
+use crate::trace::{Sighting, Way};
+
+/// Who a packet is from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Where it comes from.
+    pub from: Ipv4Addr,
+    /// Where it goes.
+    pub to: Ipv4Addr,
+    /// The two ports of TCP or UDP, in the same order.
+    pub ports: Option<(u16, u16)>,
+}
+
+impl Ends {
+    /// The ends of the IPv4 packet in a frame; `None` if there is none, or it is malformed.
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let frame = EthernetFrame::new_checked(frame).ok()?;
+        if frame.ethertype() != EthernetProtocol::Ipv4 {
+            return None;
+        }
+        let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
+        let ports = match packet.next_header() {
+            IpProtocol::Tcp => {
+                TcpPacket::new_checked(packet.payload()).ok().map(|tcp| (tcp.src_port(), tcp.dst_port()))
+            }
+            IpProtocol::Udp => {
+                UdpPacket::new_checked(packet.payload()).ok().map(|udp| (udp.src_port(), udp.dst_port()))
+            }
+            _ => None,
+        };
+        Some(Self { from: packet.src_addr(), to: packet.dst_addr(), ports })
+    }
+
+    /// Where it comes from, port included if it has one.
+    pub(crate) fn source(&self) -> (Ipv4Addr, Option<u16>) {
+        (self.from, self.ports.map(|ports| ports.0))
+    }
+
+    /// Where it goes, port included if it has one.
+    pub(crate) fn destination(&self) -> (Ipv4Addr, Option<u16>) {
+        (self.to, self.ports.map(|ports| ports.1))
+    }
+}
+
+/// A packet before and after a router.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crossing<'a> {
+    /// As it came in.
+    pub(crate) before: &'a Sighting,
+    /// As it went out.
+    pub(crate) after: &'a Sighting,
+}
+
+/// The packets that crossed a router.
+pub(crate) fn crossings(sightings: &[Sighting]) -> impl Iterator<Item = Crossing<'_>> {
+    sightings
+        .windows(2)
+        .map(|pair| Crossing { before: &pair[0], after: &pair[1] })
+        .filter(|Crossing { before, after }| before.packet == after.packet && before.way == Way::In)
+}
+
+/// Whether packets came in at `tap` and crossed, and each was rewritten as `rewritten` wants it.
+pub(crate) fn all_from(
+    tap: &str,
+    sightings: &[Sighting],
+    mut rewritten: impl FnMut(Ends, Ends) -> bool,
+) -> bool {
+    let mut seen = false;
+    for Crossing { before, after } in crossings(sightings).filter(|crossing| crossing.before.tap == tap) {
+        seen = true;
+        let ends = Ends::of(&before.frame).zip(Ends::of(&after.frame));
+        if !ends.is_some_and(|(before, after)| rewritten(before, after)) {
+            return false;
+        }
+    }
+    seen
+}
+
+/// The first frame on the wan, either way, that speaks of a private address: as an IPv4 source or destination, or in
+/// ARP.
+pub fn private_on_wan(sightings: &[Sighting], private: InterfaceAddress) -> Option<&Sighting> {
+    let speaks = |sighting: &&Sighting| addresses(&sighting.frame).iter().any(|one| private.contains(*one));
+    sightings.iter().filter(|sighting| sighting.tap == "wan").find(speaks)
+}
+
+fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
+    if let Some(ends) = Ends::of(frame) {
+        return vec![ends.from, ends.to];
+    }
+    let arp = EthernetFrame::new_checked(frame)
+        .and_then(|frame| match frame.ethertype() {
+            EthernetProtocol::Arp => ArpPacket::new_checked(frame.payload()),
+            _ => Err(smoltcp::wire::Error),
+        })
+        .and_then(|packet| ArpRepr::parse(&packet));
+    match arp {
+        Ok(ArpRepr::EthernetIpv4 { source_protocol_addr, target_protocol_addr, .. }) => {
+            vec![source_protocol_addr, target_protocol_addr]
+        }
+        _ => Vec::new(),
+    }
+}
