@@ -11,7 +11,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 
 use smoltcp::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, UdpPacket,
+    ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol,
+    Ipv4Packet, UdpPacket,
 };
 
 use tcp::Conversations;
@@ -147,17 +148,21 @@ fn arp(line: &mut Line, payload: &[u8]) {
         ArpOperation::Request => {
             line.add("ARP, Request who-has ", target_protocol_addr);
             if target_hardware_addr.0 != [0; 6] {
-                line.add(" ", format_args!("({target_hardware_addr})"));
+                line.add(" ", format_args!("({})", station(target_hardware_addr)));
             }
             line.add(" tell ", source_protocol_addr);
         }
         ArpOperation::Reply => {
             line.add("ARP, Reply ", source_protocol_addr);
-            line.add(" is-at ", source_hardware_addr);
+            line.add(" is-at ", station(source_hardware_addr));
         }
         ArpOperation::Unknown(code) => line.add("ARP, Unknown ", format_args!("({code})")),
     }
     line.add(", length ", payload.len());
+}
+
+fn station(address: EthernetAddress) -> String {
+    address.0.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 fn datagram(line: &mut Line, from: Ipv4Addr, to: Ipv4Addr, payload: &[u8]) {
