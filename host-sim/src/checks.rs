@@ -41,27 +41,27 @@ impl Ends {
     }
 
     /// Where it comes from, port included if it has one.
-    pub(crate) fn source(&self) -> (Ipv4Addr, Option<u16>) {
+    pub fn source(&self) -> (Ipv4Addr, Option<u16>) {
         (self.from, self.ports.map(|ports| ports.0))
     }
 
     /// Where it goes, port included if it has one.
-    pub(crate) fn destination(&self) -> (Ipv4Addr, Option<u16>) {
+    pub fn destination(&self) -> (Ipv4Addr, Option<u16>) {
         (self.to, self.ports.map(|ports| ports.1))
     }
 }
 
 /// A packet before and after a router.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Crossing<'a> {
+pub struct Crossing<'a> {
     /// As it came in.
-    pub(crate) before: &'a Sighting,
+    pub before: &'a Sighting,
     /// As it went out.
-    pub(crate) after: &'a Sighting,
+    pub after: &'a Sighting,
 }
 
 /// The packets that crossed a router.
-pub(crate) fn crossings(sightings: &[Sighting]) -> impl Iterator<Item = Crossing<'_>> {
+pub fn crossings(sightings: &[Sighting]) -> impl Iterator<Item = Crossing<'_>> {
     sightings
         .windows(2)
         .map(|pair| Crossing { before: &pair[0], after: &pair[1] })

@@ -126,10 +126,7 @@ impl Host {
         matches!(self.state(connection), tcp::State::Closed | tcp::State::TimeWait)
     }
 
-    /// Prepares to ping with this identifier, which must be done once.
-    ///
-    /// # Panics
-    /// If it has been done before.
+    /// Prepares to ping with this identifier.
     pub fn prepare_ping(&mut self, ident: u16) -> Pinger {
         let buffer =
             || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 8], vec![0; 8 * (PING_DATA + 8)]);
@@ -139,11 +136,14 @@ impl Host {
     }
 
     /// Sends an echo request, 64 bytes of ICMP.
+    ///
+    /// # Panics
+    /// If eight of them wait already for the neighbour to be found.
     pub fn ping(&mut self, pinger: Pinger, sequence: u16, to: Ipv4Addr) {
         let data: Vec<u8> = (0..PING_DATA as u8).collect();
         let request = Icmpv4Repr::EchoRequest { ident: pinger.ident, seq_no: sequence, data: &data };
         let socket = self.sockets.get_mut::<icmp::Socket<'_>>(pinger.socket);
-        let bytes = socket.send(request.buffer_len(), to.into()).expect("there is room for eight");
+        let bytes = socket.send(request.buffer_len(), to.into()).expect("there is room");
         request.emit(&mut Icmpv4Packet::new_unchecked(bytes), &ChecksumCapabilities::default());
     }
 

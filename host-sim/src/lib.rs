@@ -31,8 +31,8 @@ mod time;
 mod trace;
 mod world;
 
-pub use checks::{Ends, private_on_wan};
-pub use host::{Connection, Echo, Host, HostSetup};
+pub use checks::{Crossing, Ends, crossings, private_on_wan};
+pub use host::{Connection, Echo, Host, HostSetup, Pinger};
 pub use link::Link;
 pub use network::{LAN_HOST, ReferenceNetwork, WAN_HOST, hardware, reference_config};
 pub use node::{HostId, Jack, NodeId, PacketId, RouterId};

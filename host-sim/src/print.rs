@@ -1,4 +1,4 @@
-//! One frame as `tcpdump -n` prints it: who to whom, and what it says.
+//! One frame as `tcpdump -n` prints it: who to whom, and what it says, up to TCP, UDP and ICMP but not what they carry.
 //!
 //! A *line* is a row of *fields*, so that the line of a packet before it was rewritten and the one after can be laid
 //! beside each other and the fields that differ be found. Any bytes make a line: what is cut off or contradicts itself
@@ -120,8 +120,8 @@ impl Printer {
             IpProtocol::Icmp => icmp::message(line, from, to, payload),
             _ => {
                 addresses(line, from, to);
-                line.add(": ", protocol_name(protocol));
-                line.add(", length ", payload.len());
+                line.add(":  ", protocol_name(protocol));
+                line.add(" ", payload.len());
             }
         }
     }

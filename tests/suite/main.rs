@@ -2,4 +2,5 @@
 //! The suite.
 
 mod config_blob;
+mod demo;
 mod provision;

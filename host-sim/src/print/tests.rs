@@ -1,4 +1,4 @@
-//! Lines of handmade frames, held against what tcpdump 4.99 prints of the same bytes with `-n`.
+//! Lines of handmade frames. Those of whole IPv4 and ARP frames are what tcpdump 4.99 prints of the same bytes with `-n`.
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{Ipv4Repr, TcpControl, TcpRepr, TcpSeqNumber};
@@ -32,17 +32,17 @@ fn padding_counts_in_arp_as_it_does_for_tcpdump() {
 
 #[test]
 fn udp_says_how_much_it_carries() {
-    let datagram = packet_frame(IpProtocol::Udp, &udp(5000, 53, 12));
+    let datagram = packet_frame(IpProtocol::Udp, &udp(5000, 6000, 12));
 
-    assert_eq!(line(&datagram), "192.0.2.1.5000 > 203.0.113.1.53: UDP, length 12");
+    assert_eq!(line(&datagram), "192.0.2.1.5000 > 203.0.113.1.6000: UDP, length 12");
 }
 
 #[test]
 fn padding_behind_a_packet_is_none_of_it() {
-    let mut padded = packet_frame(IpProtocol::Udp, &udp(5000, 53, 1));
+    let mut padded = packet_frame(IpProtocol::Udp, &udp(5000, 6000, 1));
     padded.resize(60, 0xAA);
 
-    assert_eq!(line(&padded), "192.0.2.1.5000 > 203.0.113.1.53: UDP, length 1");
+    assert_eq!(line(&padded), "192.0.2.1.5000 > 203.0.113.1.6000: UDP, length 1");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_line_says_less_where_there_is_no_room() {
 
 #[test]
 fn later_fragments_have_no_ports() {
-    let fragment = ethernet(0x0800, &packet(IpProtocol::Udp, 185, &udp(5000, 53, 12)));
+    let fragment = ethernet(0x0800, &packet(IpProtocol::Udp, 185, &udp(5000, 6000, 12)));
 
     assert_eq!(line(&fragment), "192.0.2.1 > 203.0.113.1: udp");
 }
@@ -125,7 +125,7 @@ fn later_fragments_have_no_ports() {
 fn other_protocols_are_named_by_number() {
     assert_eq!(
         line(&packet_frame(IpProtocol::Unknown(99), &[0; 9])),
-        "192.0.2.1 > 203.0.113.1: ip-proto-99, length 9"
+        "192.0.2.1 > 203.0.113.1:  ip-proto-99 9"
     );
     assert_eq!(line(&ethernet(0x86DD, &[0x60; 40])), "ethertype 0x86dd, length 40");
 }
@@ -183,7 +183,7 @@ fn every_kind() -> Vec<Vec<u8>> {
     vec![
         arp_frame(1, [0; 6]),
         arp_frame(2, [2; 6]),
-        packet_frame(IpProtocol::Udp, &udp(5000, 53, 12)),
+        packet_frame(IpProtocol::Udp, &udp(5000, 6000, 12)),
         packet_frame(IpProtocol::Icmp, &icmp(8, 0, [0; 4], &[0; 56])),
         packet_frame(IpProtocol::Icmp, &icmp(3, 3, [0; 4], &about)),
         segment_frame(&syn),
