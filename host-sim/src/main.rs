@@ -13,7 +13,7 @@ use host_sim::report::{Palette, report};
 
 /// Runs a Sekisho box among simulated hosts, in virtual time, without privileges.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(name = "sekisho-sim", version, args_conflicts_with_subcommands = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
