@@ -68,7 +68,7 @@ pub fn crossings(sightings: &[Sighting]) -> impl Iterator<Item = Crossing<'_>> {
         .filter(|Crossing { before, after }| before.packet == after.packet && before.way == Way::In)
 }
 
-/// Whether packets came in at `tap` and crossed, and each was rewritten as `rewritten` wants it.
+/// Whether packets came in at `tap` and crossed, one at least, and each was rewritten as `rewritten` wants it.
 pub(crate) fn all_from(
     tap: &str,
     sightings: &[Sighting],
@@ -107,5 +107,33 @@ fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
             vec![source_protocol_addr, target_protocol_addr]
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo;
+
+    #[test]
+    fn where_nothing_crosses_nothing_is_as_it_should_be() {
+        let demo = demo::run(demo::DEFAULT_SEED);
+        let crossed: Vec<_> =
+            demo.scenes.iter().map(|scene| all_from("lan", &scene.sightings, |_, _| true)).collect();
+
+        assert_eq!(crossed, [false, true, true, true]);
+    }
+
+    #[test]
+    fn one_packet_that_is_not_rewritten_is_enough() {
+        let demo = demo::run(demo::DEFAULT_SEED);
+        let mut left = 3;
+
+        let all = all_from("lan", &demo.scenes[2].sightings, |_, _| {
+            left -= 1;
+            left > 0
+        });
+
+        assert!(!all);
     }
 }

@@ -143,6 +143,17 @@ fn no_frame_is_cut_too_short_to_be_printed() {
 }
 
 #[test]
+fn no_packet_is_cut_too_short_to_be_printed() {
+    for whole in every_kind().iter().filter(|frame| frame[12..14] == [8, 0]) {
+        let (protocol, payload) = (IpProtocol::from(whole[23]), &whole[34..]);
+        for len in 0..payload.len() {
+            let cut = line(&packet_frame(protocol, &payload[..len]));
+            assert!(cut.starts_with("192.0.2.1") && cut.contains(" > 203.0.113.1"), "{cut}");
+        }
+    }
+}
+
+#[test]
 fn no_byte_can_be_so_wrong_that_a_frame_is_not_printed() {
     for whole in every_kind() {
         for place in 0..whole.len() {
