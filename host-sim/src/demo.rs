@@ -1,4 +1,4 @@
-//! The demonstration: what a user does on the reference network, and what must be seen when he does.
+//! The demonstration: what is done on the reference network, and what must be seen then.
 //!
 //! A *scene* is played by hosts that talk real TCP; while it is on, both sides of the box are watched. A *check* is
 //! something that has to be so, and the demonstration passes if all of them are.
@@ -264,7 +264,7 @@ impl Stage<'_> {
         held.then_some(())
     }
 
-    /// Lets things come to rest: until the second after the next.
+    /// Lets things come to rest: until the next whole second.
     fn settle(&mut self) {
         let rest = Time::from_secs(self.network.world.now().micros() / 1_000_000 + 1);
         self.network.world.run_to(rest);
