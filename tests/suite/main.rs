@@ -3,6 +3,7 @@
 
 mod checksums;
 mod config_blob;
+mod demo;
 mod program;
 mod provision;
 mod reference_network;

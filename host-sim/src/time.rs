@@ -1,0 +1,67 @@
+//! Virtual time: microseconds since the world began.
+//!
+//! The router's clock counts milliseconds. It sees virtual time rounded down, so a moment that it asks to be woken at
+//! is a whole millisecond here and the same moment there.
+
+use core::fmt;
+use core::ops::Add;
+use core::time::Duration;
+
+/// A moment, in microseconds since the world began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(u64);
+
+impl Time {
+    /// The world's beginning.
+    pub const ZERO: Self = Self(0);
+
+    /// The moment `micros` microseconds after the beginning.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// The moment `secs` seconds after the beginning.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1_000_000)
+    }
+
+    /// Microseconds since the beginning.
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
+    /// The router's clock at this moment.
+    pub(crate) const fn engine(self) -> napt::Instant {
+        napt::Instant::from_millis(self.0 / 1_000)
+    }
+
+    /// When the router's clock first shows `instant`.
+    pub(crate) const fn from_engine(instant: napt::Instant) -> Self {
+        Self(instant.millis().saturating_mul(1_000))
+    }
+
+    /// A host's clock at this moment.
+    pub(crate) const fn stack(self) -> smoltcp::time::Instant {
+        smoltcp::time::Instant::from_micros_const(self.0 as i64)
+    }
+
+    /// The moment at which a host's clock shows `instant`.
+    pub(crate) const fn from_stack(instant: smoltcp::time::Instant) -> Self {
+        Self(instant.total_micros().unsigned_abs())
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, after: Duration) -> Self {
+        Self(self.0.saturating_add(after.as_micros() as u64))
+    }
+}
+
+/// Seconds with six decimals, as tcpdump prints them.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000))
+    }
+}
