@@ -59,12 +59,12 @@ fn the_examples_compile_and_a_typical_blob_is_small() {
 }
 
 #[test]
-fn the_contract_grows_with_every_forward() {
+fn the_contract_says_what_the_router_takes() {
     let minimal = provision::contract(&golden("good-minimal"));
     let reference = provision::contract(&golden("good-reference"));
 
     assert_eq!((minimal.forwards, reference.forwards), (0, 1));
-    assert_eq!(reference.memory - minimal.memory, size_of::<config::Forward>());
+    assert_eq!((reference.sessions, reference.memory), (router::SESSIONS, router::MEMORY));
 }
 
 /// What becomes of a source, by golden file; `None` where there must be no such file.
