@@ -4,8 +4,10 @@
 mod checksums;
 mod config_blob;
 mod demo;
+mod layout;
 mod program;
 mod provision;
+mod readme;
 mod reference_network;
 mod rfc1812;
 mod rfc4787;

@@ -1,0 +1,140 @@
+//! What the project says of its own shape: layers, unsafe code, `no_std`, and the figures in its documents.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+#[test]
+fn dependencies_point_one_way() {
+    let ours = ["napt", "config", "router", "linux", "sekisho", "host-sim", "provision", "sekisho-tests"];
+    let allowed: [(&str, &[&str]); 6] = [
+        ("firmware/napt", &[]),
+        ("firmware/config", &[]),
+        ("firmware/linux", &[]),
+        ("firmware/router", &["napt", "config"]),
+        ("firmware/init", &["napt", "config", "router", "linux"]),
+        ("image/provision", &["config", "router"]),
+    ];
+    for (directory, allowed) in allowed {
+        let manifest = read(&format!("{directory}/Cargo.toml"));
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
+        let names = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+        for name in names.filter(|name| ours.contains(name)) {
+            assert!(allowed.contains(&name), "{directory} depends on {name}");
+        }
+    }
+}
+
+#[test]
+fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
+    for library in ["napt", "config", "router", "linux"] {
+        assert!(read(&format!("firmware/{library}/src/lib.rs")).starts_with("#![no_std]"), "{library}");
+        for (path, text) in sources(&format!("firmware/{library}/src")) {
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            assert!(!code.contains("extern crate"), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_the_linux_crate_alone() {
+    for directory in [
+        "firmware/napt",
+        "firmware/config",
+        "firmware/router",
+        "firmware/init",
+        "host-sim",
+        "image",
+        "tests/src",
+    ] {
+        for (path, text) in sources(directory) {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let strays: Vec<_> =
+                code.filter(|line| line.contains("unsafe ") && !line.contains("\"")).collect();
+            assert!(strays.is_empty(), "{}: {strays:?}", path.display());
+        }
+    }
+    for library in ["napt", "config", "router"] {
+        assert!(
+            read(&format!("firmware/{library}/src/lib.rs")).contains("#![forbid(unsafe_code)]"),
+            "{library}"
+        );
+    }
+}
+
+#[test]
+fn every_file_opens_with_what_it_owns() {
+    for directory in ["firmware", "host-sim", "image", "tests"] {
+        for (path, text) in sources(directory) {
+            let first = text.lines().find(|line| {
+                !line.is_empty()
+                    && !line.starts_with("#!")
+                    && !line.starts_with("    ")
+                    && !line.starts_with(')')
+            });
+            assert!(first.is_some_and(|line| line.starts_with("//!")), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_figures_in_the_architecture_are_the_codes() {
+    let text = read("firmware/ARCHITECTURE.md");
+    let figures = [
+        router::SESSIONS,
+        router::SESSIONS * napt::SESSION_BYTES,
+        router::SESSIONS * napt::MAPPING_BYTES,
+        size_of::<router::Tables>(),
+        router::MEMORY - size_of::<router::Tables>(),
+        router::MEMORY,
+        size_of::<napt::Tables<256>>(),
+        size_of::<napt::Tables<1024>>(),
+        size_of::<napt::Tables<4096>>(),
+    ];
+    for figure in figures {
+        assert!(text.contains(&grouped(figure)), "{} is not in ARCHITECTURE.md", grouped(figure));
+    }
+    assert!(text.contains(&format!("| 65,536 | {} each, 16 of them index", napt::SESSION_BYTES)));
+    assert!(text.contains(&format!("| as many | {} each, 12 of them index", napt::MAPPING_BYTES)));
+}
+
+#[test]
+fn the_files_that_the_architecture_names_exist() {
+    let text = read("firmware/ARCHITECTURE.md");
+    let named = text.split('`').skip(1).step_by(2).filter(|name| name.contains('/') && name.ends_with(".rs"));
+    for name in named {
+        let (krate, file) = name.split_once('/').unwrap();
+        let paths = [format!("firmware/{krate}/src/{file}"), name.to_owned()];
+        assert!(paths.iter().any(|path| Path::new(ROOT).join(path).exists()), "{name}");
+    }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+/// Every Rust file under a directory, with its text.
+fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut open = vec![Path::new(ROOT).join(directory)];
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.clone(), fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// `65,536`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}

@@ -1,0 +1,63 @@
+//! The README's commands, run. In its `console` blocks a line that begins with `$ ` is a command, and the lines behind
+//! it are what the command prints; `…` stands for any lines left out.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use sekisho_tests::netns::program;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+#[test]
+fn the_readmes_commands_print_what_it_says() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let blocks: Vec<_> =
+        readme.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 4);
+    // In a directory of its own, in which the files that the commands name are to be found.
+    let directory = std::env::temp_dir().join(format!("sekisho-readme-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    std::os::unix::fs::symlink(Path::new(ROOT).join("image"), directory.join("image")).unwrap();
+    for block in blocks {
+        let (command, expected) = block.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
+        assert_shows(&output(command, &directory), expected, command);
+    }
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn the_readmes_configuration_is_the_example() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let shown = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let example =
+        fs::read_to_string(Path::new(ROOT).join("image/provision/examples/reference.toml")).unwrap();
+    let compile = |text| provision::compile(text, "x.toml").unwrap();
+    assert_eq!(compile(shown), compile(&example));
+}
+
+/// What a command prints, on stdout or stderr.
+fn output(command: &str, directory: &Path) -> String {
+    if command == "cargo run --release" {
+        // The demonstration has a golden file, which is compared with what it prints elsewhere.
+        return fs::read_to_string(Path::new(ROOT).join("tests/golden/demo/reference.txt")).unwrap();
+    }
+    let programs = program("provision").parent().unwrap().to_owned();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let output =
+        Command::new("sh").args(["-c", command]).current_dir(directory).env("PATH", path).output().unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+/// Asserts that the lines between `…` come in their order, each run of them without a gap.
+#[track_caller]
+fn assert_shows(shown: &str, expected: &str, command: &str) {
+    let mut rest = shown;
+    for run in expected.split("…\n") {
+        let at = rest.find(run).unwrap_or_else(|| panic!("$ {command}\nprinted\n{shown}\nand not\n{run}"));
+        rest = &rest[at + run.len()..];
+    }
+    if !expected.contains('…') {
+        assert_eq!(shown, expected, "$ {command}");
+    }
+}
