@@ -26,10 +26,10 @@ pub(crate) enum Trouble {
 /// Takes over what the blob at `path` names, and says so.
 pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
     let config = read(path)?;
+    // First of all, so that no change of a link falls between looking at it and hearing of it.
+    let events = Events::open()?;
     let lan = take(config.lan().interface().as_str())?;
     let wan = take(config.wan().interface().as_str())?;
-    // Before the signals are ours, one of them simply ends the program; there is nothing to clean up yet.
-    let events = Events::open()?;
     let router = router(&config, &lan, &wan)?;
     if let Err(error) = linux::lock_memory() {
         log::warn!("{error}: the program may be short of memory later; run it with CAP_IPC_LOCK");
