@@ -2,10 +2,15 @@
 //!
 //! A translation never recomputes a checksum: it adds up what changed, once, as a [`Delta`], and applies that to every
 //! field that covers the change. Corruption on the way in therefore stays corruption on the way out.
+//!
+//! One's complement sums do not care for byte order (RFC 1071 s.2B), so words are summed as they lie in memory; and
+//! since 2^16, 2^32 and 2^48 are all congruent to 1, they are summed by twos and fours where that is quicker.
 
 /// The one's complement sum of a change: for every 16-bit word `m` that became `m'`, `~m + m'` (RFC 1624 equation 3).
+///
+/// All words that go into a delta, and the checksum it is applied to, have to be read in the same byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Delta(u32);
+pub struct Delta(u64);
 
 impl Delta {
     /// Nothing has changed.
@@ -14,19 +19,16 @@ impl Delta {
     /// The word `old` has become `new`.
     #[inline]
     pub const fn word(old: u16, new: u16) -> Self {
-        Self(!old as u32 + new as u32)
+        Self(!old as u64 + new as u64)
     }
 
-    /// The address, or any other two aligned words, `old` has become `new`.
+    /// The address, or any other two words, `old` has become `new`. In native byte order, as they lie in memory.
     #[inline]
     pub const fn address(old: [u8; 4], new: [u8; 4]) -> Self {
-        let [a, b, c, d] = old;
-        let [e, f, g, h] = new;
-        let first = Self::word(u16::from_be_bytes([a, b]), u16::from_be_bytes([e, f]));
-        first.and(Self::word(u16::from_be_bytes([c, d]), u16::from_be_bytes([g, h])))
+        Self(!u32::from_ne_bytes(old) as u64 + u32::from_ne_bytes(new) as u64)
     }
 
-    /// Both changes. At most 65,535 words may be added up before the sum is used: a packet has fewer.
+    /// Both changes. There is room for more than four billion words.
     #[inline]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
@@ -35,7 +37,7 @@ impl Delta {
     /// The checksum after the change, from the one before: `HC' = ~(~HC + ~m + m')` (RFC 1624 equation 3).
     #[inline]
     pub const fn apply(self, checksum: u16) -> u16 {
-        !fold(!checksum as u32 + fold(self.0) as u32)
+        !fold(self.0 + !checksum as u64)
     }
 
     /// The same for a UDP checksum field: zero means "none" and stays, and a sum of zero is sent as all ones (RFC 768).
@@ -53,30 +55,32 @@ impl Delta {
     /// The same for an unfinished checksum: the field holds the plain, uninverted sum of the pseudo-header.
     #[inline]
     pub const fn apply_partial(self, sum: u16) -> u16 {
-        fold(sum as u32 + fold(self.0) as u32)
+        fold(self.0 + sum as u64)
     }
 }
 
 /// The Internet checksum of `bytes`, as it stands in a header whose checksum field was zero; zero over a whole
 /// header, field included, when the field is right (RFC 1071).
+#[inline]
 pub fn checksum(bytes: &[u8]) -> u16 {
-    !fold64(sum(bytes))
+    u16::from_be(!fold(sum(bytes)))
 }
 
-/// The uninverted, unfolded sum of big-endian words; an odd last byte counts as the high half of a word.
+/// The uninverted, unfolded sum of the words of `bytes`; an odd last byte is followed by a zero.
+#[inline]
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<2>();
-    let whole: u64 = words.iter().map(|word| u64::from(u16::from_be_bytes(*word))).sum();
-    whole + rest.first().map_or(0, |last| u64::from(*last) << 8)
+    let (fours, rest) = bytes.as_chunks::<4>();
+    let whole: u64 = fours.iter().map(|four| u64::from(u32::from_ne_bytes(*four))).sum();
+    let mut last = [0; 4];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    whole + u64::from(u32::from_ne_bytes(last))
 }
 
-const fn fold(sum: u32) -> u16 {
-    let once = (sum & 0xFFFF) + (sum >> 16);
-    ((once & 0xFFFF) + (once >> 16)) as u16
-}
-
-const fn fold64(sum: u64) -> u16 {
-    let once = (sum & 0xFFFF_FFFF) + (sum >> 32);
-    let twice = (once & 0xFFFF_FFFF) + (once >> 32);
-    fold(twice as u32)
+/// A sum with all its carries added back in. Zero only if every word was.
+#[inline]
+const fn fold(sum: u64) -> u16 {
+    let (half, carry) = (sum as u32).overflowing_add((sum >> 32) as u32);
+    let half = half + carry as u32;
+    // Both halves of this are the sum of both halves; the upper one has the carry of the lower.
+    (half.wrapping_add(half.rotate_left(16)) >> 16) as u16
 }

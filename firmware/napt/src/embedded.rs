@@ -9,7 +9,7 @@ use core::net::Ipv4Addr;
 use crate::DropReason;
 use crate::checksum::{Delta, checksum};
 use crate::endpoint::{Endpoint, Protocol};
-use crate::packet::{self, HEADER, set_word, word};
+use crate::packet::{self, HEADER, raw, set_raw};
 use crate::rewrite::{self, Rewrite};
 use crate::transport::{Message, quoted_ports};
 
@@ -44,18 +44,18 @@ impl<'a> Embedded<'a> {
 
     /// Rewrites the quoted packet and, for all that changed in it, the error's checksum.
     pub(crate) fn rewrite(self, rewrite: &Rewrite) {
-        let header_sum = word(self.header, 10);
+        let header_sum = raw(self.header, 10);
         let addresses = rewrite::addresses(rewrite, self.header);
-        set_word(self.header, 10, addresses.apply(header_sum));
+        set_raw(self.header, 10, addresses.apply(header_sum));
         let ports = rewrite_ports(rewrite, self.protocol, self.transport);
         let transport = match self.protocol {
             Protocol::Tcp => update_tcp(self.rest, addresses.and(ports)),
             Protocol::Udp => update(self.transport, 6, |sum| addresses.and(ports).apply_udp(sum)),
             Protocol::Icmp => update(self.transport, 2, |sum| ports.apply(sum)),
         };
-        let header = Delta::word(header_sum, word(self.header, 10));
+        let header = Delta::word(header_sum, raw(self.header, 10));
         let all = addresses.and(header).and(ports).and(transport);
-        set_word(self.error, 2, all.apply(word(self.error, 2)));
+        set_raw(self.error, 2, all.apply(raw(self.error, 2)));
     }
 }
 
@@ -90,8 +90,8 @@ fn update_tcp(rest: &mut [u8], delta: Delta) -> Delta {
 
 /// Replaces the field at `offset`; what that changed.
 fn update<const N: usize>(bytes: &mut [u8; N], offset: usize, new: impl Fn(u16) -> u16) -> Delta {
-    let old = word(bytes, offset);
-    set_word(bytes, offset, new(old));
+    let old = raw(bytes, offset);
+    set_raw(bytes, offset, new(old));
     Delta::word(old, new(old))
 }
 

@@ -1,19 +1,20 @@
 //! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
 //!
 //! Table positions are SipHash-1-3, and random numbers SipHash-2-4 over a counter, each with a 128-bit key of its own
-//! from the seed. A session's key is two words: both addresses; both ports, the protocol and what kind of key it is.
+//! from the seed. A table's key is thirteen bytes: both addresses, both ports, and the protocol with the kind of key it is.
 
 use core::net::Ipv4Addr;
 
-use siphasher::sip::{SipHasher13, SipHasher24};
+use siphasher::sip::SipHasher24;
 
 use crate::endpoint::{Endpoint, Protocol};
+use crate::sip::Sip;
 use crate::{Dependence, Seed};
 
 /// The keys of one engine, from its seed.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    table: SipHasher13,
+    table: Sip,
     random: Random,
 }
 
@@ -46,7 +47,7 @@ fn words(seed: &Seed) -> [u64; 4] {
 impl Keys {
     pub(crate) fn new(seed: &Seed) -> Self {
         let [k0, k1, _, _] = words(seed);
-        Self { table: SipHasher13::new_with_keys(k0, k1), random: Random::new(seed) }
+        Self { table: Sip::new(k0, k1), random: Random::new(seed) }
     }
 
     /// 64 unpredictable bits.
@@ -84,13 +85,8 @@ impl Keys {
     #[inline]
     fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
         let addresses = u64::from(near.address.to_bits()) << 32 | u64::from(far.address.to_bits());
-        let ports = u64::from(near.port) << 48 | u64::from(far.port) << 32;
-        let rest = ports | (protocol as u64) << 8 | kind as u64;
-        let mut key = [0; 16];
-        let (low, high) = key.split_at_mut(8);
-        low.copy_from_slice(&addresses.to_le_bytes());
-        high.copy_from_slice(&rest.to_le_bytes());
-        self.table.hash(&key)
+        let ports = u64::from(near.port) << 24 | u64::from(far.port) << 8;
+        self.table.hash(addresses, ports | (kind as u64) << 4 | protocol as u64)
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
 //! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
 //! | `session`, `mapping` | the two tables themselves | RFC 6146 s.3.1 |
-//! | `index`, `wheel` | how the tables find and how they expire | – |
+//! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
 //! | `tcp` | TCP tracking, as a table | RFC 6146 s.3.5.2.2, 7857 s.2 |
 //! | `forward` | configured mappings from outside to inside | – |
@@ -33,6 +33,7 @@ mod ports;
 mod rewrite;
 mod session;
 mod settings;
+mod sip;
 mod tcp;
 mod time;
 mod transport;

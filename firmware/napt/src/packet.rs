@@ -141,16 +141,20 @@ pub(crate) fn fragment_offset(header: &[u8; HEADER]) -> u16 {
     word(header, 6) & FRAGMENT_OFFSET
 }
 
+/// The 16-bit field at `offset` as it lies in memory, for checksums; `offset` is a constant wherever this is called.
+#[inline(always)]
+pub(crate) fn raw<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
+    u16::from_ne_bytes([bytes[offset], bytes[offset + 1]])
+}
+
+/// Sets the 16-bit field at `offset` to what [`raw`] gave, or what became of it.
+#[inline(always)]
+pub(crate) fn set_raw<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) {
+    [bytes[offset], bytes[offset + 1]] = value.to_ne_bytes();
+}
+
 /// The 16-bit field at `offset`, which is a constant wherever this is called.
 #[inline(always)]
 pub(crate) fn word<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
     u16::from_be_bytes([bytes[offset], bytes[offset + 1]])
-}
-
-/// Sets the 16-bit field at `offset`, which is a constant wherever this is called.
-#[inline(always)]
-pub(crate) fn set_word<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) {
-    let [high, low] = value.to_be_bytes();
-    bytes[offset] = high;
-    bytes[offset + 1] = low;
 }

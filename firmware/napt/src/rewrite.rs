@@ -5,7 +5,7 @@
 
 use crate::checksum::Delta;
 use crate::endpoint::Endpoint;
-use crate::packet::{Checksum, HEADER, set_word, word};
+use crate::packet::{Checksum, HEADER, raw, set_raw};
 use crate::transport::Fields;
 
 /// What is to be changed. Both ends change when a packet is hairpinned.
@@ -25,28 +25,28 @@ pub(crate) fn packet(
 ) {
     let addresses = addresses(rewrite, header);
     let hop = hop(header);
-    set_word(header, 10, addresses.and(hop).apply(word(header, 10)));
+    set_raw(header, 10, addresses.and(hop).apply(raw(header, 10)));
     match fields {
         Fields::Tcp(tcp) => {
             let all = addresses.and(ports(rewrite, tcp));
             let updated = match checksum {
-                Checksum::Complete => all.apply(word(tcp, 16)),
-                Checksum::Partial => addresses.apply_partial(word(tcp, 16)),
+                Checksum::Complete => all.apply(raw(tcp, 16)),
+                Checksum::Partial => addresses.apply_partial(raw(tcp, 16)),
             };
-            set_word(tcp, 16, updated);
+            set_raw(tcp, 16, updated);
         }
         Fields::Udp(udp) => {
             let all = addresses.and(ports(rewrite, udp));
             let updated = match checksum {
-                Checksum::Complete => all.apply_udp(word(udp, 6)),
-                Checksum::Partial => addresses.apply_partial(word(udp, 6)),
+                Checksum::Complete => all.apply_udp(raw(udp, 6)),
+                Checksum::Partial => addresses.apply_partial(raw(udp, 6)),
             };
-            set_word(udp, 6, updated);
+            set_raw(udp, 6, updated);
         }
         // ICMP has no pseudo-header, and nobody leaves its checksum unfinished.
         Fields::Icmp(icmp) => {
             let changed = identifier(rewrite, icmp);
-            set_word(icmp, 2, changed.apply(word(icmp, 2)));
+            set_raw(icmp, 2, changed.apply(raw(icmp, 2)));
         }
     }
 }
@@ -54,7 +54,7 @@ pub(crate) fn packet(
 /// Rewrites the header alone: that of an ICMP error, whose inside is `embedded`'s to change.
 pub(crate) fn header(rewrite: &Rewrite, header: &mut [u8; HEADER]) {
     let changed = addresses(rewrite, header).and(hop(header));
-    set_word(header, 10, changed.apply(word(header, 10)));
+    set_raw(header, 10, changed.apply(raw(header, 10)));
 }
 
 /// Rewrites the addresses and leaves the header checksum to the caller.
@@ -90,16 +90,16 @@ pub(crate) fn identifier(rewrite: &Rewrite, icmp: &mut [u8; 8]) -> Delta {
 }
 
 #[inline]
-fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, new: u16) -> Delta {
-    let old = word(bytes, offset);
-    set_word(bytes, offset, new);
-    Delta::word(old, new)
+fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, port: u16) -> Delta {
+    let old = raw(bytes, offset);
+    set_raw(bytes, offset, port.to_be());
+    Delta::word(old, port.to_be())
 }
 
 /// Counts the hop (RFC 1812 s.5.3.1). Whoever calls has seen that the TTL is at least 2.
 #[inline]
 fn hop(header: &mut [u8; HEADER]) -> Delta {
-    let old = word(header, 8);
+    let old = raw(header, 8);
     header[8] = header[8].wrapping_sub(1);
-    Delta::word(old, word(header, 8))
+    Delta::word(old, raw(header, 8))
 }
