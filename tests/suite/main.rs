@@ -2,6 +2,7 @@
 //! The suite.
 
 mod checksums;
+mod churn;
 mod config_blob;
 mod demo;
 mod layout;
@@ -9,6 +10,7 @@ mod program;
 mod provision;
 mod readme;
 mod reference_network;
+mod regressions;
 mod rfc1812;
 mod rfc4787;
 mod rfc5382;

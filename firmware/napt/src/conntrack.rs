@@ -15,7 +15,7 @@ use crate::session::{Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
 use crate::tcp::State;
 use crate::time::Instant;
-use crate::verdict::{RejectReason, Verdict};
+use crate::verdict::{DropReason, RejectReason, Verdict};
 
 /// How many records one call looks at when it tidies up (V7).
 const TIDY: usize = 64;
@@ -54,7 +54,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = scoped(remote, self.settings.scope(protocol));
+        let remote = scoped(remote, self.rules.scope(protocol));
         let slot = self.tables.sessions.outbound(&self.keys, protocol, internal, remote)?;
         self.unless_expired(now, slot)
     }
@@ -68,12 +68,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         external: u16,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = scoped(remote, self.settings.scope(protocol));
+        let remote = scoped(remote, self.rules.scope(protocol));
         let slot = self.tables.sessions.inbound(&self.keys, protocol, external, remote)?;
         self.unless_expired(now, slot)
     }
 
-    /// What is found after its deadline is ended on the spot, so that lateness of the wheel never shows.
+    /// What is found after its deadline is ended on the spot, so that lateness of the wheel does not show.
     #[inline]
     fn unless_expired(&mut self, now: Instant, slot: Slot) -> Option<Slot> {
         if self.tables.sessions.at(slot).has_expired(now) {
@@ -91,12 +91,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Ipv4Addr,
     ) -> bool {
-        let grouping = self.settings.grouping(protocol);
+        let grouping = self.rules.grouping(protocol);
         let near = if grouping == Grouping::ByInternal { internal } else { at(external) };
         self.tables.sessions.host(&self.keys, grouping, protocol, near, remote).is_some()
     }
 
-    /// Where a live mapping of an external port leads.
+    /// Where a live mapping of an external port leads. It may outlive its last session by a tick of the wheel.
     pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
         let slot = self.tables.mappings.by_external(&self.keys, protocol, external)?;
         let mapping = self.tables.mappings.at(slot);
@@ -117,7 +117,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let mapping = match self.existing_mapping(protocol, internal, remote) {
             Some(mapping) => mapping,
-            None => self.new_mapping(now, protocol, internal)?,
+            None => self.new_mapping(protocol, internal)?,
         };
         let external = self.tables.mappings.at(mapping).external;
         let opened = self.open(now, protocol, internal, external, remote, state);
@@ -135,14 +135,16 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         remote: Endpoint,
         state: State,
     ) -> Result<Slot, Verdict> {
-        let remote = scoped(remote, self.settings.scope(protocol));
-        let grouping = self.settings.grouping(protocol);
+        let remote = scoped(remote, self.rules.scope(protocol));
+        let grouping = self.rules.grouping(protocol);
         let millis = self.idle.millis(protocol, state);
         let session = Session::new(protocol, internal, external, remote, state);
-        self.tidy_if_full(now);
         let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
-        if let Some(mapping) = mapping {
-            self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?;
+        match mapping {
+            Some(mapping) => self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?,
+            None if self.settings.forwards.inward(protocol, external).is_some() => (),
+            // The session that kept it has just been found expired.
+            None => return Err(DropReason::NoMapping.into()),
         }
         let slot = self.tables.sessions.insert(now, &self.keys, grouping, session, millis);
         if slot.is_none()
@@ -155,7 +157,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends a session and lets go of its mapping. Sessions of forwards have none.
     fn close(&mut self, now: Instant, slot: Slot) {
-        let grouping = self.settings.grouping(self.tables.sessions.at(slot).protocol);
+        let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
         self.tables.sessions.end(&self.keys, grouping, slot);
         self.let_go(now, slot);
     }
@@ -169,21 +171,23 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// The mapping that a new session shares with those its internal endpoint has already (RFC 4787 REQ-1 and s.4.1).
     fn existing_mapping(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Option<Slot> {
-        let grouping = self.settings.grouping(protocol);
+        let grouping = self.rules.grouping(protocol);
         match self.settings.mapping {
             Dependence::Endpoint => self.tables.mappings.by_internal(&self.keys, protocol, internal),
             Dependence::Address if grouping == Grouping::ByInternal => {
                 let sessions = &self.tables.sessions;
                 let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
-                self.tables.mappings.by_external(&self.keys, protocol, sessions.at(host).external)
+                let external = sessions.at(host).external;
+                // The host may have come in through another port than ours, or may linger after its mapping.
+                let mapping = self.tables.mappings.by_external(&self.keys, protocol, external)?;
+                (self.tables.mappings.at(mapping).internal == internal).then_some(mapping)
             }
             // Sessions are kept by as much as the mapping depends on: a new session is a new mapping.
             Dependence::Address | Dependence::AddressAndPort => None,
         }
     }
 
-    fn new_mapping(&mut self, now: Instant, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
-        self.tidy_mappings(now);
+    fn new_mapping(&mut self, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
         if self.tables.mappings.used() as usize == SESSIONS {
             self.reclaim_any();
         }
@@ -196,41 +200,30 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         created.ok_or(Verdict::Reject(RejectReason::TableFull))
     }
 
-    /// A free external port: of the internal port's class and parity, else of its class, else one that still cools.
+    /// A free external port: of the internal port's class and parity, else of its class, else one of it that still
+    /// cools, else any.
     fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
-        let (class, parity) = (self.class_of(protocol, internal), Parity::of(internal));
+        let class = class_of(protocol, internal);
+        self.choose_from(protocol, class, internal)
+            .or_else(|| self.choose_from(protocol, Class::ANY, internal))
+    }
+
+    fn choose_from(&mut self, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
+        let parity = Parity::of(internal);
         if let Some(port) = self.draw_port(protocol, class, parity) {
             return Some(port);
         }
         if let Some(port) = self.draw_port(protocol, class, parity.other()) {
             return Some(port);
         }
-        for _ in 0..TIDY {
-            let port = self.tables.mappings.reclaim(&self.keys, protocol)?;
-            self.pool(protocol).release(port);
-            if class.contains(port) {
-                return Some(port);
-            }
-        }
-        None
+        let port = self.tables.mappings.reclaim(&self.keys, protocol, class)?;
+        self.pool(protocol).release(port);
+        Some(port)
     }
 
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
         let pool = self.tables.ports.get(protocol as usize)?;
         pool.choose(class, parity, || self.keys.draw())
-    }
-
-    /// The class to choose from (RFC 4787 REQ-3a), unless the configuration leaves it without a port.
-    fn class_of(&self, protocol: Protocol, internal: u16) -> Class {
-        let range = self.settings.ports;
-        match protocol {
-            Protocol::Icmp => Class::ANY,
-            Protocol::Tcp | Protocol::Udp => match Class::of(internal) {
-                Class::SYSTEM if range.first() >= 1024 => Class::USER,
-                Class::USER if range.last() < 1024 => Class::SYSTEM,
-                class => class,
-            },
-        }
     }
 
     pub(crate) fn pool(&mut self, protocol: Protocol) -> &mut Ports {
@@ -242,7 +235,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         for _ in 0..TIDY {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
-                    let grouping = self.settings.grouping(self.tables.sessions.at(slot).protocol);
+                    let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
                     self.let_go(now, slot);
                     self.tables.sessions.end_met(now, &self.keys, grouping, slot);
                 }
@@ -253,9 +246,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tidy_mappings(now);
     }
 
-    fn tidy_if_full(&mut self, now: Instant) {
+    /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
+    /// nothing that is in hand afterwards is ended until the session stands.
+    pub(crate) fn make_room(&mut self, now: Instant) {
         if self.tables.sessions.is_full() {
             self.tidy(now);
+        } else {
+            self.tidy_mappings(now);
         }
     }
 
@@ -271,10 +268,18 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Makes room for one mapping at the expense of one that only cools.
     fn reclaim_any(&mut self) {
         for protocol in Protocol::ALL {
-            if let Some(port) = self.tables.mappings.reclaim(&self.keys, protocol) {
+            if let Some(port) = self.tables.mappings.reclaim(&self.keys, protocol, Class::ANY) {
                 self.pool(protocol).release(port);
                 return;
             }
         }
+    }
+}
+
+/// The class to choose an external port from (RFC 4787 REQ-3a). Query identifiers know none.
+fn class_of(protocol: Protocol, internal: u16) -> Class {
+    match protocol {
+        Protocol::Icmp => Class::ANY,
+        Protocol::Tcp | Protocol::Udp => Class::of(internal),
     }
 }

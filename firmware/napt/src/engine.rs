@@ -17,7 +17,7 @@ use crate::index::Slot;
 use crate::keys::Keys;
 use crate::packet::Packet;
 use crate::rewrite::{self, Rewrite};
-use crate::settings::{Dependence, Idle, Settings};
+use crate::settings::{Dependence, Idle, Rules, Settings};
 use crate::tcp::{Direction, Segment, State};
 use crate::time::Instant;
 use crate::transport::{Flow, Message, Transport};
@@ -30,6 +30,7 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) settings: Settings,
     pub(crate) keys: Keys,
     pub(crate) idle: Idle,
+    pub(crate) rules: Rules,
     counters: [Counters; 2],
 }
 
@@ -53,8 +54,9 @@ enum Target {
 impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// An engine that works by `settings`, in `tables` that nobody has used before.
     pub fn new(tables: &'t mut Tables<SESSIONS>, settings: Settings, seed: &Seed) -> Self {
-        let idle = Idle::new(&settings.timers);
-        let mut engine = Self { tables, settings, keys: Keys::new(seed), idle, counters: Default::default() };
+        let (idle, rules) = (Idle::new(&settings.timers), Rules::new(&settings));
+        let keys = Keys::new(seed);
+        let mut engine = Self { tables, settings, keys, idle, rules, counters: Default::default() };
         for protocol in Protocol::ALL {
             engine.fill_pool(protocol);
         }
@@ -103,7 +105,16 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// When [`Engine::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.tables.sessions.next_meeting()
+        let idle = self.tables.sessions.is_empty() && self.tables.mappings.used() == 0;
+        (!idle).then(|| self.tables.sessions.next_meeting())
+    }
+
+    /// Tells the engine the largest packet that a realm's link carries from now on, in bytes.
+    pub fn set_mtu(&mut self, of: Realm, mtu: u16) {
+        match of {
+            Realm::Internal => self.settings.internal_mtu = mtu,
+            Realm::External => self.settings.external_mtu = mtu,
+        }
     }
 
     /// The counters of packets that came from a realm.
@@ -187,6 +198,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             Some(slot) => slot,
             None => {
                 let state = first_state(Direction::Outbound, flow.segment)?;
+                self.make_room(now);
                 self.open_outbound(now, flow.protocol, internal, remote, state)?
             }
         };
@@ -207,6 +219,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         flow: &Flow<'_>,
     ) -> Result<(Realm, Rewrite), Verdict> {
         let (internal, remote) = transit.ends(flow);
+        self.make_room(now);
         let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
         transit.check(flow.header_len, self.settings.internal_mtu)?;
         let sender = match self.find_outbound(now, flow.protocol, internal, remote) {
@@ -237,13 +250,17 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let (remote, external) = transit.ends(flow);
         let target = match self.find_inbound(now, flow.protocol, external.port, remote) {
             Some(slot) => Target::Session(slot),
-            None => Target::New { internal: self.admit(flow.protocol, external.port, remote)? },
+            None => {
+                self.make_room(now);
+                Target::New { internal: self.admit(flow.protocol, external.port, remote)? }
+            }
         };
         transit.check(flow.header_len, self.settings.internal_mtu)?;
         let slot = match target {
             Target::Session(slot) => slot,
             Target::New { internal } => {
                 let state = first_state(Direction::Inbound, flow.segment)?;
+                self.leave_reserve()?;
                 self.open_inbound(now, flow.protocol, internal, external.port, remote, state)?
             }
         };
@@ -265,6 +282,13 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             Dependence::AddressAndPort => false,
         };
         if known { Ok(internal) } else { Err(DropReason::Filtered) }
+    }
+
+    /// The last eighth of the table is for sessions that begin inside: whoever fills it from outside, through a forward
+    /// or an open filter, does not cut the inside off (A6).
+    fn leave_reserve(&self) -> Result<(), DropReason> {
+        let room = SESSIONS - self.tables.sessions.live() as usize;
+        if room > SESSIONS / 8 { Ok(()) } else { Err(DropReason::Reserve) }
     }
 
     /// Where an external port leads, by forward or by mapping.

@@ -50,6 +50,15 @@ impl Forward {
         ours.then_some(Endpoint::new(self.internal.address, port))
     }
 
+    fn meets(&self, other: &Self) -> bool {
+        let last = |forward: &Self| {
+            u32::from(forward.internal.port) + u32::from(forward.external.last() - forward.external.first())
+        };
+        self.internal.address == other.internal.address
+            && u32::from(self.internal.port) <= last(other)
+            && u32::from(other.internal.port) <= last(self)
+    }
+
     fn outward(&self, protocol: Protocol, internal: Endpoint) -> Option<u16> {
         let offset = internal.port.checked_sub(self.internal.port)?;
         let external = self.external.first().checked_add(offset)?;
@@ -99,6 +108,13 @@ impl Forwards {
     /// The external port that belongs to `internal`; the first forward wins if several lead there.
     pub(crate) fn outward(&self, protocol: Protocol, internal: Endpoint) -> Option<u16> {
         self.iter().find_map(|forward| forward.outward(protocol, internal))
+    }
+
+    /// Whether two of them lead to one internal endpoint.
+    pub(crate) fn converge(&self, protocol: Protocol) -> bool {
+        let ours = |forward: &&Forward| forward.protocols.include(protocol);
+        let mut numbered = self.iter().filter(ours).enumerate();
+        numbered.any(|(n, one)| self.iter().filter(ours).skip(n + 1).any(|other| one.meets(other)))
     }
 
     /// Every external port that a forward of `protocol` owns.

@@ -86,7 +86,8 @@ impl Keys {
     fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
         let addresses = u64::from(near.address.to_bits()) << 32 | u64::from(far.address.to_bits());
         let ports = u64::from(near.port) << 24 | u64::from(far.port) << 8;
-        self.table.hash(addresses, ports | (kind as u64) << 4 | protocol as u64)
+        let hash = self.table.hash(addresses, ports | (kind as u64) << 4 | protocol as u64);
+        hash & !KIND | (kind as u64) << KIND.trailing_zeros()
     }
 }
 
@@ -99,6 +100,10 @@ enum Kind {
     Internal,
     External,
 }
+
+/// The bits of a hash that say its kind. An index keeps them in its tags, so that no two entries of one record are
+/// equal: of the five kinds, no two in the same index have the same two bits.
+const KIND: u64 = 3 << 62;
 
 /// The external end: its address is always ours and need not be in a key.
 pub(crate) const fn at(external: u16) -> Endpoint {

@@ -5,11 +5,12 @@
 //! slots run out, the mapping that has cooled longest goes first (REQ-8's own exception).
 //!
 //! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
-//! depends on the remote end, the sessions know more than this table: see `tables`.
+//! depends on the remote end, the sessions know more than this table: see `conntrack`.
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
+use crate::ports::Class;
 use crate::time::{Instant, Stamp};
 
 const ENTRIES: usize = 3;
@@ -20,6 +21,10 @@ const PASSED_OVER: usize = 64;
 /// What a mapping costs, its share of the index included, in bytes.
 pub const MAPPING_BYTES: usize = size_of::<Mapping>() + ENTRIES * size_of::<u32>();
 const _: () = assert!(MAPPING_BYTES <= 32);
+
+/// System ports and user ports.
+const CLASSES: usize = 2;
+const SYSTEM_PORTS: u16 = 1024;
 
 /// One mapping.
 #[derive(Clone, Copy)]
@@ -64,7 +69,8 @@ struct Queue {
 pub(crate) struct Mappings<const N: usize> {
     records: [Mapping; N],
     index: Index<N, ENTRIES>,
-    cooling: [Queue; Protocol::COUNT],
+    /// By protocol and class, so that who looks for a port of one class leaves the other in peace.
+    cooling: [[Queue; CLASSES]; Protocol::COUNT],
     free: Option<Slot>,
     /// Slots from here on have never been used.
     fresh: u32,
@@ -77,7 +83,7 @@ impl<const N: usize> Mappings<N> {
         Self {
             records: [Mapping::FREE; N],
             index: Index::new(),
-            cooling: [Queue { head: None, tail: None }; Protocol::COUNT],
+            cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::COUNT],
             free: None,
             fresh: 0,
             used: 0,
@@ -159,12 +165,15 @@ impl<const N: usize> Mappings<N> {
 
     /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
     pub(crate) fn expire(&mut self, now: Instant, keys: &Keys, protocol: Protocol) -> Option<u16> {
-        self.end_coolest(keys, protocol, |mapping| mapping.until.passed(now))
+        let cooled = |mapping: &Mapping| mapping.until.passed(now);
+        (0..CLASSES).find_map(|class| self.end_coolest(keys, protocol, class, cooled))
     }
 
-    /// Removes the mapping of `protocol` that has been in the queue longest, cooled down or not; its external port.
-    pub(crate) fn reclaim(&mut self, keys: &Keys, protocol: Protocol) -> Option<u16> {
-        self.end_coolest(keys, protocol, |_| true)
+    /// Removes the mapping of `protocol` and `class` that has been in its queue longest, cooled down or not; its
+    /// external port.
+    pub(crate) fn reclaim(&mut self, keys: &Keys, protocol: Protocol, class: Class) -> Option<u16> {
+        let classes = (0..CLASSES).rev().filter(|number| class.contains(*number as u16 * SYSTEM_PORTS));
+        classes.into_iter().find_map(|class| self.end_coolest(keys, protocol, class, |_| true))
     }
 
     /// Removes the mapping at the head of the queue if it is `ready`, passing over a few that were revived meanwhile.
@@ -172,10 +181,11 @@ impl<const N: usize> Mappings<N> {
         &mut self,
         keys: &Keys,
         protocol: Protocol,
+        class: usize,
         ready: impl Fn(&Mapping) -> bool,
     ) -> Option<u16> {
         for _ in 0..PASSED_OVER {
-            let head = self.cooling[protocol as usize].head?;
+            let head = self.cooling[protocol as usize][class].head?;
             let mapping = *self.at(head);
             if !mapping.is_live() && !ready(&mapping) {
                 return None;
@@ -218,7 +228,7 @@ impl<const N: usize> Mappings<N> {
         let mapping = &mut self.records[slot.index() & (N - 1)];
         mapping.queued = true;
         mapping.next = None;
-        let queue = &mut self.cooling[mapping.protocol as usize];
+        let queue = &mut self.cooling[mapping.protocol as usize][class(mapping.external)];
         let last = queue.tail.replace(slot);
         match last {
             Some(last) => self.records[last.index() & (N - 1)].next = Some(slot),
@@ -231,10 +241,15 @@ impl<const N: usize> Mappings<N> {
         let mapping = &mut self.records[head.index() & (N - 1)];
         mapping.queued = false;
         let next = mapping.next.take();
-        let queue = &mut self.cooling[mapping.protocol as usize];
+        let queue = &mut self.cooling[mapping.protocol as usize][class(mapping.external)];
         queue.head = next;
         if next.is_none() {
             queue.tail = None;
         }
     }
+}
+
+/// The number of an external port's class.
+const fn class(external: u16) -> usize {
+    if external < SYSTEM_PORTS { 0 } else { 1 }
 }

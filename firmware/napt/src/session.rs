@@ -1,7 +1,7 @@
 //! The session table: who talks to whom through which external port, and until when.
 //!
 //! A session is found from inside by (protocol, internal, remote) and from outside by (protocol, external port,
-//! remote). Its remote end is kept only as far as the behaviours look at it (`Settings::scope`): a UDP socket that
+//! remote). Its remote end is kept only as far as the behaviours look at it (`settings::Rules`): a UDP socket that
 //! talks to a thousand ports of one address under address-dependent filtering is one session, because one timer and
 //! one permission are all that the RFCs ask for. TCP connections are always told apart.
 //!
@@ -155,9 +155,14 @@ impl<const N: usize> Sessions<N> {
         self.used as usize == N
     }
 
-    /// When [`Sessions::meet`] has something to do, if ever.
-    pub(crate) fn next_meeting(&self) -> Option<Instant> {
-        (self.used > 0).then(|| self.wheel.next())
+    /// Whether nothing is on the wheel.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// When [`Sessions::meet`] next has something to do, unless there is nothing.
+    pub(crate) fn next_meeting(&self) -> Instant {
+        self.wheel.next()
     }
 
     #[inline]

@@ -123,24 +123,48 @@ impl Settings {
     }
 }
 
-impl Settings {
-    /// How much of its remote end a session of `protocol` keeps: as much as either behaviour looks at, and all of it
-    /// for TCP, where every connection has a state of its own.
-    #[inline]
-    pub(crate) fn scope(&self, protocol: Protocol) -> Dependence {
-        match protocol {
-            Protocol::Tcp => Dependence::AddressAndPort,
-            Protocol::Udp | Protocol::Icmp => self.mapping.max(self.filtering),
-        }
+/// What follows from the behaviours for each protocol's sessions, by [`Protocol`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    scope: [Dependence; Protocol::COUNT],
+    grouping: [Grouping; Protocol::COUNT],
+}
+
+impl Rules {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let scope = Protocol::ALL.map(|protocol| scope(settings, protocol));
+        Self { scope, grouping: scope.map(|scope| grouping(settings, scope)) }
     }
 
-    /// How sessions of `protocol` are grouped: only where a behaviour looks at less than they keep.
+    /// How much of its remote end a session keeps.
+    #[inline]
+    pub(crate) fn scope(&self, protocol: Protocol) -> Dependence {
+        self.scope[protocol as usize]
+    }
+
+    /// How sessions are grouped by remote address.
+    #[inline]
     pub(crate) fn grouping(&self, protocol: Protocol) -> Grouping {
-        match (self.scope(protocol), self.mapping, self.filtering) {
-            (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
-            (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
-            _ => Grouping::None,
-        }
+        self.grouping[protocol as usize]
+    }
+}
+
+/// As much as either behaviour looks at; all of it for TCP, where every connection has a state of its own, and where
+/// two forwards lead to one internal endpoint, so that their answers are told apart.
+fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
+    match protocol {
+        Protocol::Tcp => Dependence::AddressAndPort,
+        _ if settings.forwards.converge(protocol) => Dependence::AddressAndPort,
+        _ => settings.mapping.max(settings.filtering),
+    }
+}
+
+/// Only where a behaviour looks at less than sessions keep.
+fn grouping(settings: &Settings, scope: Dependence) -> Grouping {
+    match (scope, settings.mapping, settings.filtering) {
+        (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
+        (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
+        _ => Grouping::None,
     }
 }
 

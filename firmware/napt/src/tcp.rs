@@ -111,10 +111,20 @@ impl State {
         }
     }
 
-    /// Whether a segment restarts the timer: one that changes the state, and every outbound one once the connection
-    /// has opened. Retries alone do not keep an unanswered session alive (C23), nor does anything inbound (T12).
+    /// Whether a segment restarts the timer: an outbound one that changes the state, or any once the connection has
+    /// opened, so that retries alone do not keep an unanswered session alive (C23); an inbound one only if with it the
+    /// connection opens or closes, so that nobody outside keeps one alive alone (T12).
+    #[inline]
     pub(crate) fn refreshes(self, next: Self, direction: Direction) -> bool {
-        self != next || (direction == Direction::Outbound && self.phase() != Phase::Opening)
+        match direction {
+            Direction::Outbound => self != next || self.phase() != Phase::Opening,
+            Direction::Inbound => self.is_open() != next.is_open(),
+        }
+    }
+
+    #[inline]
+    fn is_open(self) -> bool {
+        self.phase() == Phase::Established
     }
 }
 

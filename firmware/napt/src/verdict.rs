@@ -85,8 +85,11 @@ pub enum DropReason {
     Filtered,
     /// A TCP segment that belongs to no session and cannot begin one.
     NoSession,
-    /// Two forwards lead one remote endpoint to one internal endpoint: replies could not be told apart.
+    /// A second external port leads one remote endpoint to one internal endpoint, by another forward or by a mapping
+    /// that is not endpoint-independent: answers could not be told apart.
     Ambiguous,
+    /// From outside, to begin a session where only the reserve for those from inside is left.
+    Reserve,
     /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
     IcmpType,
     /// An ICMP error with a wrong ICMP checksum (RFC 5508 REQ-3).
@@ -103,7 +106,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -123,6 +126,7 @@ impl DropReason {
         "filtered",
         "no session",
         "ambiguous forward",
+        "reserve",
         "icmp type",
         "icmp checksum",
         "embedded packet",

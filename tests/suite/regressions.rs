@@ -1,0 +1,245 @@
+//! Bugs that were found: each test here failed when it was written.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use napt::{Dependence, DropReason, Instant, Protocols, Realm, RejectReason, Verdict};
+use router::{Link, Side};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, hardware, tcp, udp};
+use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress};
+
+/// A full session table is tidied in the middle of opening a session; the mapping that the session was to revive is
+/// removed under its hands, and its slot then put into the queue of cooling mappings although it is free.
+#[test]
+fn x02_tidying_a_full_table_does_not_remove_the_mapping_in_hand() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(200);
+    for n in 0..255 {
+        lab.send(udp(DAVE.port(6000), remote(n).port(53)));
+    }
+    lab.wait_secs(150);
+    lab.send(udp(DAVE.port(6000), remote(255).port(53)));
+    // ALICE's session ended at 1,300,480 ms, a tick after 300 s. Her mapping has just cooled down, the wheel's next
+    // tick is at 1,421,312 ms.
+    lab.wait(Duration::from_millis(1_420_900 - lab.now().millis()));
+    assert_eq!(lab.engine.occupancy().sessions, 256);
+    assert_eq!(lab.try_send(udp(ALICE.port(5000), BOB.port(53))), Verdict::Reject(RejectReason::TableFull));
+    lab.wait_secs(3600);
+    lab.engine.handle_timeout(lab.now());
+    assert_eq!((lab.engine.occupancy().sessions, lab.engine.occupancy().mappings), (0, 0));
+    let (first, second) = (next_source(&mut lab, 7000), next_source(&mut lab, 7001));
+    assert_ne!(first, second);
+}
+
+/// Sessions of one internal endpoint with one remote address may use different external ports, if some of them came
+/// in from outside. The host of their group remembers only one port, and may outlive its mapping.
+#[test]
+fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
+    let mut lab = Lab::with(|settings| {
+        settings.mapping = Dependence::Address;
+        settings.filtering = Dependence::Endpoint;
+        settings.ports = range(2000, 2001);
+        settings.timers.port_cooldown = Duration::ZERO;
+    });
+    let to_bob = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    let to_carol = lab.send(tcp("S", ALICE.port(5000), CAROL.port(80))).source();
+    assert_ne!(to_bob, to_carol);
+    lab.deliver(tcp("S", CAROL.port(99), to_bob));
+    lab.send(tcp("S.", ALICE.port(5000), CAROL.port(99)));
+    lab.deliver(tcp(".", CAROL.port(99), to_bob));
+    lab.wait_secs(300);
+    let daves = lab.send(tcp("S", DAVE.port(6000), BOB.port(80))).source();
+    assert_eq!(daves, to_carol, "the one free port");
+    let (_, out) = lab.translate(Realm::Internal, &tcp("S", ALICE.port(5000), CAROL.port(81)));
+    assert_ne!(out.source(), daves, "REQ-3: two internal endpoints share an external port");
+}
+
+#[test]
+fn rfc6888_req8_t15_mappings_that_have_cooled_down_need_no_packet_to_go() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(3600);
+    assert_eq!(lab.engine.occupancy().mappings, 0);
+}
+
+/// A cooling mapping's deadline is kept in 32 bits, and nobody looks at it while there are no sessions.
+#[test]
+fn t14_a_mapping_that_cooled_down_a_month_ago_has_cooled_down() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(30 * 24 * 3600);
+    lab.engine.handle_timeout(lab.now());
+    assert_eq!(lab.engine.occupancy().mappings, 0);
+}
+
+/// When a class has no free port, ports of other classes are none of its business.
+#[test]
+fn rfc6888_req8_m18_a_dry_class_does_not_end_the_cool_down_of_another() {
+    let mut lab = Lab::with(|settings| settings.ports = range(1023, 65535));
+    let before = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    lab.wait_secs(302);
+    lab.send(udp(DAVE.port(500), BOB.port(53)));
+    lab.send(udp(DAVE.port(501), BOB.port(53)));
+    assert_eq!(lab.send(udp(ALICE.port(5000), BOB.port(53))).source(), before);
+}
+
+/// BOB's ports are different, so ALICE's answers can be told apart.
+#[test]
+fn two_udp_forwards_to_one_endpoint_serve_two_ports_of_one_host() {
+    let mut lab = Lab::with_range(Protocols::Udp, 1000..=1000, ALICE.port(53));
+    lab = Lab::with(|settings| {
+        *settings = lab.engine.settings().clone();
+        let second = napt::Endpoint::new(ALICE.0, 53);
+        let forward =
+            napt::Forward { protocols: Protocols::Udp, external: range(2000, 2000), internal: second };
+        settings.forwards.push(forward).unwrap();
+    });
+    lab.deliver(udp(BOB.port(5000), OUTSIDE.port(1000)));
+    lab.deliver(udp(BOB.port(6000), OUTSIDE.port(2000)));
+}
+
+#[test]
+fn t12_nothing_from_outside_alone_keeps_a_connection_alive() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.deliver(tcp("R", BOB.port(80), external));
+    for _ in 0..10 {
+        lab.wait_secs(200);
+        let _ = lab.try_deliver(tcp("S", BOB.port(80), external));
+        lab.wait_secs(200);
+        let _ = lab.try_deliver(tcp("R", BOB.port(80), external));
+    }
+    assert_eq!(lab.engine.occupancy().sessions, 0);
+}
+
+/// A mapping may outlive its last session by a tick of the wheel, and no longer.
+#[test]
+fn t03_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint);
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.wait(Duration::from_millis(240_000 + 1_024));
+    lab.refuse(tcp("S", CAROL.port(99), external), DropReason::NoMapping);
+}
+
+#[test]
+fn a06_half_open_connections_from_outside_leave_room_for_the_inside() {
+    let mut lab = Lab::with_forward();
+    for n in 0..256 {
+        let _ = lab.try_deliver(tcp("S", remote(n).port(1234), OUTSIDE.port(54321)));
+    }
+    lab.send(udp(DAVE.port(5000), BOB.port(53)));
+}
+
+#[test]
+fn a06_one_server_cannot_fill_the_table_through_an_address_dependent_filter() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    for port in 1000..1300 {
+        let _ = lab.try_deliver(tcp("S", BOB.port(port), external));
+    }
+    lab.send(udp(DAVE.port(5000), BOB.port(53)));
+}
+
+#[test]
+fn rfc1191_a_link_that_comes_back_with_another_mtu_is_obeyed() {
+    let mut desk = Desk::new();
+    let link = Link { hardware: [2, 0, 0, 0, 0, 0x0B], mtu: 1400 };
+    desk.router.link_up(Instant::from_millis(5_000), Side::Wan, link);
+    let large = udp(ALICE.port(5000), BOB.port(53)).with_payload(1450).dont_fragment();
+    let seen = desk.arrive(Side::Lan, &large);
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].side, &seen[0].packet.transport()[..2]), (Side::Lan, &[3, 4][..]));
+}
+
+#[test]
+fn frames_that_wait_do_not_wait_for_ever_when_their_link_comes_up_again() {
+    let mut desk = Desk::new();
+    for n in 50..82 {
+        desk.arrive(Side::Lan, &udp(ALICE.port(5000), on_wan(n).port(53)));
+    }
+    desk.router.link_up(
+        Instant::from_millis(5_000),
+        Side::Wan,
+        Link { hardware: [2, 0, 0, 0, 0, 0x0B], mtu: 1500 },
+    );
+    desk.wait(Duration::from_secs(600));
+    assert_eq!(desk.router.summary().router[Side::Lan as usize].held, 0);
+    desk.join(Side::Wan, on_wan(99));
+    assert_eq!(desk.arrive(Side::Lan, &udp(ALICE.port(5000), on_wan(99).port(53))).len(), 1);
+}
+
+/// Two hosts have the same address, and both answer whenever they are asked.
+#[test]
+fn rfc1122_s2321_two_hosts_with_one_address_do_not_make_the_box_flood_the_link() {
+    let mut desk = Desk::new();
+    desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)));
+    let twins = [hardware(BOB), EthernetAddress([2, 7, 7, 7, 7, 7])];
+    let mut asked = 0;
+    // One of them announces itself; then both answer every question, all at the same moment.
+    let mut questions = desk.arp(Side::Wan, &answer(BOB, twins[1])).len();
+    while questions > 0 && asked < 100 {
+        asked += questions;
+        questions = twins.map(|twin| desk.arp(Side::Wan, &answer(BOB, twin)).len()).iter().sum();
+    }
+    assert!(asked <= 3, "asked {asked} times at one moment");
+}
+
+/// ALICE looks for hosts on the wan that are not there, a few hundred of them; the way to the gateway stays known.
+#[test]
+fn a23_a_scan_of_the_wan_does_not_push_the_gateway_out() {
+    let mut desk = Desk::with(WIDE);
+    desk.arrive(Side::Lan, &udp(DAVE.port(5000), CAROL.port(53)));
+    for round in 0..5 {
+        for n in 0..1_000u16 {
+            let [high, low] = n.to_be_bytes();
+            let absent = Host(Ipv4Addr::new(203, 0, 64 + high, low.max(1)));
+            desk.arrive(Side::Lan, &udp(ALICE.port(5000), absent.port(53)));
+        }
+        let seen = desk.arrive(Side::Lan, &udp(DAVE.port(5000), CAROL.port(53)));
+        assert!(seen.iter().any(|seen| seen.packet.destination() == CAROL.port(53)), "round {round}");
+        desk.wait(Duration::from_secs(1));
+    }
+}
+
+const WIDE: &str = r#"
+[wan]
+interface = "gw1"
+address = "203.0.113.254/16"
+gateway = "203.0.113.1"
+
+[lan]
+interface = "gw0"
+address = "192.0.2.254/24"
+
+# One session for all that ALICE sends: neighbours run out before sessions do, as in a table of 65,536.
+[nat]
+filtering = "endpoint-independent"
+"#;
+
+fn remote(n: u16) -> Host {
+    let [high, low] = n.to_be_bytes();
+    Host(Ipv4Addr::new(198, 18, high, low))
+}
+
+fn on_wan(n: u8) -> Host {
+    Host(Ipv4Addr::new(203, 0, 113, n))
+}
+
+fn range(first: u16, last: u16) -> napt::PortRange {
+    napt::PortRange::new(first.try_into().unwrap(), last.try_into().unwrap()).unwrap()
+}
+
+fn next_source(lab: &mut Lab, port: u16) -> std::net::SocketAddrV4 {
+    lab.send(udp(DAVE.port(port), BOB.port(53))).source()
+}
+
+fn answer(sender: Host, hardware: EthernetAddress) -> ArpRepr {
+    ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Reply,
+        source_hardware_addr: hardware,
+        source_protocol_addr: sender.0,
+        target_hardware_addr: EthernetAddress([2, 0, 0, 0, 0, 0x0B]),
+        target_protocol_addr: OUTSIDE.0,
+    }
+}
