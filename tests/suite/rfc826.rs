@@ -110,6 +110,7 @@ fn a23_a_neighbour_is_asked_again_while_it_is_used_and_forgotten_when_it_is_sile
 fn a23_an_unasked_reply_teaches_nothing() {
     let mut desk = Desk::new();
     desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)));
+    desk.wait(Duration::from_secs(2));
     let said = desk.arp(Side::Wan, &reply(BOB, EthernetAddress([2, 6, 6, 6, 6, 6]), OUTSIDE));
     assert_eq!(said.len(), 1, "the router asks before it believes");
     let out = desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)));
@@ -122,6 +123,7 @@ fn a23_an_unasked_reply_teaches_nothing() {
 fn a23_a_neighbour_that_has_moved_is_followed_after_it_was_asked() {
     let mut desk = Desk::new();
     desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)));
+    desk.wait(Duration::from_secs(2));
     let moved = EthernetAddress([2, 7, 7, 7, 7, 7]);
     desk.arp(Side::Wan, &reply(BOB, moved, OUTSIDE));
     desk.arp(Side::Wan, &reply(BOB, moved, OUTSIDE));

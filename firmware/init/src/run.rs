@@ -81,11 +81,12 @@ impl Gateway {
     fn forward_batch(&mut self, now: Instant, side: Side) -> bool {
         let (from, to) = split(&mut self.ports, side);
         for _ in 0..BATCH {
-            let Some(received) = from.receive() else { return false };
+            let Some(mut received) = from.receive() else { return false };
             let offload = offload_of(&received.vnet);
-            if let Disposition::Send(out) = self.router.receive(now, side, received.frame, offload) {
+            if let Disposition::Send(out) = self.router.receive(now, side, received.frame(), offload) {
                 // A frame that cannot be sent has been counted.
-                let _ = to[out as usize].transmit(&received.vnet, received.frame);
+                let vnet = received.vnet;
+                let _ = to[out as usize].transmit(&vnet, received.frame());
             }
         }
         true

@@ -53,12 +53,13 @@ fn run(first: &str, second: &str) -> Result<(), Error> {
 /// Moves a batch; whether it was a full one.
 fn forward(from: &mut Receiver, to: &mut Transmitter) -> bool {
     for _ in 0..BATCH {
-        let Some(received) = from.receive() else {
+        let Some(mut received) = from.receive() else {
             to.flush();
             return false;
         };
         // What cannot be sent has been counted.
-        let _ = to.transmit(&received.vnet, received.frame);
+        let vnet = received.vnet;
+        let _ = to.transmit(&vnet, received.frame());
     }
     to.flush();
     true

@@ -41,11 +41,16 @@ pub(crate) struct ReceiveCounts {
     pub(crate) vlan: u64,
 }
 
-/// A received frame. Its slot goes back to the kernel when this is dropped.
+/// A received frame. Its slot goes back to the kernel when this is dropped, so the frame is lent, never given away:
+///
+/// ```compile_fail
+/// fn keep<'a>(receiver: &'a mut linux::Receiver) -> Option<&'a mut [u8]> {
+///     receiver.receive().map(|mut received| received.frame())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Received<'a> {
-    /// The Ethernet frame, without FCS.
-    pub frame: &'a mut [u8],
+    frame: &'a mut [u8],
     /// What its sender left unfinished.
     pub vnet: VnetHeader,
     _slot: Option<ReturnOnDrop<'a>>,
@@ -192,6 +197,11 @@ impl<'a> Received<'a> {
 
     fn large(bytes: &'a mut [u8]) -> Option<Self> {
         Self::split(bytes, None)
+    }
+
+    /// The Ethernet frame, without FCS.
+    pub fn frame(&mut self) -> &mut [u8] {
+        self.frame
     }
 
     /// Parts the vnet header from the frame behind it.

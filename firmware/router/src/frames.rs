@@ -134,6 +134,12 @@ impl Hold {
         Some(())
     }
 
+    /// Takes one frame out that waits to leave by `side`, whoever it waits for.
+    pub(crate) fn pop_any(&mut self, side: Side) -> Option<Held> {
+        let waits = |place: &&mut Option<Held>| place.as_ref().is_some_and(|held| held.side == side);
+        self.places.iter_mut().find(waits)?.take()
+    }
+
     /// Takes one frame out that waits for `next_hop`. Order among frames of one next hop is kept.
     pub(crate) fn pop(&mut self, side: Side, next_hop: Ipv4Addr) -> Option<Held> {
         let place = self

@@ -5,6 +5,7 @@
 //! about what others have caused (the SAD DNS side channel, A16).
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
 use napt::{Instant, Random};
 
@@ -65,9 +66,12 @@ impl Bucket {
     fn refill(&mut self, now: Instant, rate: Rate) {
         let millis = now.since(self.filled).as_millis().min(u128::from(u16::MAX)) as u32;
         let tokens = millis.saturating_mul(rate.per_second) / 1000;
-        if tokens > 0 {
-            self.spent = self.spent.saturating_sub(tokens);
-            self.filled = now;
+        if tokens >= self.spent {
+            *self = Self { spent: 0, filled: now };
+        } else if tokens > 0 {
+            // Only the time of whole tokens has been used up.
+            let used = u64::from(tokens) * 1000 / u64::from(rate.per_second);
+            *self = Self { spent: self.spent - tokens, filled: self.filled + Duration::from_millis(used) };
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A neighbour is asked for when a packet wants to go there, three times, a second apart. Once known it is used for a
 //! minute; then the next packet still goes there, and it is asked again meanwhile. What nobody asked for is not
-//! believed: an address that seems to have moved is asked for first (A23).
+//! believed: an address that seems to have moved is asked for first, once a second at most. The gateway has a place of
+//! its own, which no scan for other neighbours takes (A23).
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -27,7 +28,21 @@ struct Neighbour {
     hardware: Option<EthernetAddress>,
     /// When it was last confirmed; while it has never been, when it was first wanted.
     confirmed: Instant,
+    /// When it was last asked for.
+    asked: Option<Instant>,
     asking: Option<Asking>,
+}
+
+impl Neighbour {
+    /// Somebody of whom nothing is known yet.
+    const fn new(address: Ipv4Addr, now: Instant) -> Self {
+        Self { address, hardware: None, confirmed: now, asked: None, asking: None }
+    }
+
+    /// The neighbour, confirmed.
+    const fn at(self, hardware: EthernetAddress, now: Instant) -> Self {
+        Self { hardware: Some(hardware), confirmed: now, asking: None, ..self }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +66,17 @@ pub(crate) enum Lookup {
     Full,
 }
 
+/// What becomes of something that was said about a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rumour {
+    /// It is so.
+    Believed,
+    /// It is to be asked whether it is so.
+    Doubted,
+    /// It is of no interest, or was doubted a moment ago.
+    Ignored,
+}
+
 /// What happened to a neighbour that had been asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdue {
@@ -63,19 +89,23 @@ pub(crate) enum Overdue {
 /// The table of one link.
 pub(crate) struct Neighbours {
     sets: [[Option<Neighbour>; WAYS]; SETS],
+    gateway: Option<Ipv4Addr>,
+    /// The gateway's place.
+    pinned: Option<Neighbour>,
     secret: u32,
     /// When somebody is to be asked again, if anybody is.
     due: Option<Instant>,
 }
 
 impl Neighbours {
-    pub(crate) const fn new(secret: u32) -> Self {
-        Self { sets: [[None; WAYS]; SETS], secret: secret | 1, due: None }
+    /// Nobody yet. `gateway` is the neighbour that is never pushed out.
+    pub(crate) const fn new(gateway: Option<Ipv4Addr>, secret: u32) -> Self {
+        Self { sets: [[None; WAYS]; SETS], gateway, pinned: None, secret: secret | 1, due: None }
     }
 
     /// Forgets everybody.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.secret);
+        *self = Self::new(self.gateway, self.secret);
     }
 
     /// The way to a neighbour.
@@ -91,27 +121,29 @@ impl Neighbours {
     }
 
     /// What an ARP packet says: `address` is at `hardware`. `to_us` if it was a request for our address, whose sender
-    /// will want an answer to its next packet, too. Returns whether the neighbour is to be asked, because it is said
-    /// to have moved.
+    /// will want an answer to its next packet, too.
     pub(crate) fn hear(
         &mut self,
         now: Instant,
         address: Ipv4Addr,
         hardware: EthernetAddress,
         to_us: bool,
-    ) -> bool {
+    ) -> Rumour {
         let Some(known) = self.find(address) else {
             if to_us {
-                self.insert(Neighbour { address, hardware: Some(hardware), confirmed: now, asking: None });
+                self.insert(Neighbour::new(address, now).at(hardware, now));
             }
-            return false;
+            return Rumour::Ignored;
         };
-        if known.asking.is_none() && known.hardware != Some(hardware) {
-            self.ask(now, address);
-            return true;
+        if known.asking.is_some() || known.hardware == Some(hardware) {
+            *known = known.at(hardware, now);
+            return Rumour::Believed;
         }
-        *known = Neighbour { address, hardware: Some(hardware), confirmed: now, asking: None };
-        false
+        if known.asked.is_some_and(|asked| now.since(asked) < PATIENCE) {
+            return Rumour::Ignored;
+        }
+        self.ask(now, address);
+        Rumour::Doubted
     }
 
     /// When to call [`Neighbours::overdue`], if ever.
@@ -124,7 +156,7 @@ impl Neighbours {
         if self.due.is_none_or(|due| now < due) {
             return None;
         }
-        for place in self.sets.iter_mut().flatten() {
+        for place in self.sets.iter_mut().flatten().chain([&mut self.pinned]) {
             let Some(neighbour) = place else { continue };
             let Some(asking) = &mut neighbour.asking else { continue };
             if now < asking.again {
@@ -136,16 +168,16 @@ impl Neighbours {
                 return Some(Overdue::Gone(address));
             }
             *asking = Asking { asked: asking.asked + 1, again: now + PATIENCE };
+            neighbour.asked = Some(now);
             return Some(Overdue::Ask(address));
         }
-        let waiting = self.sets.iter().flatten().flatten();
+        let waiting = self.sets.iter().flatten().chain([&self.pinned]).flatten();
         self.due = waiting.filter_map(|neighbour| neighbour.asking.map(|asking| asking.again)).min();
         None
     }
 
     fn begin(&mut self, now: Instant, address: Ipv4Addr) -> Lookup {
-        let neighbour = Neighbour { address, hardware: None, confirmed: now, asking: None };
-        if self.insert(neighbour).is_none() {
+        if self.insert(Neighbour::new(address, now)).is_none() {
             return Lookup::Full;
         }
         self.ask(now, address);
@@ -156,12 +188,17 @@ impl Neighbours {
         let again = now + PATIENCE;
         if let Some(neighbour) = self.find(address) {
             neighbour.asking = Some(Asking { asked: 1, again });
+            neighbour.asked = Some(now);
             self.due = Some(self.due.map_or(again, |due| due.min(again)));
         }
     }
 
     /// In a free place, or that of the one confirmed longest ago. Who is being asked for stays.
     fn insert(&mut self, neighbour: Neighbour) -> Option<()> {
+        if self.gateway == Some(neighbour.address) {
+            self.pinned = Some(neighbour);
+            return Some(());
+        }
         let set = self.set(neighbour.address);
         let idle = |place: &&mut Option<Neighbour>| place.is_none_or(|other| other.asking.is_none());
         let oldest = set.iter_mut().filter(idle).min_by_key(|place| place.map(|other| other.confirmed))?;
@@ -171,6 +208,9 @@ impl Neighbours {
 
     #[inline]
     fn find(&mut self, address: Ipv4Addr) -> Option<&mut Neighbour> {
+        if self.gateway == Some(address) {
+            return self.pinned.as_mut();
+        }
         self.set(address).iter_mut().flatten().find(|neighbour| neighbour.address == address)
     }
 

@@ -16,7 +16,7 @@ use crate::frames::{self, HELD, Hold, Origin, Outbox};
 use crate::icmp::{self, Complaint};
 use crate::limiter::{Limiter, Rate};
 use crate::local::{self, Local};
-use crate::neighbours::{Lookup, Neighbours, Overdue};
+use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::rules::{Addresses, Recipient};
 use crate::settings;
@@ -59,7 +59,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let mut random = Random::new(&reversed(seed));
         let mut port = |side: Side, link: Link| Port {
             link,
-            neighbours: Neighbours::new(random.draw() as u32),
+            neighbours: Neighbours::new(addresses.gateway_on(side), random.draw() as u32),
             local: Local::new(addresses.on(side), random.draw()),
             counters: Counters::default(),
         };
@@ -113,15 +113,19 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     }
 
     /// Tells the router that a port's link has come up, perhaps another one than before: neighbours learnt on it are
-    /// forgotten, its own address is announced, and on the wan the gateway is asked for.
+    /// forgotten, and with them the frames that waited for them; the box's own address is announced, and on the wan the
+    /// gateway is asked for.
     pub fn link_up(&mut self, now: Instant, side: Side, link: Link) {
         let own = self.addresses.own(side);
         self.port(side).link = link;
+        self.engine.set_mtu(side.realm(), link.mtu);
         self.port(side).neighbours.clear();
+        while let Some(held) = self.hold.pop_any(side) {
+            self.lose(held.origin);
+        }
         self.say(side, Say::Ask { target: own });
-        if let (Side::Wan, Some(gateway)) = (side, self.addresses.gateway) {
-            self.port(side).neighbours.look_up(now, gateway);
-            self.say(side, Say::Ask { target: gateway });
+        if let Some(gateway) = self.addresses.gateway_on(side) {
+            self.find_neighbour(now, side, gateway);
         }
     }
 
@@ -325,11 +329,10 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         if asked_for_us {
             self.say(side, Say::Answer { to: heard.hardware, target: heard.sender });
         }
-        let moved = self.port(side).neighbours.hear(now, heard.sender, heard.hardware, asked_for_us);
-        if moved {
-            self.say(side, Say::Ask { target: heard.sender });
-        } else {
-            self.release(side, heard.sender, heard.hardware);
+        match self.port(side).neighbours.hear(now, heard.sender, heard.hardware, asked_for_us) {
+            Rumour::Believed => self.release(side, heard.sender, heard.hardware),
+            Rumour::Doubted => self.say(side, Say::Ask { target: heard.sender }),
+            Rumour::Ignored => (),
         }
     }
 
@@ -357,11 +360,22 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     fn give_up(&mut self, now: Instant, side: Side, next_hop: Ipv4Addr) {
         for _ in 0..HELD {
             let Some(held) = self.hold.pop(side, next_hop) else { return };
-            let Origin::Transit(from) = held.origin else { continue };
-            let counters = &mut self.port(from).counters;
-            counters.held -= 1;
-            counters.refuse(Refusal::NoNeighbour);
-            self.complain_after_translation(now, from, side, held.bytes());
+            self.lose(held.origin);
+            if let Origin::Transit(from) = held.origin {
+                self.complain_after_translation(now, from, side, held.bytes());
+            }
+        }
+    }
+
+    /// Counts a frame that waited for a neighbour in vain.
+    fn lose(&mut self, origin: Origin) {
+        match origin {
+            Origin::Own => (),
+            Origin::Transit(from) => {
+                let counters = &mut self.port(from).counters;
+                counters.held -= 1;
+                counters.refuse(Refusal::NoNeighbour);
+            }
         }
     }
 

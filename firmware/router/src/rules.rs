@@ -46,6 +46,14 @@ impl Addresses {
         }
     }
 
+    /// The neighbour on one side who leads further, if there is one.
+    pub(crate) fn gateway_on(&self, side: Side) -> Option<Ipv4Addr> {
+        match side {
+            Side::Lan => None,
+            Side::Wan => self.gateway,
+        }
+    }
+
     /// The neighbour through which a destination is reached; `None` if there is none.
     pub(crate) fn next_hop(&self, side: Side, destination: Ipv4Addr) -> Option<Ipv4Addr> {
         match side {
