@@ -46,7 +46,7 @@ impl<const SESSIONS: usize> Default for Tables<SESSIONS> {
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// The live session between an internal endpoint and a remote end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_outbound(
         &mut self,
         now: Instant,
@@ -60,7 +60,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// The live session between an external port and a remote end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_inbound(
         &mut self,
         now: Instant,
@@ -74,7 +74,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// What is found after its deadline is ended on the spot, so that lateness of the wheel does not show.
-    #[inline]
+    #[inline(always)]
     fn unless_expired(&mut self, now: Instant, slot: Slot) -> Option<Slot> {
         if self.tables.sessions.at(slot).has_expired(now) {
             self.close(now, slot);
@@ -104,6 +104,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn open_outbound(
         &mut self,
         now: Instant,
@@ -126,6 +128,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session between ends that are already decided.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -156,6 +160,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Ends a session and lets go of its mapping. Sessions of forwards have none.
+    #[cold]
+    #[inline(never)]
     fn close(&mut self, now: Instant, slot: Slot) {
         let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
         self.tables.sessions.end(&self.keys, grouping, slot);
@@ -248,6 +254,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.tables.sessions.is_full() {
             self.tidy(now);

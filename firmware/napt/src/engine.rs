@@ -182,7 +182,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     }
 
     /// Decides on a packet from inside, and commits to it.
-    #[inline]
+    #[inline(always)]
     fn send(
         &mut self,
         now: Instant,
@@ -212,6 +212,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// It is one packet of two sessions: the sender's, whose remote end is the external endpoint it was sent to, and
     /// the receiver's, whose remote end is the sender's external endpoint. It comes from inside, so the receiver's
     /// filter has no say.
+    #[cold]
+    #[inline(never)]
     fn hairpin(
         &mut self,
         now: Instant,
@@ -245,7 +247,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     }
 
     /// Decides on a packet from outside, and commits to it.
-    #[inline]
+    #[inline(always)]
     fn deliver(&mut self, now: Instant, transit: &Transit, flow: &Flow<'_>) -> Result<Rewrite, Verdict> {
         let (remote, external) = transit.ends(flow);
         let target = match self.find_inbound(now, flow.protocol, external.port, remote) {
@@ -271,6 +273,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
     /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
+    #[cold]
+    #[inline(never)]
     fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
         if let Some(internal) = self.settings.forwards.inward(protocol, external) {
             return Ok(internal);
@@ -296,6 +300,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
     }
 
+    #[cold]
+    #[inline(never)]
     fn open_inbound(
         &mut self,
         now: Instant,
@@ -314,6 +320,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// Decides on an ICMP error from inside and rewrites what it quotes: a packet that was delivered to an internal
     /// endpoint (RFC 5508 s.4.2.2). Whoever inside sent the error, outside it comes from us. Neither session nor timer
     /// is touched (REQ-6). Returns how the error itself is to be rewritten.
+    #[cold]
+    #[inline(never)]
     fn send_error(
         &mut self,
         now: Instant,
@@ -346,6 +354,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// Decides on an ICMP error from outside and rewrites what it quotes: a packet that we translated on its way out
     /// (RFC 5508 s.4.2.1). Any router on the path may be its source (RFC 4787 REQ-12a). Neither session nor timer is
     /// touched (RFC 5508 REQ-6, RFC 5382 REQ-10). Returns how the error itself is to be rewritten.
+    #[cold]
+    #[inline(never)]
     fn deliver_error(
         &mut self,
         now: Instant,

@@ -72,13 +72,12 @@ impl<const N: usize, const W: usize> Index<N, W> {
     }
 
     /// The slot under `hash` for which `is_it` holds.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        let (first, second) = buckets::<N>(hash);
-        self.find_in(first, hash, &is_it).or_else(|| self.find_in(second, hash, &is_it))
+        self.find_in(first::<N>(hash), hash, &is_it).or_else(|| self.find_in(second::<N>(hash), hash, &is_it))
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_in(&self, bucket: Bucket, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         for row in 0..ROWS {
             for entry in &self.rows[(bucket + row) & (N - 1)] {
@@ -96,7 +95,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
-        let (first, second) = buckets::<N>(hash);
+        let (first, second) = (first::<N>(hash), second::<N>(hash));
         let used = self.used(first);
         let bucket = if used <= ROWS * W / 2 || used <= self.used(second) { first } else { second };
         let free = self.entries_mut(bucket).find(|entry| entry.is_none())?;
@@ -106,10 +105,9 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     /// Removes `slot` from under `hash`, if it is there.
     pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
-        let (first, second) = buckets::<N>(hash);
         let entry = Entry::new(hash, slot);
-        if !self.remove_in(first, entry) {
-            self.remove_in(second, entry);
+        if !self.remove_in(first::<N>(hash), entry) {
+            self.remove_in(second::<N>(hash), entry);
         }
     }
 
@@ -138,12 +136,17 @@ impl<const N: usize, const W: usize> Index<N, W> {
     }
 }
 
-/// The two buckets of a hash.
+/// The bucket where an entry is looked for first.
 #[inline]
-const fn buckets<const N: usize>(hash: u64) -> (Bucket, Bucket) {
-    let first = hash as usize & (N - ROWS);
+const fn first<const N: usize>(hash: u64) -> Bucket {
+    hash as usize & (N - ROWS)
+}
+
+/// The other one.
+#[inline]
+const fn second<const N: usize>(hash: u64) -> Bucket {
     let second = (hash >> 22) as usize & (N - ROWS);
-    (first, if first == second { second ^ ROWS } else { second })
+    if second == first::<N>(hash) { second ^ ROWS } else { second }
 }
 
 #[cfg(test)]

@@ -84,7 +84,8 @@ impl Keys {
 
     #[inline]
     fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
-        let addresses = u64::from(near.address.to_bits()) << 32 | u64::from(far.address.to_bits());
+        let address = |end: Endpoint| u64::from(u32::from_le_bytes(end.address.octets()));
+        let addresses = address(near) << 32 | address(far);
         let ports = u64::from(near.port) << 24 | u64::from(far.port) << 8;
         let hash = self.table.hash(addresses, ports | (kind as u64) << 4 | protocol as u64);
         hash & !KIND | (kind as u64) << KIND.trailing_zeros()

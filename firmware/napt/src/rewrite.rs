@@ -16,7 +16,7 @@ pub(crate) struct Rewrite {
 }
 
 /// Rewrites a whole packet on its way through the box.
-#[inline]
+#[inline(always)]
 pub(crate) fn packet(
     rewrite: &Rewrite,
     header: &mut [u8; HEADER],

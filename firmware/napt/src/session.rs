@@ -176,7 +176,7 @@ impl<const N: usize> Sessions<N> {
     }
 
     /// The session between an internal and a remote end. It may have expired.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outbound(
         &self,
         keys: &Keys,
@@ -191,7 +191,7 @@ impl<const N: usize> Sessions<N> {
     }
 
     /// The session between an external port and a remote end. It may have expired.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn inbound(
         &self,
         keys: &Keys,

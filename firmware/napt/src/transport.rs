@@ -48,7 +48,7 @@ pub(crate) struct Message<'a> {
 
 impl<'a> Transport<'a> {
     /// Parses the payload of a packet of IP protocol `number`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse(number: u8, payload: &'a mut [u8]) -> Result<Self, DropReason> {
         match number {
             6 => parse_tcp(payload).map(Self::Flow),
@@ -59,7 +59,7 @@ impl<'a> Transport<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     let payload_len = payload.len();
     let (header, _) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
@@ -74,7 +74,7 @@ fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     Ok(Flow { protocol: Protocol::Tcp, source, destination, segment, header_len, fields })
 }
 
-#[inline]
+#[inline(always)]
 fn parse_udp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     let payload_len = payload.len();
     let (header, _) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
