@@ -56,6 +56,16 @@ fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
 }
 
 #[test]
+fn x02_a_flow_that_is_refused_takes_no_port() {
+    let mut lab = Lab::new();
+    for n in 0..256 {
+        lab.send(udp(DAVE.port(6000), remote(n).port(53)));
+    }
+    assert_eq!(lab.try_send(udp(ALICE.port(5000), BOB.port(53))), Verdict::Reject(RejectReason::TableFull));
+    assert_eq!(lab.engine.occupancy().mappings, 1);
+}
+
+#[test]
 fn rfc6888_req8_t15_mappings_that_have_cooled_down_need_no_packet_to_go() {
     let mut lab = Lab::new();
     lab.send(udp(ALICE.port(5000), BOB.port(53)));

@@ -114,6 +114,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         remote: Endpoint,
         state: State,
     ) -> Result<Slot, Verdict> {
+        if self.tables.sessions.is_full() {
+            return Err(RejectReason::TableFull.into());
+        }
         if let Some(external) = self.settings.forwards.outward(protocol, internal) {
             return self.open(now, protocol, internal, external, remote, state);
         }
