@@ -66,9 +66,15 @@ pub fn checksum(bytes: &[u8]) -> u16 {
     u16::from_be(!fold(sum(bytes)))
 }
 
+/// Whether this is the [`sum`] of something that a right checksum is part of.
+#[inline]
+pub(crate) const fn is_whole(sum: u64) -> bool {
+    fold(sum) == 0xFFFF
+}
+
 /// The uninverted, unfolded sum of the words of `bytes`; an odd last byte is followed by a zero.
 #[inline]
-fn sum(bytes: &[u8]) -> u64 {
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
     let (fours, rest) = bytes.as_chunks::<4>();
     let whole: u64 = fours.iter().map(|four| u64::from(u32::from_ne_bytes(*four))).sum();
     let mut last = [0; 4];

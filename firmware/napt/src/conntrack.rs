@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
 use crate::index::Slot;
-use crate::keys::{at, scoped};
+use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
 use crate::session::{Grouping, Met, Session, Sessions};
@@ -54,7 +54,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = scoped(remote, self.rules.scope(protocol));
+        let remote = self.rules.scoped(protocol, remote);
         let slot = self.tables.sessions.outbound(&self.keys, protocol, internal, remote)?;
         self.unless_expired(now, slot)
     }
@@ -68,7 +68,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         external: u16,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = scoped(remote, self.rules.scope(protocol));
+        let remote = self.rules.scoped(protocol, remote);
         let slot = self.tables.sessions.inbound(&self.keys, protocol, external, remote)?;
         self.unless_expired(now, slot)
     }
@@ -142,7 +142,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         remote: Endpoint,
         state: State,
     ) -> Result<Slot, Verdict> {
-        let remote = scoped(remote, self.rules.scope(protocol));
+        let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
         let millis = self.idle.millis(protocol, state);
         let session = Session::new(protocol, internal, external, remote, state);

@@ -7,7 +7,7 @@
 use core::net::Ipv4Addr;
 
 use crate::DropReason;
-use crate::checksum::{Delta, checksum};
+use crate::checksum::{Delta, is_whole, sum};
 use crate::endpoint::{Endpoint, Protocol};
 use crate::packet::{self, HEADER, raw, set_raw};
 use crate::rewrite::{self, Rewrite};
@@ -60,9 +60,8 @@ impl<'a> Embedded<'a> {
 }
 
 fn verify_icmp(message: &Message<'_>) -> Result<(), DropReason> {
-    // The checksum of the whole is that of its parts' sums; the header's eight bytes are an even number.
-    let head = Delta::word(0xFFFF, !checksum(message.header));
-    if head.apply(checksum(message.body)) == 0 { Ok(()) } else { Err(DropReason::IcmpChecksum) }
+    let intact = is_whole(sum(message.header) + sum(message.body));
+    if intact { Ok(()) } else { Err(DropReason::IcmpChecksum) }
 }
 
 /// Checks the quoted header; its length in bytes.
@@ -70,7 +69,7 @@ fn verify_header(body: &[u8]) -> Result<usize, DropReason> {
     let fixed = body.first_chunk::<HEADER>().ok_or(DropReason::Embedded)?;
     let header_len = packet::header_len(fixed).map_err(|_| DropReason::Embedded)?;
     let header = body.get(..header_len).ok_or(DropReason::Embedded)?;
-    if checksum(header) == 0 { Ok(header_len) } else { Err(DropReason::Embedded) }
+    if is_whole(sum(header)) { Ok(header_len) } else { Err(DropReason::Embedded) }
 }
 
 fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8]) -> Delta {

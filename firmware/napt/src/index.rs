@@ -79,14 +79,12 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     #[inline(always)]
     fn find_in(&self, bucket: Bucket, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        for row in 0..ROWS {
-            for entry in &self.rows[(bucket + row) & (N - 1)] {
-                let entry = (*entry)?;
-                if (entry.0.get() ^ tag(hash)) & !SLOT_MASK == 0 {
-                    let found = entry.slot().filter(|slot| is_it(*slot));
-                    if found.is_some() {
-                        return found;
-                    }
+        for entry in self.entries(bucket) {
+            let entry = (*entry)?;
+            if (entry.0.get() ^ tag(hash)) & !SLOT_MASK == 0 {
+                let found = entry.slot().filter(|slot| is_it(*slot));
+                if found.is_some() {
+                    return found;
                 }
             }
         }
@@ -98,7 +96,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
         let (first, second) = (first::<N>(hash), second::<N>(hash));
         let used = self.used(first);
         let bucket = if used <= ROWS * W / 2 || used <= self.used(second) { first } else { second };
-        let free = self.entries_mut(bucket).find(|entry| entry.is_none())?;
+        let free = self.entries_mut(bucket).iter_mut().find(|entry| entry.is_none())?;
         *free = Some(Entry::new(hash, slot));
         Some(())
     }
@@ -114,12 +112,11 @@ impl<const N: usize, const W: usize> Index<N, W> {
     /// Fills the gap with the bucket's last entry, so that a search may stop at the first gap.
     fn remove_in(&mut self, bucket: Bucket, entry: Entry) -> bool {
         let used = self.used(bucket);
-        let Some(gap) = self.entries_mut(bucket).position(|other| *other == Some(entry)) else {
-            return false;
-        };
-        let last = self.entries_mut(bucket).nth(used - 1).and_then(Option::take);
+        let entries = self.entries_mut(bucket);
+        let Some(gap) = entries.iter().position(|other| *other == Some(entry)) else { return false };
+        let last = entries.get_mut(used - 1).and_then(Option::take);
         if gap + 1 < used
-            && let Some(gap) = self.entries_mut(bucket).nth(gap)
+            && let Some(gap) = entries.get_mut(gap)
         {
             *gap = last;
         }
@@ -127,12 +124,17 @@ impl<const N: usize, const W: usize> Index<N, W> {
     }
 
     fn used(&self, bucket: Bucket) -> usize {
-        let rows = (0..ROWS).map(|row| &self.rows[(bucket + row) & (N - 1)]);
-        rows.map(|row| row.iter().filter(|entry| entry.is_some()).count()).sum()
+        self.entries(bucket).iter().flatten().count()
     }
 
-    fn entries_mut(&mut self, bucket: Bucket) -> impl Iterator<Item = &mut Option<Entry>> {
-        self.rows.iter_mut().skip(bucket).take(ROWS).flatten()
+    #[inline(always)]
+    fn entries(&self, bucket: Bucket) -> &[Option<Entry>] {
+        // A bucket's number is at most that of the last row but three.
+        self.rows.get(bucket..bucket + ROWS).unwrap_or_default().as_flattened()
+    }
+
+    fn entries_mut(&mut self, bucket: Bucket) -> &mut [Option<Entry>] {
+        self.rows.get_mut(bucket..bucket + ROWS).unwrap_or_default().as_flattened_mut()
     }
 }
 

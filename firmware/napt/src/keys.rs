@@ -7,9 +7,9 @@ use core::net::Ipv4Addr;
 
 use siphasher::sip::SipHasher24;
 
+use crate::Seed;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::sip::Sip;
-use crate::{Dependence, Seed};
 
 /// The keys of one engine, from its seed.
 #[derive(Clone)]
@@ -109,14 +109,4 @@ const KIND: u64 = 3 << 62;
 /// The external end: its address is always ours and need not be in a key.
 pub(crate) const fn at(external: u16) -> Endpoint {
     Endpoint::new(Ipv4Addr::UNSPECIFIED, external)
-}
-
-/// The part of `remote` that a behaviour looks at; what it does not look at is zero.
-#[inline]
-pub(crate) fn scoped(remote: Endpoint, dependence: Dependence) -> Endpoint {
-    match dependence {
-        Dependence::Endpoint => Endpoint::new(Ipv4Addr::UNSPECIFIED, 0),
-        Dependence::Address => Endpoint::new(remote.address, 0),
-        Dependence::AddressAndPort => remote,
-    }
 }

@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU16;
 
 use crate::DropReason;
-use crate::checksum::checksum;
+use crate::checksum::{is_whole, sum};
 
 /// The length of an IPv4 header without options, in bytes.
 pub const HEADER: usize = 20;
@@ -46,12 +46,14 @@ impl<'a> Packet<'a> {
         checksum: Checksum,
         segment: Option<NonZeroU16>,
     ) -> Result<Self, DropReason> {
-        let header_len = verify(bytes)?;
         let (header, rest) = bytes.split_first_chunk_mut().ok_or(DropReason::Truncated)?;
-        let total_len = usize::from(word(header, 2));
-        let body = rest.get_mut(..total_len - HEADER).ok_or(DropReason::TotalLength)?;
-        let (options, payload) =
-            body.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::TotalLength)?;
+        let options_len = header_len(header)? - HEADER;
+        let body_len = usize::from(word(header, 2)).checked_sub(HEADER).ok_or(DropReason::TotalLength)?;
+        let body = rest.get_mut(..body_len).ok_or(DropReason::TotalLength)?;
+        let (options, payload) = body.split_at_mut_checked(options_len).ok_or(DropReason::TotalLength)?;
+        if !is_intact(header, options) {
+            return Err(DropReason::HeaderChecksum);
+        }
         Ok(Self { header, options, payload, checksum, segment })
     }
 
@@ -100,22 +102,15 @@ const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
-/// Checks the header at the start of `bytes`; its length in bytes, at least 20 and at most the total length.
-fn verify(bytes: &[u8]) -> Result<usize, DropReason> {
-    let fixed = bytes.first_chunk::<HEADER>().ok_or(DropReason::Truncated)?;
-    let header_len = header_len(fixed)?;
-    let total_len = usize::from(word(fixed, 2));
-    if total_len < header_len || total_len > bytes.len() {
-        return Err(DropReason::TotalLength);
-    }
-    let intact = match header_len {
-        HEADER => checksum(fixed) == 0,
-        _ => bytes.get(..header_len).is_some_and(|header| checksum(header) == 0),
-    };
-    if intact { Ok(header_len) } else { Err(DropReason::HeaderChecksum) }
+/// Whether the header checksum is right.
+#[inline]
+pub(crate) fn is_intact(header: &[u8; HEADER], options: &[u8]) -> bool {
+    let fixed = sum(header);
+    if options.is_empty() { is_whole(fixed) } else { is_whole(fixed + sum(options)) }
 }
 
 /// The length that a header states, options included: at least 20 bytes.
+#[inline]
 pub(crate) fn header_len(header: &[u8; HEADER]) -> Result<usize, DropReason> {
     if header[0] >> 4 != 4 {
         return Err(DropReason::Version);

@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use crate::endpoint::Protocol;
+use crate::endpoint::{Endpoint, Protocol};
 use crate::forward::Forwards;
 use crate::session::Grouping;
 use crate::tcp::{Phase, State};
@@ -126,26 +126,45 @@ impl Settings {
 /// What follows from the behaviours for each protocol's sessions, by [`Protocol`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    scope: [Dependence; Protocol::COUNT],
+    scope: [Scope; Protocol::COUNT],
     grouping: [Grouping; Protocol::COUNT],
 }
 
 impl Rules {
     pub(crate) fn new(settings: &Settings) -> Self {
         let scope = Protocol::ALL.map(|protocol| scope(settings, protocol));
-        Self { scope, grouping: scope.map(|scope| grouping(settings, scope)) }
+        Self { scope: scope.map(Scope::new), grouping: scope.map(|scope| grouping(settings, scope)) }
     }
 
-    /// How much of its remote end a session keeps.
+    /// As much of a remote end as a session keeps; the rest is zero.
     #[inline]
-    pub(crate) fn scope(&self, protocol: Protocol) -> Dependence {
-        self.scope[protocol as usize]
+    pub(crate) fn scoped(&self, protocol: Protocol, remote: Endpoint) -> Endpoint {
+        let scope = self.scope[protocol as usize];
+        let address = remote.address.to_bits() & scope.address;
+        Endpoint::new(Ipv4Addr::from_bits(address), remote.port & scope.port)
     }
 
     /// How sessions are grouped by remote address.
     #[inline]
     pub(crate) fn grouping(&self, protocol: Protocol) -> Grouping {
         self.grouping[protocol as usize]
+    }
+}
+
+/// The bits of a remote end that a session keeps: all or none of its address, all or none of its port.
+#[derive(Clone, Copy, Debug)]
+struct Scope {
+    address: u32,
+    port: u16,
+}
+
+impl Scope {
+    const fn new(dependence: Dependence) -> Self {
+        match dependence {
+            Dependence::Endpoint => Self { address: 0, port: 0 },
+            Dependence::Address => Self { address: u32::MAX, port: 0 },
+            Dependence::AddressAndPort => Self { address: u32::MAX, port: u16::MAX },
+        }
     }
 }
 
