@@ -104,8 +104,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn open_outbound(
         &mut self,
         now: Instant,
@@ -131,8 +129,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session between ends that are already decided.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn open(
         &mut self,
         now: Instant,
@@ -257,8 +253,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
-    #[cold]
-    #[inline(never)]
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.tables.sessions.is_full() {
             self.tidy(now);

@@ -20,7 +20,7 @@ use crate::rewrite::{self, Rewrite};
 use crate::settings::{Dependence, Idle, Rules, Settings};
 use crate::tcp::{Direction, Segment, State};
 use crate::time::Instant;
-use crate::transport::{Flow, Message, Transport};
+use crate::transport::{Flow, Heading, Message, Transport};
 use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
 use crate::{Realm, Seed};
 
@@ -43,12 +43,6 @@ pub struct Occupancy {
     pub mappings: u32,
     /// Room for either.
     pub capacity: u32,
-}
-
-/// Where an inbound packet goes: a session there is, or one to be opened.
-enum Target {
-    Session(Slot),
-    New { internal: Endpoint },
 }
 
 impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
@@ -144,14 +138,20 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let transit = Transit::of(&packet);
         let Packet { header, payload, checksum, .. } = packet;
         match Transport::parse(header[9], payload)? {
-            Transport::Flow(mut flow) | Transport::Query(mut flow) => {
-                let (realm, rewrite) = self.send(now, &transit, &flow)?;
-                rewrite::packet(&rewrite, header, &mut flow.fields, checksum);
-                Ok(Verdict::Forward(realm))
+            Transport::Flow(flow) | Transport::Query(flow) => {
+                let Flow { heading, mut fields } = flow;
+                if transit.destination == self.settings.external {
+                    let rewrite = self.hairpin(now, transit, heading)?;
+                    rewrite::packet(&rewrite, header, &mut fields, checksum);
+                    return Ok(Verdict::Forward(Realm::Internal));
+                }
+                let rewrite = self.send(now, transit, heading)?;
+                rewrite::packet(&rewrite, header, &mut fields, checksum);
+                Ok(Verdict::Forward(Realm::External))
             }
             Transport::Reply(_) => Err(DropReason::NoSession.into()),
             Transport::Error(message) => {
-                let (realm, outer) = self.send_error(now, &transit, message)?;
+                let (realm, outer) = self.send_error(now, transit, message)?;
                 rewrite::header(&outer, header);
                 Ok(Verdict::Forward(realm))
             }
@@ -169,13 +169,14 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let transit = Transit::of(&packet);
         let Packet { header, payload, checksum, .. } = packet;
         let rewrite = match Transport::parse(header[9], payload)? {
-            Transport::Flow(mut flow) | Transport::Reply(mut flow) => {
-                let rewrite = self.deliver(now, &transit, &flow)?;
-                rewrite::packet(&rewrite, header, &mut flow.fields, checksum);
+            Transport::Flow(flow) | Transport::Reply(flow) => {
+                let Flow { heading, mut fields } = flow;
+                let rewrite = self.deliver(now, transit, heading)?;
+                rewrite::packet(&rewrite, header, &mut fields, checksum);
                 return Ok(Verdict::Forward(Realm::Internal));
             }
             Transport::Query(_) => return Ok(Verdict::Local),
-            Transport::Error(message) => self.deliver_error(now, &transit, message)?,
+            Transport::Error(message) => self.deliver_error(now, transit, message)?,
         };
         rewrite::header(&rewrite, header);
         Ok(Verdict::Forward(Realm::Internal))
@@ -183,28 +184,15 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Decides on a packet from inside, and commits to it.
     #[inline(always)]
-    fn send(
-        &mut self,
-        now: Instant,
-        transit: &Transit,
-        flow: &Flow<'_>,
-    ) -> Result<(Realm, Rewrite), Verdict> {
+    fn send(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
         let (internal, remote) = transit.ends(flow);
-        if transit.destination == self.settings.external {
-            return self.hairpin(now, transit, flow);
-        }
         transit.check(flow.header_len, self.settings.external_mtu)?;
         let slot = match self.find_outbound(now, flow.protocol, internal, remote) {
             Some(slot) => slot,
-            None => {
-                let state = first_state(Direction::Outbound, flow.segment)?;
-                self.make_room(now);
-                self.open_outbound(now, flow.protocol, internal, remote, state)?
-            }
+            None => self.begin_outbound(now, internal, remote, flow)?,
         };
         self.track(now, slot, Direction::Outbound, flow.segment);
-        let source = Some(self.external_end(slot));
-        Ok((Realm::External, Rewrite { source, destination: None }))
+        Ok(Rewrite { source: Some(self.external_end(slot)), destination: None })
     }
 
     /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
@@ -214,12 +202,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// filter has no say.
     #[cold]
     #[inline(never)]
-    fn hairpin(
-        &mut self,
-        now: Instant,
-        transit: &Transit,
-        flow: &Flow<'_>,
-    ) -> Result<(Realm, Rewrite), Verdict> {
+    fn hairpin(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
         let (internal, remote) = transit.ends(flow);
         self.make_room(now);
         let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
@@ -243,38 +226,55 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.track(now, sender, Direction::Outbound, flow.segment);
         self.track(now, receiving, Direction::Inbound, flow.segment);
         let destination = Some(self.tables.sessions.at(receiving).internal);
-        Ok((Realm::Internal, Rewrite { source: Some(source), destination }))
+        Ok(Rewrite { source: Some(source), destination })
     }
 
     /// Decides on a packet from outside, and commits to it.
     #[inline(always)]
-    fn deliver(&mut self, now: Instant, transit: &Transit, flow: &Flow<'_>) -> Result<Rewrite, Verdict> {
+    fn deliver(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
         let (remote, external) = transit.ends(flow);
-        let target = match self.find_inbound(now, flow.protocol, external.port, remote) {
-            Some(slot) => Target::Session(slot),
-            None => {
-                self.make_room(now);
-                Target::New { internal: self.admit(flow.protocol, external.port, remote)? }
+        let slot = match self.find_inbound(now, flow.protocol, external.port, remote) {
+            Some(slot) => {
+                transit.check(flow.header_len, self.settings.internal_mtu)?;
+                slot
             }
-        };
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let slot = match target {
-            Target::Session(slot) => slot,
-            Target::New { internal } => {
-                let state = first_state(Direction::Inbound, flow.segment)?;
-                self.leave_reserve()?;
-                self.open_inbound(now, flow.protocol, internal, external.port, remote, state)?
-            }
+            None => self.begin_inbound(now, transit, flow)?,
         };
         self.track(now, slot, Direction::Inbound, flow.segment);
         let destination = Some(self.tables.sessions.at(slot).internal);
         Ok(Rewrite { source: None, destination })
     }
 
-    /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
-    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
+    /// Opens the session of a packet from inside that has none.
     #[cold]
     #[inline(never)]
+    fn begin_outbound(
+        &mut self,
+        now: Instant,
+        internal: Endpoint,
+        remote: Endpoint,
+        flow: Heading,
+    ) -> Result<Slot, Verdict> {
+        let state = first_state(Direction::Outbound, flow.segment)?;
+        self.make_room(now);
+        self.open_outbound(now, flow.protocol, internal, remote, state)
+    }
+
+    /// Opens the session of a packet from outside that has none, if it may have one.
+    #[cold]
+    #[inline(never)]
+    fn begin_inbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
+        let (remote, external) = transit.ends(flow);
+        self.make_room(now);
+        let internal = self.admit(flow.protocol, external.port, remote)?;
+        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        let state = first_state(Direction::Inbound, flow.segment)?;
+        self.leave_reserve()?;
+        self.open_inbound(now, flow.protocol, internal, external.port, remote, state)
+    }
+
+    /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
+    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
     fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
         if let Some(internal) = self.settings.forwards.inward(protocol, external) {
             return Ok(internal);
@@ -300,8 +300,6 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
     }
 
-    #[cold]
-    #[inline(never)]
     fn open_inbound(
         &mut self,
         now: Instant,
@@ -325,7 +323,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     fn send_error(
         &mut self,
         now: Instant,
-        transit: &Transit,
+        transit: Transit,
         message: Message<'_>,
     ) -> Result<(Realm, Rewrite), Verdict> {
         let quoted = Embedded::parse(message)?;
@@ -359,7 +357,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     fn deliver_error(
         &mut self,
         now: Instant,
-        transit: &Transit,
+        transit: Transit,
         message: Message<'_>,
     ) -> Result<Rewrite, Verdict> {
         let quoted = Embedded::parse(message)?;
@@ -397,6 +395,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 }
 
 /// What forwarding asks of a packet, whatever its transport.
+#[derive(Clone, Copy)]
 struct Transit {
     source: Ipv4Addr,
     destination: Ipv4Addr,
@@ -423,13 +422,13 @@ impl Transit {
 
     /// Source and destination of a flow.
     #[inline]
-    fn ends(&self, flow: &Flow<'_>) -> (Endpoint, Endpoint) {
+    fn ends(self, flow: Heading) -> (Endpoint, Endpoint) {
         (Endpoint::new(self.source, flow.source), Endpoint::new(self.destination, flow.destination))
     }
 
     /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
     #[inline]
-    fn check(&self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+    fn check(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
         if self.ttl <= 1 {
             return Err(RejectReason::TtlExpired.into());
         }

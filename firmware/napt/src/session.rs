@@ -25,8 +25,9 @@ const ENTRIES: usize = 4;
 pub const SESSION_BYTES: usize = size_of::<Session>() + ENTRIES * size_of::<u32>();
 const _: () = assert!(SESSION_BYTES <= 64);
 
-/// One session.
+/// One session. Aligned, so that none lies across two cache lines.
 #[derive(Clone, Copy)]
+#[repr(align(32))]
 pub(crate) struct Session {
     pub(crate) internal: Endpoint,
     pub(crate) remote: Endpoint,

@@ -21,6 +21,13 @@ pub(crate) enum Transport<'a> {
 
 /// The header of a packet that belongs to a session.
 pub(crate) struct Flow<'a> {
+    pub(crate) heading: Heading,
+    pub(crate) fields: Fields<'a>,
+}
+
+/// What such a header says.
+#[derive(Clone, Copy)]
+pub(crate) struct Heading {
     pub(crate) protocol: Protocol,
     /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none.
     pub(crate) source: u16,
@@ -30,7 +37,6 @@ pub(crate) struct Flow<'a> {
     pub(crate) segment: Option<Segment>,
     /// The transport header's length in bytes.
     pub(crate) header_len: usize,
-    pub(crate) fields: Fields<'a>,
 }
 
 /// The bytes of a transport header that a translation may change.
@@ -70,8 +76,8 @@ fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     let flags = Flags::new(header[13]).ok_or(DropReason::TcpFlags)?;
     let (source, destination) = ports(word(header, 0), word(header, 2))?;
     let segment = Some(Segment { flags });
-    let fields = Fields::Tcp(header);
-    Ok(Flow { protocol: Protocol::Tcp, source, destination, segment, header_len, fields })
+    let heading = Heading { protocol: Protocol::Tcp, source, destination, segment, header_len };
+    Ok(Flow { heading, fields: Fields::Tcp(header) })
 }
 
 #[inline(always)]
@@ -83,8 +89,8 @@ fn parse_udp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
         return Err(DropReason::Transport);
     }
     let (source, destination) = ports(word(header, 0), word(header, 2))?;
-    let fields = Fields::Udp(header);
-    Ok(Flow { protocol: Protocol::Udp, source, destination, segment: None, header_len: 8, fields })
+    let heading = Heading { protocol: Protocol::Udp, source, destination, segment: None, header_len: 8 };
+    Ok(Flow { heading, fields: Fields::Udp(header) })
 }
 
 /// Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
@@ -107,8 +113,8 @@ fn parse_icmp(payload: &mut [u8]) -> Result<Transport<'_>, DropReason> {
 }
 
 fn icmp_flow(source: u16, destination: u16, header: &mut [u8; 8]) -> Flow<'_> {
-    let fields = Fields::Icmp(header);
-    Flow { protocol: Protocol::Icmp, source, destination, segment: None, header_len: 8, fields }
+    let heading = Heading { protocol: Protocol::Icmp, source, destination, segment: None, header_len: 8 };
+    Flow { heading, fields: Fields::Icmp(header) }
 }
 
 /// The ports, or identifiers, in the first eight bytes of a quoted transport header, which is all that an ICMP error
