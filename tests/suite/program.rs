@@ -89,6 +89,19 @@ fn an_interface_that_is_replaced_is_taken_again() {
 }
 
 #[test]
+fn two_names_of_one_interface_are_refused() {
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    network.router.ip("link property add dev gw0 altname same");
+    let configuration = CONFIGURATION.replace("\"gw1\"", "\"same\"");
+    let (status, lines) = Running::start(&mut network.sekisho(&configuration)).finish();
+    assert_eq!(status, Some(2));
+    assert!(lines.iter().any(|line| line.contains("two names of one interface")), "{lines:#?}");
+}
+
+#[test]
 fn an_idle_box_sleeps() {
     if !available() {
         return;

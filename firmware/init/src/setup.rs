@@ -19,6 +19,8 @@ pub(crate) enum Trouble {
     Unreadable(Error),
     /// What the file holds is no valid configuration.
     Invalid(config::Error),
+    /// Both sides are the same interface, by two of its names.
+    SameInterface,
     /// Linux refused something.
     Linux(Error),
 }
@@ -30,9 +32,14 @@ pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
     let events = Events::open()?;
     let lan = take(config.lan().interface().as_str())?;
     let wan = take(config.wan().interface().as_str())?;
+    if lan.index() == wan.index() {
+        return Err(Trouble::SameInterface);
+    }
     let router = router(&config, &lan, &wan)?;
     if let Err(error) = linux::lock_memory() {
-        log::warn!("{error}: the program may be short of memory later; run it with CAP_IPC_LOCK");
+        log::warn!(
+            "{error}: its memory may be swapped out; raise the limit of locked memory, or run it with CAP_IPC_LOCK"
+        );
     }
     let mut gateway = Gateway::new(events, [lan, wan], router);
     gateway.announce();
@@ -49,6 +56,9 @@ fn read(path: &[u8]) -> Result<Config, Trouble> {
 /// Takes an interface, and warns if the kernel would answer beside us.
 fn take(interface: &str) -> Result<Port, Error> {
     let port = Port::open(interface)?;
+    if !port.is_up() {
+        log::info!("{interface}: no link yet");
+    }
     if let Some([a, b, c, d]) = port.kernel_address() {
         log::warn!(
             "{interface}: the kernel answers to {a}.{b}.{c}.{d} too; `ip address flush dev {interface}`"
@@ -91,7 +101,7 @@ impl Trouble {
     pub(crate) const fn status(&self) -> u8 {
         match self {
             Self::Linux(_) | Self::Unreadable(Error::System(_)) => 1,
-            Self::Unreadable(_) | Self::Invalid(_) => 2,
+            Self::Unreadable(_) | Self::Invalid(_) | Self::SameInterface => 2,
         }
     }
 
@@ -118,6 +128,9 @@ impl fmt::Display for Sentence<'_> {
         let file = self.blob.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         match self.trouble {
             Trouble::Linux(error) => error.fmt(f),
+            Trouble::SameInterface => {
+                write!(f, "{file}: wan and lan are two names of one interface; name two interfaces")
+            }
             Trouble::Unreadable(Error::TooLong) => {
                 write!(f, "{file}: longer than any blob; make one with `provision compile`")
             }

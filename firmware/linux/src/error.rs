@@ -92,9 +92,7 @@ impl fmt::Display for InterfaceError {
             Self::NotEthernet => {
                 f.write_str("not an Ethernet interface; name another one in the configuration")
             }
-            Self::NotPermitted => {
-                f.write_str("not permitted; run as root or with CAP_NET_RAW and CAP_NET_ADMIN")
-            }
+            Self::NotPermitted => f.write_str("not permitted; run as root or with CAP_NET_RAW"),
             Self::Failed(failure) => failure.fmt(f),
         }
     }

@@ -57,6 +57,11 @@ impl Port {
         &self.name
     }
 
+    /// The kernel's number for the interface. An interface can have several names, but only one number.
+    pub fn index(&self) -> u32 {
+        self.facts.index
+    }
+
     /// The interface's Ethernet address.
     pub fn hardware(&self) -> [u8; 6] {
         self.facts.hardware
