@@ -278,6 +278,9 @@ impl Network {
         lan.ip("addr add 192.0.2.1/24 dev lan0");
         lan.ip("route add default via 192.0.2.254");
         wan.ip("addr add 203.0.113.1/24 dev wan0");
+        // The kernel calls a new link up only when it gets round to it, a second later at times.
+        let states = || router.run("cat /sys/class/net/gw0/operstate /sys/class/net/gw1/operstate");
+        assert!(until(|| states() == "up\nup\n"), "{}", states());
         Self { lan, router, wan, directory, _turn: turn }
     }
 
