@@ -125,8 +125,7 @@ pub(crate) fn forward(
     external: std::ops::RangeInclusive<u16>,
     internal: std::net::SocketAddrV4,
 ) {
-    let port = |port: &u16| std::num::NonZeroU16::new(*port).unwrap();
-    let external = napt::PortRange::new(port(external.start()), port(external.end())).unwrap();
+    let external = crate::range(*external.start(), *external.end());
     let internal = napt::Endpoint::new(*internal.ip(), internal.port());
     settings.forwards.push(napt::Forward { protocols, external, internal }).unwrap();
 }

@@ -32,6 +32,11 @@ impl Host {
     }
 }
 
+/// The ports from `first` to `last`, neither of them 0.
+pub fn range(first: u16, last: u16) -> napt::PortRange {
+    napt::PortRange::new(first.try_into().unwrap(), last.try_into().unwrap()).unwrap()
+}
+
 /// A host inside.
 pub const ALICE: Host = Host(Ipv4Addr::new(192, 0, 2, 1));
 /// Another host inside.

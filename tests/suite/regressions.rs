@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use napt::{Dependence, DropReason, Instant, Protocols, Realm, RejectReason, Verdict};
 use router::{Link, Side};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, hardware, tcp, udp};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, hardware, range, tcp, udp};
 use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress};
 
 /// A full session table is tidied in the middle of opening a session; the mapping that the session was to revive is
@@ -234,10 +234,6 @@ fn remote(n: u16) -> Host {
 
 fn on_wan(n: u8) -> Host {
     Host(Ipv4Addr::new(203, 0, 113, n))
-}
-
-fn range(first: u16, last: u16) -> napt::PortRange {
-    napt::PortRange::new(first.try_into().unwrap(), last.try_into().unwrap()).unwrap()
 }
 
 fn next_source(lab: &mut Lab, port: u16) -> std::net::SocketAddrV4 {

@@ -1,7 +1,7 @@
 //! RFC 4787, requirement by requirement: UDP behaviour of a NAT.
 
 use napt::{Dependence, DropReason, Protocols, RejectReason, Verdict};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Lab, OUTSIDE, error, tcp, udp};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Lab, OUTSIDE, error, range, tcp, udp};
 
 #[test]
 fn rfc4787_req1_m01_mapping_is_endpoint_independent() {
@@ -344,10 +344,6 @@ fn rfc6888_x04_expired_sessions_make_room() {
         }
         lab.wait_secs(302);
     }
-}
-
-fn range(first: u16, last: u16) -> napt::PortRange {
-    napt::PortRange::new(first.try_into().unwrap(), last.try_into().unwrap()).unwrap()
 }
 
 fn next_port() -> u16 {

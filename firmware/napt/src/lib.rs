@@ -12,7 +12,7 @@
 //! | `embedded` | ICMP errors and the packet inside them | RFC 5508 s.4 |
 //! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
 //! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
-//! | `session`, `mapping` | the two tables themselves | RFC 6146 s.3.1 |
+//! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
 //! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
 //! | `tcp` | TCP tracking, as a table | RFC 6146 s.3.5.2.2, 7857 s.2 |
@@ -34,6 +34,7 @@ mod rewrite;
 mod session;
 mod settings;
 mod sip;
+mod slots;
 mod tcp;
 mod time;
 mod transport;

@@ -11,6 +11,7 @@ use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
 use crate::ports::Class;
+use crate::slots::Slots;
 use crate::time::{Instant, Stamp};
 
 const ENTRIES: usize = 3;
@@ -71,10 +72,7 @@ pub(crate) struct Mappings<const N: usize> {
     index: Index<N, ENTRIES>,
     /// By protocol and class, so that who looks for a port of one class leaves the other in peace.
     cooling: [[Queue; CLASSES]; Protocol::COUNT],
-    free: Option<Slot>,
-    /// Slots from here on have never been used.
-    fresh: u32,
-    used: u32,
+    slots: Slots<N>,
 }
 
 impl<const N: usize> Mappings<N> {
@@ -84,15 +82,13 @@ impl<const N: usize> Mappings<N> {
             records: [Mapping::FREE; N],
             index: Index::new(),
             cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::COUNT],
-            free: None,
-            fresh: 0,
-            used: 0,
+            slots: Slots::new(),
         }
     }
 
     /// How many slots are used, by live and by cooling mappings.
     pub(crate) fn used(&self) -> u32 {
-        self.used
+        self.slots.used()
     }
 
     pub(crate) fn at(&self, slot: Slot) -> &Mapping {
@@ -125,7 +121,7 @@ impl<const N: usize> Mappings<N> {
         external: u16,
         shared: bool,
     ) -> Option<Slot> {
-        let slot = self.claim()?;
+        let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
         let mapping = Mapping { internal, external, protocol, ..Mapping::FREE };
         self.records[slot.index() & (N - 1)] = mapping;
         let indexed = self.index.insert(keys.external(protocol, external), slot).is_some()
@@ -199,29 +195,12 @@ impl<const N: usize> Mappings<N> {
         None
     }
 
-    fn claim(&mut self) -> Option<Slot> {
-        let slot = match self.free {
-            Some(slot) => {
-                self.free = self.at(slot).next;
-                slot
-            }
-            None if (self.fresh as usize) < N => {
-                self.fresh += 1;
-                Slot::new(self.fresh - 1)
-            }
-            None => return None,
-        };
-        self.used += 1;
-        Some(slot)
-    }
-
     fn remove(&mut self, keys: &Keys, slot: Slot) {
         let mapping = *self.at(slot);
         self.index.remove(keys.external(mapping.protocol, mapping.external), slot);
         self.index.remove(keys.internal(mapping.protocol, mapping.internal), slot);
-        self.records[slot.index() & (N - 1)] = Mapping { next: self.free, ..Mapping::FREE };
-        self.free = Some(slot);
-        self.used -= 1;
+        let next = self.slots.release(slot);
+        self.records[slot.index() & (N - 1)] = Mapping { next, ..Mapping::FREE };
     }
 
     fn enqueue(&mut self, slot: Slot) {

@@ -67,19 +67,9 @@ impl<'a> Packet<'a> {
         destination(self.header)
     }
 
-    /// The protocol number (RFC 790's successors).
-    pub fn protocol(&self) -> u8 {
-        self.header[9]
-    }
-
     /// The header's options; empty in nearly every packet.
     pub fn options(&self) -> &[u8] {
         self.options
-    }
-
-    /// What the packet carries.
-    pub fn payload(&self) -> &[u8] {
-        self.payload
     }
 
     /// Whether this is one of several fragments of a datagram.

@@ -15,6 +15,7 @@ use core::net::Ipv4Addr;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
+use crate::slots::Slots;
 use crate::tcp::State;
 use crate::time::{Instant, Stamp};
 use crate::wheel::Wheel;
@@ -124,11 +125,7 @@ pub(crate) struct Sessions<const N: usize> {
     records: [Session; N],
     index: Index<N, ENTRIES>,
     wheel: Wheel,
-    free: Option<Slot>,
-    /// Slots from here on have never been used.
-    fresh: u32,
-    /// How many slots are not free, for whatever reason.
-    used: u32,
+    slots: Slots<N>,
     live: u32,
 }
 
@@ -139,9 +136,7 @@ impl<const N: usize> Sessions<N> {
             records: [Session::FREE; N],
             index: Index::new(),
             wheel: Wheel::new(),
-            free: None,
-            fresh: 0,
-            used: 0,
+            slots: Slots::new(),
             live: 0,
         }
     }
@@ -153,12 +148,12 @@ impl<const N: usize> Sessions<N> {
 
     /// Whether there is no room for another.
     pub(crate) fn is_full(&self) -> bool {
-        self.used as usize == N
+        self.slots.used() as usize == N
     }
 
     /// Whether nothing is on the wheel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.used == 0
+        self.slots.used() == 0
     }
 
     /// When [`Sessions::meet`] next has something to do, unless there is nothing.
@@ -233,7 +228,7 @@ impl<const N: usize> Sessions<N> {
         session: Session,
         millis: u32,
     ) -> Option<Slot> {
-        let slot = self.claim()?;
+        let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
         *self.at_mut(slot) = Session { deadline: Stamp::after(now, millis), ..session };
         self.live += 1;
         self.put_back(now, slot);
@@ -279,27 +274,9 @@ impl<const N: usize> Sessions<N> {
         }
     }
 
-    fn claim(&mut self) -> Option<Slot> {
-        let slot = match self.free {
-            Some(slot) => {
-                self.free = self.at(slot).next;
-                slot
-            }
-            None if (self.fresh as usize) < N => {
-                self.fresh += 1;
-                Slot::new(self.fresh - 1)
-            }
-            None => return None,
-        };
-        self.used += 1;
-        Some(slot)
-    }
-
     fn vacate(&mut self, slot: Slot) {
-        let next = self.free;
+        let next = self.slots.release(slot);
         *self.at_mut(slot) = Session { next, ..Session::FREE };
-        self.free = Some(slot);
-        self.used -= 1;
     }
 
     fn put_back(&mut self, now: Instant, slot: Slot) {
