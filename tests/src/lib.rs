@@ -13,6 +13,7 @@
 mod desk;
 mod lab;
 pub mod netns;
+pub mod oracle;
 mod packet;
 
 pub use desk::{Desk, Seen, frame_for, hardware};

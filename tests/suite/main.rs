@@ -6,6 +6,7 @@ mod churn;
 mod config_blob;
 mod demo;
 mod layout;
+mod oracle;
 mod program;
 mod provision;
 mod readme;

@@ -1,0 +1,58 @@
+//! An engine and its oracle, side by side on one clock.
+
+use std::time::Duration;
+
+use napt::{Engine, Instant, Realm, Settings, Tables, Verdict};
+
+use super::Oracle;
+use crate::Packet;
+
+/// An engine with room for `N` sessions, and who judges it.
+pub struct Bench<'t, const N: usize> {
+    /// The engine.
+    pub engine: Engine<'t, N>,
+    /// What it ought to do.
+    pub oracle: Oracle,
+    /// What the clock says.
+    pub now: Instant,
+}
+
+impl<'t, const N: usize> Bench<'t, N> {
+    /// A fresh engine in fresh tables. The clock starts an hour before 32 bits of milliseconds run over (T14).
+    pub fn new(tables: &'t mut Tables<N>, settings: &Settings, seed: u8) -> Self {
+        Self {
+            engine: Engine::new(tables, settings.clone(), &[seed; 32]),
+            oracle: Oracle::new(settings.clone(), N),
+            now: Instant::from_millis(u64::from(u32::MAX) - 3_600_000),
+        }
+    }
+
+    /// Passes a packet through the engine.
+    ///
+    /// # Errors
+    /// What the oracle finds wrong.
+    pub fn translate(&mut self, from: Realm, packet: &Packet) -> Result<(Verdict, Packet), String> {
+        let mut after = packet.clone();
+        let verdict = match napt::Packet::parse(&mut after.bytes, packet.checksum, packet.segment) {
+            Ok(parsed) => self.engine.translate(self.now, from, parsed),
+            Err(reason) => Verdict::Drop(reason),
+        };
+        self.oracle.judge(self.now, from, packet, verdict, &after)?;
+        self.oracle.check_occupancy(self.now, self.engine.occupancy())?;
+        Ok((verdict, after))
+    }
+
+    /// Lets time pass; the engine is woken whenever it asks to be.
+    ///
+    /// # Errors
+    /// What the oracle finds wrong with the tables afterwards.
+    pub fn wait(&mut self, time: Duration) -> Result<(), String> {
+        let end = self.now + time;
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.engine.handle_timeout(self.now);
+        }
+        self.now = end;
+        self.oracle.check_occupancy(self.now, self.engine.occupancy())
+    }
+}

@@ -1,0 +1,145 @@
+//! The oracle's tables: what expires when, what lingers, how full the engine's tables may be.
+//!
+//! A session is *alive* until its deadline, *late* for at most [`LATE`] after it, then gone. A mapping lives with its
+//! sessions, cools from somewhere in that time on, and is gone somewhere within [`LATE`] after it has cooled.
+
+use std::net::SocketAddrV4;
+use std::ops::RangeInclusive;
+
+use napt::{Dependence, Instant, Occupancy, Protocols};
+
+use super::wire::{TCP, UDP};
+use super::{Group, LATE, LINGER, Mapping, Oracle, Session};
+
+/// How many records the engine ends in a tick, at least.
+const TIDIED: u32 = 32;
+
+impl Oracle {
+    /// Lets time pass: what must have been noticed by now is gone.
+    pub fn pass_time(&mut self, now: Instant) {
+        self.now = now;
+        self.note_lingering();
+        for mapping in &mut self.mappings {
+            let ours = |session: &&Session| {
+                (session.protocol, session.external) == (mapping.protocol, mapping.external)
+            };
+            let last = self.sessions.iter().filter(ours).map(|session| session.deadline).max();
+            mapping.last = last.unwrap_or(mapping.last);
+        }
+        self.sessions.retain(|session| session.deadline + LATE > now);
+        // Of mappings that have cooled down, so many go in a tick.
+        let ticks = 1 + self.mappings.len() as u32 / TIDIED;
+        let longest = LATE + self.settings.timers.port_cooldown + LATE * ticks;
+        self.mappings.retain(|mapping| mapping.last + longest >= now);
+    }
+
+    /// Whether the tables are as full as they may be.
+    ///
+    /// # Errors
+    /// What is not as it may be.
+    pub fn check_occupancy(&mut self, now: Instant, seen: Occupancy) -> Result<(), String> {
+        self.pass_time(now);
+        let alive = self.sessions.iter().filter(|session| session.deadline > now).count();
+        let late = self.sessions.iter().filter(|session| session.deadline <= now && !session.ended).count();
+        let sure = self.mappings.iter().filter(|mapping| !self.may_be_free(mapping)).count();
+        let (sessions, mappings) = (alive..=alive + late, sure..=self.mappings.len());
+        if sessions.contains(&(seen.sessions as usize)) && mappings.contains(&(seen.mappings as usize)) {
+            return Ok(());
+        }
+        Err(format!("{seen:?}, not {sessions:?} sessions and {mappings:?} mappings"))
+    }
+
+    /// How many slots of the session table are in use.
+    pub(super) fn slots(&self) -> RangeInclusive<usize> {
+        let alive = self.sessions.iter().filter(|session| session.deadline > self.now).count();
+        alive..=self.sessions.len() + self.lingering.len()
+    }
+
+    /// Whether so many new sessions may have been let in; shares of the table for each host would be asked for here.
+    pub(super) fn fits(&self, new: usize) -> Result<(), String> {
+        let room = self.slots().start() + new <= self.capacity;
+        room.then_some(()).ok_or_else(|| format!("X02: {new} more than {:?}", self.slots()))
+    }
+
+    /// One session of each group that has ended before others of it, if only by its place in the same tick, may still
+    /// have its slot.
+    fn note_lingering(&mut self) {
+        let now = self.now;
+        for (group, last) in &mut self.lingering {
+            let deadlines =
+                self.sessions.iter().filter(|session| group_of(&self.settings, session) == Some(*group));
+            *last = deadlines.map(|session| session.deadline).chain([*last]).max().unwrap_or(*last);
+        }
+        self.lingering.retain(|(_, last)| *last + LATE + LINGER > now);
+        for session in self.sessions.iter().filter(|session| session.deadline <= now) {
+            let Some(group) = group_of(&self.settings, session) else { continue };
+            let peers = self.sessions.iter().filter(|other| group_of(&self.settings, other) == Some(group));
+            let deadlines: Vec<_> = peers.map(|peer| peer.deadline).collect();
+            if deadlines.len() > 1 && self.lingering.iter().all(|(known, _)| *known != group) {
+                self.lingering.push((group, deadlines.into_iter().max().unwrap_or(now)));
+            }
+        }
+    }
+
+    /// Begins a mapping, or brings it back.
+    pub(super) fn keep_mapping(
+        &mut self,
+        protocol: u8,
+        internal: SocketAddrV4,
+        external: u16,
+        last: Instant,
+    ) {
+        self.mappings.retain(|mapping| (mapping.protocol, mapping.external) != (protocol, external));
+        self.mappings.push(Mapping { protocol, internal, external, last, doubted: false });
+    }
+
+    /// A table that may be full makes room at the expense of what cools; of which, is the engine's choice.
+    pub(super) fn make_room(&mut self) {
+        if self.mappings.len() >= self.capacity {
+            let now = self.now;
+            self.mappings.iter_mut().for_each(|mapping| mapping.doubted |= mapping.last <= now);
+        }
+    }
+
+    /// Where a forward leads.
+    pub(super) fn forwards_to(&self, protocol: u8, external: u16) -> Option<SocketAddrV4> {
+        self.forward_pairs(protocol).find(|(port, _)| *port == external).map(|(_, internal)| internal)
+    }
+
+    /// The port that a forward leads from; the first, if there are several.
+    pub(super) fn forwarded_from(&self, protocol: u8, internal: SocketAddrV4) -> Option<u16> {
+        self.forward_pairs(protocol).find(|(_, end)| *end == internal).map(|(port, _)| port)
+    }
+
+    /// Whether two forwards lead to one internal endpoint.
+    pub(super) fn converge(&self, protocol: u8) -> bool {
+        let mut pairs = self.forward_pairs(protocol);
+        pairs.any(|(port, end)| self.forwarded_from(protocol, end) != Some(port))
+    }
+
+    fn forward_pairs(&self, protocol: u8) -> impl Iterator<Item = (u16, SocketAddrV4)> {
+        let ours = move |protocols| match protocols {
+            Protocols::Tcp => protocol == TCP,
+            Protocols::Udp => protocol == UDP,
+            Protocols::Both => protocol == TCP || protocol == UDP,
+        };
+        self.settings.forwards.iter().filter(move |forward| ours(forward.protocols)).flat_map(|forward| {
+            let ports = forward.external.first()..=forward.external.last();
+            let inside =
+                (forward.internal.port..).map(|port| SocketAddrV4::new(forward.internal.address, port));
+            ports.zip(inside)
+        })
+    }
+}
+
+/// By what a session is grouped, where a behaviour looks at addresses and sessions are told apart by more.
+fn group_of(settings: &napt::Settings, session: &Session) -> Option<Group> {
+    let outside = SocketAddrV4::new(settings.external, session.external);
+    let near = match (settings.mapping, settings.filtering) {
+        _ if session.remote.port() == 0 => return None,
+        (Dependence::Address, _) => session.internal,
+        (_, Dependence::Address) => outside,
+        _ => return None,
+    };
+    Some((session.protocol, near, *session.remote.ip()))
+}

@@ -1,0 +1,128 @@
+//! The engine beside the oracle: sequences of steps, found by chance and shrunk (proptest), and every one there is up
+//! to a depth (`small_scope`).
+//!
+//! `SEKISHO_CASES` says how many sequences each property is tried with; `tests/deep` tries as many as there are.
+
+mod sequences;
+mod steps;
+mod world;
+
+use std::time::Duration;
+
+use napt::{Dependence, Endpoint, Forward, Protocols, Settings, Tables};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestError, TestRunner};
+use sekisho_tests::{ALICE, DAVE, Host, OUTSIDE, range};
+
+use self::steps::{Script, script};
+use self::world::World;
+
+#[test]
+fn v5_v6_x02_an_engine_of_8_does_what_the_oracle_says() {
+    agree::<8>(400);
+}
+
+#[test]
+fn v5_v6_an_engine_of_256_does_what_the_oracle_says() {
+    agree::<256>(200);
+}
+
+fn agree<const N: usize>(cases: u32) {
+    let cases = std::env::var("SEKISHO_CASES").map_or(cases, |cases| cases.parse().unwrap());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let outcome = TestRunner::new(config).run(&(plan(), script()), |(plan, script)| {
+        follow::<N>(&plan, &script).map(|_| ()).map_err(TestCaseError::fail)
+    });
+    match outcome {
+        Err(TestError::Fail(_, (plan, script))) => {
+            let script = shorten(script, |script| follow::<N>(&plan, script).is_err());
+            panic!("{plan:?}{script:?}\n{}", follow::<N>(&plan, &script).unwrap_err());
+        }
+        other => other.unwrap(),
+    }
+}
+
+/// Leaves out steps, one by one, as long as it still fails: what a step picks depends on those before, so that
+/// after others have become simple more of them can go.
+fn shorten(mut script: Script, fails: impl Fn(&Script) -> bool) -> Script {
+    let mut n = 0;
+    while n < script.0.len() {
+        let mut shorter = script.clone();
+        shorter.0.remove(n);
+        n += 1;
+        if fails(&shorter) {
+            (script, n) = (shorter, 0);
+        }
+    }
+    script
+}
+
+/// Carries out a script; how many packets that took.
+fn follow<const N: usize>(plan: &Plan, script: &Script) -> Result<u64, String> {
+    let mut tables = Box::new(Tables::<N>::new());
+    let mut world = World::new(&mut tables, &plan.settings(), 7);
+    script
+        .0
+        .iter()
+        .try_for_each(|step| world.take(step))
+        .map_err(|error| format!("{}{error}", world.story()))?;
+    Ok(world.packets)
+}
+
+/// What is chosen of the settings.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    mapping: Dependence,
+    filtering: Dependence,
+    ports: (u16, u16),
+    cooldown: u64,
+    forwards: usize,
+}
+
+impl Plan {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::new(OUTSIDE.0);
+        (settings.mapping, settings.filtering) = (self.mapping, self.filtering);
+        settings.ports = range(self.ports.0, self.ports.1);
+        settings.timers.port_cooldown = Duration::from_secs(self.cooldown);
+        // Timers that differ, so that no other can be taken for them.
+        settings.timers.tcp_closing = Duration::from_secs(270);
+        settings.external_mtu = 1_496;
+        forwards()
+            .swap_remove(self.forwards)
+            .into_iter()
+            .for_each(|forward| settings.forwards.push(forward).unwrap());
+        settings
+    }
+}
+
+/// Every behaviour, over pools from two ports to many.
+fn plan() -> impl Strategy<Value = Plan> {
+    const ALL: [Dependence; 3] = [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort];
+    const POOLS: [(u16, u16); 4] = [(2000, 2001), (1020, 1027), (2000, 2005), (900, 2000)];
+    let (mapping, filtering) = (proptest::sample::select(&ALL[..]), proptest::sample::select(&ALL[..]));
+    let (ports, cooldown) =
+        (proptest::sample::select(&POOLS[..]), proptest::sample::select(&[0, 120_u64][..]));
+    (mapping, filtering, ports, cooldown, 0..forwards().len()).prop_map(
+        |(mapping, filtering, ports, cooldown, forwards)| Plan {
+            mapping,
+            filtering,
+            ports,
+            cooldown,
+            forwards,
+        },
+    )
+}
+
+/// None; one; one whose ports lie in the pools; two that lead to the same endpoint.
+fn forwards() -> Vec<Vec<Forward>> {
+    let forward = |protocols, first, last, host: Host, port| Forward {
+        protocols,
+        external: range(first, last),
+        internal: Endpoint::new(host.0, port),
+    };
+    let web = forward(Protocols::Both, 3000, 3000, ALICE, 80);
+    let ports = forward(Protocols::Udp, 2000, 2001, DAVE, 5000);
+    let again = forward(Protocols::Both, 3001, 3001, ALICE, 80);
+    vec![vec![], vec![web], vec![web, ports], vec![web, again]]
+}

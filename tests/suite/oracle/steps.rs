@@ -1,0 +1,181 @@
+//! The alphabet: a few hosts, ports and flags, and what can be done to a packet. Everything a step picks is an index
+//! into what there is when it is carried out, so that any sequence of steps means something, and a shorter one too.
+
+use std::fmt;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+/// One of however many there will be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pick(u16);
+
+impl Pick {
+    fn any() -> impl Strategy<Value = Self> {
+        any::<u16>().prop_map(Self)
+    }
+
+    /// Which of `len` it is.
+    pub(crate) fn index(self, len: usize) -> usize {
+        (usize::from(self.0) * len) >> 16
+    }
+
+    /// Which of `all` it is.
+    pub(crate) fn of<T: Copy>(self, all: &[T]) -> T {
+        all[self.index(all.len())]
+    }
+}
+
+/// Steps in their order, a line each.
+#[derive(Clone)]
+pub(crate) struct Script(pub(crate) Vec<Step>);
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().enumerate().try_for_each(|(n, step)| write!(f, "\n{n:4} {step:?}"))
+    }
+}
+
+/// Any steps.
+pub(crate) fn script() -> impl Strategy<Value = Script> {
+    proptest::collection::vec(step(), 1..200).prop_map(Script)
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// A host inside sends to somebody outside, or to one of our own ports.
+    Send { host: Pick, port: Pick, to: Pick, what: What, tweak: Tweak },
+    /// Somebody outside sends to one of our ports.
+    Deliver { host: Pick, port: Pick, to: Pick, what: What, tweak: Tweak },
+    /// Whoever got a packet answers, as a host would or with other flags.
+    Answer { which: Pick, flags: Option<u8>, tweak: Tweak },
+    /// A packet comes again.
+    Again { which: Pick },
+    /// Somebody complains about a packet that came out.
+    Complain { which: Pick, kind: u8, code: u8, by: Pick, quote: Quote, tweak: Tweak },
+    /// A host inside talks to many addresses.
+    Scan { host: Pick, port: Pick, count: u8 },
+    /// Time passes.
+    Wait(Duration),
+}
+
+/// What is sent.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Datagram(u16),
+    Segment(u8, u16),
+    Echo,
+    EchoReply,
+}
+
+/// What is special about a packet.
+#[derive(Clone, Debug)]
+pub(crate) enum Tweak {
+    None,
+    Ttl(u8),
+    /// Padded to this length in all; whether it must not be fragmented.
+    Len(u16, bool),
+    /// One large packet that stands for many with this payload.
+    Segments(u16),
+    Options,
+    Padding,
+    Timestamp,
+    NoChecksum,
+    WrongChecksum,
+    Partial,
+    /// A bit of it changes on the way, and the header checksum with it or not.
+    Flip(Pick, u8, bool),
+    Cut(Pick),
+}
+
+/// What is special about the packet that an error quotes.
+#[derive(Clone, Debug)]
+pub(crate) enum Quote {
+    Whole,
+    /// So many bytes behind the header.
+    Cut(u8),
+    Flip(Pick, u8),
+    /// The error goes to somebody else.
+    Astray,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = Pick::any;
+    prop_oneof![
+        8 => (index(), index(), index(), what(), tweak())
+            .prop_map(|(host, port, to, what, tweak)| Step::Send { host, port, to, what, tweak }),
+        5 => (index(), index(), index(), what(), tweak())
+            .prop_map(|(host, port, to, what, tweak)| Step::Deliver { host, port, to, what, tweak }),
+        8 => (index(), proptest::option::weighted(0.3, flags()), tweak())
+            .prop_map(|(which, flags, tweak)| Step::Answer { which, flags, tweak }),
+        2 => index().prop_map(|which| Step::Again { which }),
+        2 => (index(), kind(), 0..16_u8, index(), quote(), tweak())
+            .prop_map(|(which, kind, code, by, quote, tweak)| Step::Complain { which, kind, code, by, quote, tweak }),
+        1 => (index(), index(), 1..60_u8).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
+        4 => wait().prop_map(Step::Wait),
+    ]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop_oneof![
+        3 => (0..64_u16).prop_map(What::Datagram),
+        5 => (flags(), 0..64_u16).prop_map(|(flags, len)| What::Segment(flags, len)),
+        1 => Just(What::Echo),
+        1 => Just(What::EchoReply),
+    ]
+}
+
+/// What connections send, and now and then anything (C28).
+fn flags() -> impl Strategy<Value = u8> {
+    let (fin, syn, rst, push, ack) = (1, 2, 4, 8, 16_u8);
+    prop_oneof![
+        6 => Just(syn),
+        3 => Just(syn | ack),
+        4 => Just(ack),
+        1 => Just(push | ack),
+        3 => Just(fin | ack),
+        1 => Just(rst),
+        1 => Just(rst | ack),
+        1 => any::<u8>(),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = u8> {
+    prop_oneof![6 => Just(3_u8), 3 => Just(11_u8), 1 => Just(12_u8), 1 => any::<u8>()]
+}
+
+fn quote() -> impl Strategy<Value = Quote> {
+    prop_oneof![
+        4 => Just(Quote::Whole),
+        3 => (0..24_u8).prop_map(Quote::Cut),
+        1 => (Pick::any(), 0..8_u8).prop_map(|(at, bit)| Quote::Flip(at, bit)),
+        1 => Just(Quote::Astray),
+    ]
+}
+
+fn tweak() -> impl Strategy<Value = Tweak> {
+    prop_oneof![
+        30 => Just(Tweak::None),
+        1 => (0..4_u8).prop_map(Tweak::Ttl),
+        1 => (1490..1504_u16, any::<bool>()).prop_map(|(len, whole)| Tweak::Len(len, whole)),
+        1 => (1440..1480_u16).prop_map(Tweak::Segments),
+        1 => Just(Tweak::Options),
+        1 => Just(Tweak::Padding),
+        1 => Just(Tweak::Timestamp),
+        1 => Just(Tweak::NoChecksum),
+        1 => Just(Tweak::WrongChecksum),
+        1 => Just(Tweak::Partial),
+        1 => (Pick::any(), 0..8_u8, any::<bool>()).prop_map(|(at, bit, mended)| Tweak::Flip(at, bit, mended)),
+        1 => Pick::any().prop_map(Tweak::Cut),
+    ]
+}
+
+/// Each timer, a millisecond, a tick and a second to either side of it, and little pauses.
+fn wait() -> impl Strategy<Value = Duration> {
+    let timers = proptest::sample::select(vec![0, 60, 120, 240, 270, 300, 7440_i64]);
+    let beside = proptest::sample::select(vec![-1_024, -1_000, -1, 0, 1, 1_000, 1_023, 1_024, 2_048, 2_100]);
+    let around = (timers, beside).prop_map(|(timer, beside)| (timer * 1_000 + beside).max(0));
+    let millis = prop_oneof![4 => around, 2 => 0..3_000_i64, 2 => 0..130_000_i64, 1 => 0..400_000_i64];
+    millis.prop_map(|millis| Duration::from_millis(millis.unsigned_abs()))
+}

@@ -1,0 +1,273 @@
+//! A world for steps to happen in: what can be picked from, and carrying a step out.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+
+use napt::{DropReason, Realm, Settings, Tables, Verdict};
+use sekisho_tests::oracle::Bench;
+use sekisho_tests::oracle::wire::{ICMP, TCP, UDP};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, raw, tcp, udp};
+
+use super::sequences::{Ends, Sequences, Speaker};
+use super::steps::{Pick, Quote, Step, Tweak, What};
+
+const INSIDE: [Host; 3] = [ALICE, DAVE, Host(std::net::Ipv4Addr::new(192, 0, 2, 3))];
+const FAR: [Host; 3] = [BOB, CAROL, Host(std::net::Ipv4Addr::new(198, 51, 100, 8))];
+/// Ports inside: of both classes and parities, and one that forwards lead to.
+const NEAR_PORTS: [u16; 6] = [80, 81, 1023, 1024, 5000, 5001];
+const FAR_PORTS: [u16; 3] = [53, 80, 5000];
+/// How many packets are remembered, to be answered, repeated, quoted.
+const MEMORY: usize = 12;
+
+/// An engine, its oracle, and the network around them.
+pub(crate) struct World<'t, const N: usize> {
+    bench: Bench<'t, N>,
+    sequences: Sequences,
+    /// What came in last, and from where.
+    came: VecDeque<(Realm, Packet)>,
+    /// What went out last, and where to.
+    went: VecDeque<(Realm, Packet)>,
+    /// External ports that were seen last.
+    ports: VecDeque<u16>,
+    /// How many packets there have been.
+    pub(crate) packets: u64,
+}
+
+impl<'t, const N: usize> World<'t, N> {
+    pub(crate) fn new(tables: &'t mut Tables<N>, settings: &Settings, seed: u8) -> Self {
+        let mut ports: VecDeque<u16> =
+            settings.forwards.iter().map(|forward| forward.external.first()).collect();
+        ports.extend([9, settings.ports.first(), settings.ports.last()]);
+        Self {
+            bench: Bench::new(tables, settings, seed),
+            sequences: Sequences::default(),
+            came: VecDeque::new(),
+            went: VecDeque::new(),
+            ports,
+            packets: 0,
+        }
+    }
+
+    /// Carries a step out.
+    pub(crate) fn take(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Wait(time) => self.bench.wait(*time),
+            Step::Send { host, port, to, what, tweak } => {
+                let near = host.of(&INSIDE).port(port.of(&NEAR_PORTS));
+                let far = to.of(&self.peers());
+                self.pass(Realm::Internal, &plain(what, near, far), tweak)
+            }
+            Step::Deliver { host, port, to, what, tweak } => {
+                let far = host.of(&FAR).port(port.of(&FAR_PORTS));
+                let ours = OUTSIDE.port(self.ports[to.index(self.ports.len())]);
+                self.pass(Realm::External, &plain(what, far, ours), tweak)
+            }
+            Step::Answer { which, flags, tweak } => {
+                let Some((realm, packet)) = pick(&self.went, *which) else { return Ok(()) };
+                let Some(answer) = answer(&packet, *flags) else { return Ok(()) };
+                self.pass(realm, &answer, tweak)
+            }
+            Step::Again { which } => {
+                let Some((realm, packet)) = pick(&self.came, *which) else { return Ok(()) };
+                self.translate(realm, &packet).map(|_| ())
+            }
+            Step::Complain { which, kind, code, by, quote, tweak } => {
+                let Some((realm, packet)) = pick(&self.went, *which) else { return Ok(()) };
+                let by = by.of(if realm == Realm::Internal { &INSIDE } else { &FAR });
+                let complaint = complain(&packet, *kind, *code, by, quote);
+                self.translate(realm, &tweaked(complaint, tweak)).map(|_| ())
+            }
+            Step::Scan { host, port, count } => {
+                let near = host.of(&INSIDE).port(port.of(&NEAR_PORTS));
+                (0..*count).try_for_each(|n| {
+                    let far = Host(std::net::Ipv4Addr::new(198, 18, 0, n)).port(53);
+                    self.translate(Realm::Internal, &udp(near, far)).map(|_| ())
+                })
+            }
+        }
+    }
+
+    /// What came and went last, for a person to read.
+    pub(crate) fn story(&self) -> String {
+        let line =
+            |way: &str, (realm, packet): &(Realm, Packet)| format!("{way} {realm:?}: {}\n", brief(packet));
+        let came = self.came.iter().map(|packet| line("from", packet));
+        let went = self.went.iter().map(|packet| line("to", packet));
+        came.chain(went).collect()
+    }
+
+    /// Whom a host inside may talk to.
+    fn peers(&self) -> Vec<SocketAddrV4> {
+        let ours = self.ports.iter().map(|port| OUTSIDE.port(*port));
+        let far = FAR.iter().flat_map(|host| FAR_PORTS.map(|port| host.port(port)));
+        // As often outside as to ourselves.
+        far.chain(ours).collect()
+    }
+
+    /// Sends a packet with its place in its connection, if it is of one.
+    fn pass(&mut self, from: Realm, packet: &Packet, tweak: &Tweak) -> Result<(), String> {
+        let ends = self.ends(from, packet);
+        let numbered = match ends {
+            Some((ends, speaker)) => self.sequences.number(ends, speaker, packet.clone()),
+            None => packet.clone(),
+        };
+        let sent = tweaked(numbered.clone(), tweak);
+        let (verdict, after) = self.translate(from, &sent)?;
+        if let (Verdict::Forward(to), Some((ends, speaker))) = (verdict, ends) {
+            self.sequences.sent(ends, speaker, &numbered);
+            if (from, to) == (Realm::Internal, Realm::Internal) {
+                self.sequences.alias((after.destination(), after.source()), ends);
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection that a segment belongs to, as the host inside sees it.
+    fn ends(&self, from: Realm, packet: &Packet) -> Option<(Ends, Speaker)> {
+        let (source, destination) = (packet.source(), packet.destination());
+        match (packet.protocol(), from) {
+            (TCP, Realm::Internal) => Some(((source, destination), Speaker::Own)),
+            (TCP, Realm::External) => {
+                let internal = self.bench.oracle.owner(TCP, destination.port())?;
+                Some(((internal, source), Speaker::Peer))
+            }
+            _ => None,
+        }
+    }
+
+    fn translate(&mut self, from: Realm, packet: &Packet) -> Result<(Verdict, Packet), String> {
+        if self.bench.oracle.is_open(from, packet) {
+            return Ok((Verdict::Drop(DropReason::NoSession), packet.clone()));
+        }
+        self.packets += 1;
+        remember(&mut self.came, (from, packet.clone()));
+        let (verdict, after) = self.bench.translate(from, packet)?;
+        if let Verdict::Forward(to) = verdict {
+            remember(&mut self.went, (to, after.clone()));
+            let port = after.source().port();
+            if *after.source().ip() == OUTSIDE.0 && port != 0 && !self.ports.contains(&port) {
+                remember(&mut self.ports, port);
+            }
+        }
+        Ok((verdict, after))
+    }
+}
+
+fn remember<T>(memory: &mut VecDeque<T>, what: T) {
+    if memory.len() >= MEMORY {
+        memory.pop_front();
+    }
+    memory.push_back(what);
+}
+
+fn pick(memory: &VecDeque<(Realm, Packet)>, which: Pick) -> Option<(Realm, Packet)> {
+    (!memory.is_empty()).then(|| memory[which.index(memory.len())].clone())
+}
+
+fn brief(packet: &Packet) -> String {
+    match sekisho_tests::oracle::wire::read(packet) {
+        Ok(view) => format!("{} > {} {:?}", view.source, view.destination, view.subject),
+        Err(faults) => format!("{faults:?}"),
+    }
+}
+
+fn plain(what: &What, from: SocketAddrV4, to: SocketAddrV4) -> Packet {
+    match what {
+        What::Datagram(len) => udp(from, to).with_payload((*len).into()),
+        What::Segment(flags, len) => segment(*flags, from, to).with_payload((*len).into()),
+        What::Echo => echo(from.port(), *from.ip(), *to.ip()),
+        What::EchoReply => echo_reply(to.port(), *from.ip(), *to.ip()),
+    }
+}
+
+fn segment(flags: u8, from: SocketAddrV4, to: SocketAddrV4) -> Packet {
+    let mut packet = tcp("", from, to).changed(|bytes| bytes[33] = flags);
+    packet.fix_transport();
+    packet
+}
+
+/// What a host answers to a packet that has reached it; nothing to an error.
+fn answer(packet: &Packet, flags: Option<u8>) -> Option<Packet> {
+    let (own, peer) = (packet.destination(), packet.source());
+    match packet.protocol() {
+        UDP => Some(udp(own, peer)),
+        TCP => Some(segment(flags.unwrap_or_else(|| natural(packet.transport()[13])), own, peer)),
+        ICMP if [8, 13].contains(&packet.transport()[0]) => {
+            Some(echo_reply(peer.port(), *own.ip(), *peer.ip()))
+        }
+        ICMP if [0, 14].contains(&packet.transport()[0]) => Some(echo(own.port(), *own.ip(), *peer.ip())),
+        _ => None,
+    }
+}
+
+/// SYN-ACK to SYN, FIN to FIN, ACK to the rest.
+fn natural(flags: u8) -> u8 {
+    match flags & 0x13 {
+        2 => 0x12,
+        0x11 => 0x11,
+        _ => 0x10,
+    }
+}
+
+fn complain(about: &Packet, kind: u8, code: u8, by: Host, quote: &Quote) -> Packet {
+    let mut quoted = about.bytes.clone();
+    quoted.truncate(about.header_len() + 1_400);
+    match quote {
+        Quote::Cut(len) => quoted.truncate(about.header_len() + usize::from(*len)),
+        Quote::Flip(at, bit) => {
+            let at = at.index(quoted.len());
+            quoted[at] ^= 1 << bit;
+        }
+        Quote::Whole | Quote::Astray => (),
+    }
+    let to = if matches!(quote, Quote::Astray) { CAROL.0 } else { *about.source().ip() };
+    let mut complaint = raw(ICMP, by.0, to, &[&[kind, code, 0, 0, 0, 0, 0, 0], &quoted[..]].concat());
+    complaint.fix_transport();
+    complaint
+}
+
+fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
+    let tcp_or_udp = [TCP, UDP].contains(&packet.protocol());
+    let header = packet.header_len();
+    match tweak {
+        Tweak::Ttl(ttl) => packet.with_ttl(*ttl),
+        Tweak::Len(len, whole) if tcp_or_udp => {
+            let payload = usize::from(*len) - (packet.bytes.len() - packet.payload().len());
+            let packet = packet.with_payload(payload);
+            if *whole { packet.dont_fragment() } else { packet }
+        }
+        Tweak::Segments(each) if tcp_or_udp => {
+            let mut packet = packet.with_payload(4_000).dont_fragment();
+            packet.segment = (*each).try_into().ok();
+            packet
+        }
+        Tweak::Options => packet.with_options(&[1, 1, 1, 0]),
+        Tweak::Padding => {
+            packet.bytes.extend([0xEE; 7]);
+            packet
+        }
+        Tweak::Timestamp if packet.protocol() == ICMP && [0, 8].contains(&packet.bytes[header]) => {
+            packet.bytes[header] += if packet.bytes[header] == 8 { 5 } else { 14 };
+            packet.fix_transport();
+            packet
+        }
+        Tweak::NoChecksum if packet.protocol() == UDP => {
+            packet.changed(|bytes| bytes[header + 6..header + 8].fill(0))
+        }
+        Tweak::WrongChecksum => packet.changed(|bytes| *bytes.last_mut().unwrap() ^= 0x55),
+        Tweak::Partial if tcp_or_udp => packet.partial(),
+        Tweak::Flip(at, bit, mended) => {
+            // Not what makes a fragment or another protocol of it, and not whom it is from and for.
+            let at = at.index(packet.bytes.len());
+            if ![6, 7, 9].contains(&at) && !(12..20).contains(&at) {
+                packet.bytes[at] ^= 1 << bit;
+            }
+            if *mended { packet.changed(|_| ()) } else { packet }
+        }
+        Tweak::Cut(len) => {
+            packet.bytes.truncate(len.index(packet.bytes.len()));
+            packet
+        }
+        _ => packet,
+    }
+}
