@@ -4,6 +4,7 @@
 //! `SEKISHO_CASES` says how many sequences each property is tried with; `tests/deep` tries as many as there are.
 
 mod sequences;
+mod small_scope;
 mod steps;
 mod world;
 
@@ -69,6 +70,9 @@ fn follow<const N: usize>(plan: &Plan, script: &Script) -> Result<u64, String> {
     Ok(world.packets)
 }
 
+/// The behaviours of mapping and of filtering.
+const ALL: [Dependence; 3] = [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort];
+
 /// What is chosen of the settings.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
@@ -98,7 +102,6 @@ impl Plan {
 
 /// Every behaviour, over pools from two ports to many.
 fn plan() -> impl Strategy<Value = Plan> {
-    const ALL: [Dependence; 3] = [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort];
     const POOLS: [(u16, u16); 4] = [(2000, 2001), (1020, 1027), (2000, 2005), (900, 2000)];
     let (mapping, filtering) = (proptest::sample::select(&ALL[..]), proptest::sample::select(&ALL[..]));
     let (ports, cooldown) =

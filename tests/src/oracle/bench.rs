@@ -1,5 +1,6 @@
 //! An engine and its oracle, side by side on one clock.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use napt::{Engine, Instant, Realm, Settings, Tables, Verdict};
@@ -54,5 +55,14 @@ impl<'t, const N: usize> Bench<'t, N> {
         }
         self.now = end;
         self.oracle.check_occupancy(self.now, self.engine.occupancy())
+    }
+
+    /// A number for the state: the oracle's, how full the engine's tables are, and when it wants to be woken.
+    pub fn fingerprint(&self) -> u64 {
+        let (occupancy, due) = (self.engine.occupancy(), self.engine.poll_timeout());
+        let due = due.map(|due| due.since(self.now));
+        let mut hasher = DefaultHasher::new();
+        (self.oracle.state(), occupancy.sessions, occupancy.mappings, due).hash(&mut hasher);
+        hasher.finish()
     }
 }

@@ -3,6 +3,8 @@
 //! A session is *alive* until its deadline, *late* for at most [`LATE`] after it, then gone. A mapping lives with its
 //! sessions, cools from somewhere in that time on, and is gone somewhere within [`LATE`] after it has cooled.
 
+use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::net::SocketAddrV4;
 use std::ops::RangeInclusive;
 
@@ -47,6 +49,21 @@ impl Oracle {
             return Ok(());
         }
         Err(format!("{seen:?}, not {sessions:?} sessions and {mappings:?} mappings"))
+    }
+
+    /// The state, in an order of its own and with times counted from now.
+    pub fn state(&self) -> impl Hash + use<> {
+        let now = self.now.millis() as i64;
+        let from_now = |time: Instant| time.millis() as i64 - now;
+        let sessions = self.sessions.iter().map(|session| {
+            let ends = (session.protocol, session.internal, session.external, session.remote);
+            (ends, from_now(session.deadline), session.connection, session.ended)
+        });
+        let mappings = self.mappings.iter().map(|mapping| {
+            (mapping.protocol, mapping.internal, mapping.external, from_now(mapping.last), mapping.doubted)
+        });
+        let lingering = self.lingering.iter().map(|(group, last)| (*group, from_now(*last)));
+        (BTreeSet::from_iter(sessions), BTreeSet::from_iter(mappings), BTreeSet::from_iter(lingering))
     }
 
     /// How many slots of the session table are in use.

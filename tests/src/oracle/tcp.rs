@@ -9,7 +9,7 @@
 //! Windows are not looked at; this is the place for them, and for what a RST has to prove.
 
 /// What matters about a segment's flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// SYN alone.
     Syn,
@@ -48,7 +48,7 @@ pub enum Way {
 }
 
 /// Which timer a connection runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Not agreed to by both sides.
     Opening,
@@ -59,7 +59,7 @@ pub enum Phase {
 }
 
 /// What is known of a connection; of the two directions, out and in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Connection {
     /// Its timer.
     pub phase: Phase,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 use napt::{DropReason, Realm, Settings, Tables, Verdict};
 use sekisho_tests::oracle::Bench;
@@ -51,7 +52,7 @@ impl<'t, const N: usize> World<'t, N> {
     /// Carries a step out.
     pub(crate) fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
-            Step::Wait(time) => self.bench.wait(*time),
+            Step::Wait(time) => self.wait(*time),
             Step::Send { host, port, to, what, tweak } => {
                 let near = host.of(&INSIDE).port(port.of(&NEAR_PORTS));
                 let far = to.of(&self.peers());
@@ -87,6 +88,16 @@ impl<'t, const N: usize> World<'t, N> {
         }
     }
 
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, time: Duration) -> Result<(), String> {
+        self.bench.wait(time)
+    }
+
+    /// A number for the state of everything that matters from now on.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.bench.fingerprint()
+    }
+
     /// What came and went last, for a person to read.
     pub(crate) fn story(&self) -> String {
         let line =
@@ -105,7 +116,7 @@ impl<'t, const N: usize> World<'t, N> {
     }
 
     /// Sends a packet with its place in its connection, if it is of one.
-    fn pass(&mut self, from: Realm, packet: &Packet, tweak: &Tweak) -> Result<(), String> {
+    pub(crate) fn pass(&mut self, from: Realm, packet: &Packet, tweak: &Tweak) -> Result<(), String> {
         let ends = self.ends(from, packet);
         let numbered = match ends {
             Some((ends, speaker)) => self.sequences.number(ends, speaker, packet.clone()),
