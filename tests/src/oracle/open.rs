@@ -1,5 +1,6 @@
 //! What is left open: packets that the oracle does not judge, for the steps to leave out.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
 use napt::{Dependence, Realm};
@@ -13,7 +14,21 @@ impl Oracle {
     /// Whether what becomes of a packet from realm `from` is left open.
     pub fn is_open(&self, from: Realm, packet: &Packet) -> bool {
         let Ok(view) = wire::read(packet) else { return false };
-        from == Realm::Internal && (self.may_go_half_way(&view) || self.ends_half_agreed(&view))
+        let undecided = [Self::may_go_half_way, Self::ends_half_agreed, Self::shares_with_several];
+        from == Realm::Internal && undecided.iter().any(|is| is(self, &view))
+    }
+
+    /// A new session, mapped by the remote address, with an address that has come in through other ports than it was
+    /// called from: which of them it shares, when the first of those sessions may have ended.
+    fn shares_with_several(&self, view: &View) -> bool {
+        let group = (view.protocol, view.source, *view.destination.ip());
+        let ours = |session: &&Session| (session.protocol, session.internal, *session.remote.ip()) == group;
+        let ports: BTreeSet<u16> =
+            self.sessions.iter().filter(ours).map(|session| session.external).collect();
+        let first_may_be_gone = self.lingering.iter().any(|(known, _)| *known == group);
+        self.settings.mapping == Dependence::Address
+            && self.alive_out(view).is_none()
+            && (ports.len() > 1 || first_may_be_gone)
     }
 
     /// A hairpin whose sender needs a session, and which its receiver may refuse: whether the sender keeps its own.

@@ -58,6 +58,13 @@ fn c01_c27_every_state_of_segments() {
     every_state(&segments(), 7);
 }
 
+#[test]
+fn rfc4787_req1_every_state_of_connections_in_both_directions() {
+    for plan in plans() {
+        every_state(&calls(plan), 7);
+    }
+}
+
 /// All mapping and filtering behaviours.
 fn plans() -> impl Iterator<Item = Plan> {
     let pairs = ALL.iter().flat_map(|mapping| ALL.iter().map(move |filtering| (*mapping, *filtering)));
@@ -94,6 +101,20 @@ fn segments() -> Scope {
     alphabet.push(segment(Realm::External, "S", CAROL.port(80), ours));
     alphabet.push(segment(Realm::Internal, "S", DAVE.port(5000), far));
     alphabet.extend([1, 1_024, 239_999, 7_200_000].map(pause));
+    Scope { plan, alphabet }
+}
+
+/// One host inside calls two outside, one of which calls back from another port, to either of our ports.
+fn calls(plan: Plan) -> Scope {
+    let (near, caller) = (ALICE.port(5000), BOB.port(99));
+    let ours = [PORTS.0, PORTS.1].map(|port| OUTSIDE.port(port));
+    let called = [BOB.port(80), BOB.port(81), CAROL.port(80)];
+    let mut alphabet: Vec<_> = called.map(|far| segment(Realm::Internal, "S", near, far)).into();
+    alphabet.push(segment(Realm::Internal, "S.", near, caller));
+    for ours in ours {
+        alphabet.extend(["S", "."].map(|flags| segment(Realm::External, flags, caller, ours)));
+    }
+    alphabet.extend([121_024, 241_024].map(pause));
     Scope { plan, alphabet }
 }
 
