@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 use napt::{Dependence, RejectReason, Verdict};
 
 use super::wire::{ICMP, View};
-use super::{Judgement, Mapping, Oracle, scope};
+use super::{Judgement, Mapping, Oracle, Session, scope};
 
 /// How good a port is: a free one of the class and parity, of the class, a cooling one of the class, any free, any
 /// cooling one, and one that is taken.
@@ -109,9 +109,9 @@ impl Oracle {
 
     /// Whether a mapping may have cooled down, or may have been given up.
     pub(super) fn may_be_free(&self, mapping: &Mapping) -> bool {
-        let alive =
-            self.sessions_of(mapping.protocol, mapping.external).any(|session| session.deadline > self.now);
-        !alive && (mapping.doubted || mapping.last + self.settings.timers.port_cooldown <= self.now)
+        let alive = |session: &Session| session.deadline > self.now;
+        (mapping.doubted || mapping.last + self.settings.timers.port_cooldown <= self.now)
+            && !self.sessions_of(mapping.protocol, mapping.external).any(alive)
     }
 
     /// The ports that mappings may have: none of them belongs to a forward (M19).

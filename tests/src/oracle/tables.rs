@@ -3,7 +3,7 @@
 //! A session is *alive* until its deadline, *late* for at most [`LATE`] after it, then gone. A mapping lives with its
 //! sessions, cools from somewhere in that time on, and is gone somewhere within [`LATE`] after it has cooled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::net::SocketAddrV4;
 use std::ops::RangeInclusive;
@@ -21,12 +21,13 @@ impl Oracle {
     pub fn pass_time(&mut self, now: Instant) {
         self.now = now;
         self.note_lingering();
+        let mut last = BTreeMap::new();
+        for session in &self.sessions {
+            let latest = last.entry((session.protocol, session.external)).or_insert(session.deadline);
+            *latest = session.deadline.max(*latest);
+        }
         for mapping in &mut self.mappings {
-            let ours = |session: &&Session| {
-                (session.protocol, session.external) == (mapping.protocol, mapping.external)
-            };
-            let last = self.sessions.iter().filter(ours).map(|session| session.deadline).max();
-            mapping.last = last.unwrap_or(mapping.last);
+            mapping.last = *last.get(&(mapping.protocol, mapping.external)).unwrap_or(&mapping.last);
         }
         self.sessions.retain(|session| session.deadline + LATE > now);
         // Of mappings that have cooled down, so many go in a tick.

@@ -3,8 +3,8 @@
 //! A *scope* is an engine of the smallest size with two ports, and an *alphabet*: packets between two hosts inside and
 //! two outside, and pauses. Two searches go through its words. [`every_word`] tries each word of a length, and with it
 //! all shorter ones, and leaves nothing out. [`every_state`] goes on from each state of the oracle once, by one of the
-//! words that lead there, and so gets further; what the engine keeps besides, the order of its lists and its random
-//! numbers, it sees only as that word left them.
+//! words that lead there, and so gets further; whether the others have led the engine there too, it asks by pauses
+//! alone, and the order of its lists and its random numbers it sees only as that one word left them.
 //!
 //! `SEKISHO_DEEPER` says by how many letters either goes deeper than here; `tests/deep` says how far that can be.
 
@@ -15,12 +15,16 @@ use std::time::Duration;
 use napt::{Dependence, Realm, Tables};
 use sekisho_tests::{ALICE, BOB, CAROL, DAVE, OUTSIDE, Packet, error, tcp, udp};
 
+use super::steps::Tweak;
+use super::tally::Tally;
 use super::world::World;
-use super::{ALL, Plan};
+use super::{ALL, Plan, variable};
 
 /// Room for so many sessions: the least there can be.
 const SMALLEST: usize = 8;
 const PORTS: (u16, u16) = (2000, 2001);
+/// After so many words a line of progress is printed.
+const MILESTONE: u64 = 4_000_000;
 
 /// An engine, and what may happen to it.
 struct Scope {
@@ -44,7 +48,7 @@ fn v5_every_word_of_datagrams_in_every_behaviour() {
 #[test]
 fn v5_every_state_of_datagrams_in_every_behaviour() {
     for plan in plans() {
-        every_state(&datagrams(plan), 5);
+        every_state(&datagrams(plan), 4);
     }
 }
 
@@ -55,7 +59,7 @@ fn c01_c27_every_word_of_segments() {
 
 #[test]
 fn c01_c27_every_state_of_segments() {
-    every_state(&segments(), 7);
+    every_state(&segments(), 6);
 }
 
 #[test]
@@ -148,6 +152,9 @@ fn every_word(scope: &Scope, len: u32) {
             (*letter, rest) = ((rest % letters) as u8, rest / letters);
         }
         read(scope, &word);
+        if (n + 1).is_multiple_of(MILESTONE) {
+            println!("  {} words", n + 1);
+        }
     }
 }
 
@@ -160,10 +167,12 @@ fn every_state(scope: &Scope, depth: u32) {
         let mut beyond = Vec::new();
         for word in &edge {
             for letter in 0..scope.alphabet.len() as u8 {
-                let longer: Vec<u8> = word.iter().copied().chain([letter]).collect();
+                let longer = and(word, letter);
                 words += 1;
                 if seen.insert(read(scope, &longer)) {
                     beyond.push(longer);
+                } else {
+                    words += ask(scope, &longer);
                 }
             }
         }
@@ -172,13 +181,27 @@ fn every_state(scope: &Scope, depth: u32) {
     }
 }
 
+/// Whether a word that leads where another led before does so for the engine too, as each pause shows; how many words
+/// that takes.
+fn ask(scope: &Scope, word: &[u8]) -> u64 {
+    let letters = (0_u8..).zip(&scope.alphabet);
+    let pauses = letters.filter(|(_, (_, letter))| matches!(letter, Letter::Pause(_)));
+    let states: Vec<u64> = pauses.map(|(pause, _)| read(scope, &and(word, pause))).collect();
+    states.len() as u64
+}
+
+fn and(word: &[u8], letter: u8) -> Vec<u8> {
+    word.iter().copied().chain([letter]).collect()
+}
+
 /// Carries a word out; a number for the state it leads to.
 fn read(scope: &Scope, word: &[u8]) -> u64 {
     let mut tables = Box::new(Tables::<SMALLEST>::new());
-    let mut world = World::new(&mut tables, &scope.plan.settings(), 7);
+    let tally = Tally::default();
+    let mut world = World::new(&mut tables, &scope.plan.settings(), &tally);
     for letter in word {
         let taken = match &scope.alphabet[usize::from(*letter)].1 {
-            Letter::Packet(from, packet) => world.pass(*from, packet, &super::steps::Tweak::None),
+            Letter::Packet(from, packet) => world.pass(*from, packet, &Tweak::None),
             Letter::Pause(time) => world.wait(*time),
         };
         if let Err(error) = taken {
@@ -195,5 +218,5 @@ fn introduce(scope: &Scope, what: &str) {
 }
 
 fn deeper() -> u32 {
-    std::env::var("SEKISHO_DEEPER").map_or(0, |deeper| deeper.parse().unwrap())
+    variable("SEKISHO_DEEPER", 0)
 }

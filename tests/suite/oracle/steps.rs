@@ -54,8 +54,8 @@ pub(crate) enum Step {
     Again { which: Pick },
     /// Somebody complains about a packet that came out.
     Complain { which: Pick, kind: u8, code: u8, by: Pick, quote: Quote, tweak: Tweak },
-    /// A host inside talks to many addresses.
-    Scan { host: Pick, port: Pick, count: u8 },
+    /// A host inside talks to many addresses: to none, or to a few more than the table has room for.
+    Scan { host: Pick, port: Pick, count: Pick },
     /// Time passes.
     Wait(Duration),
 }
@@ -81,6 +81,7 @@ pub(crate) enum Tweak {
     Options,
     Padding,
     Timestamp,
+    PortZero,
     NoChecksum,
     WrongChecksum,
     Partial,
@@ -96,6 +97,8 @@ pub(crate) enum Quote {
     /// So many bytes behind the header.
     Cut(u8),
     Flip(Pick, u8),
+    /// The packet that it is about was one fragment of several, and not the first.
+    Fragment,
     /// The error goes to somebody else.
     Astray,
 }
@@ -103,17 +106,17 @@ pub(crate) enum Quote {
 fn step() -> impl Strategy<Value = Step> {
     let index = Pick::any;
     prop_oneof![
-        8 => (index(), index(), index(), what(), tweak())
+        16 => (index(), index(), index(), what(), tweak())
             .prop_map(|(host, port, to, what, tweak)| Step::Send { host, port, to, what, tweak }),
-        5 => (index(), index(), index(), what(), tweak())
+        10 => (index(), index(), index(), what(), tweak())
             .prop_map(|(host, port, to, what, tweak)| Step::Deliver { host, port, to, what, tweak }),
-        8 => (index(), proptest::option::weighted(0.3, flags()), tweak())
+        16 => (index(), proptest::option::weighted(0.3, flags()), tweak())
             .prop_map(|(which, flags, tweak)| Step::Answer { which, flags, tweak }),
-        2 => index().prop_map(|which| Step::Again { which }),
-        2 => (index(), kind(), 0..16_u8, index(), quote(), tweak())
+        4 => index().prop_map(|which| Step::Again { which }),
+        4 => (index(), kind(), 0..16_u8, index(), quote(), tweak())
             .prop_map(|(which, kind, code, by, quote, tweak)| Step::Complain { which, kind, code, by, quote, tweak }),
-        1 => (index(), index(), 1..60_u8).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
-        4 => wait().prop_map(Step::Wait),
+        1 => (index(), index(), index()).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
+        8 => wait().prop_map(Step::Wait),
     ]
 }
 
@@ -150,6 +153,7 @@ fn quote() -> impl Strategy<Value = Quote> {
         4 => Just(Quote::Whole),
         3 => (0..24_u8).prop_map(Quote::Cut),
         1 => (Pick::any(), 0..8_u8).prop_map(|(at, bit)| Quote::Flip(at, bit)),
+        1 => Just(Quote::Fragment),
         1 => Just(Quote::Astray),
     ]
 }
@@ -163,6 +167,7 @@ fn tweak() -> impl Strategy<Value = Tweak> {
         1 => Just(Tweak::Options),
         1 => Just(Tweak::Padding),
         1 => Just(Tweak::Timestamp),
+        1 => Just(Tweak::PortZero),
         1 => Just(Tweak::NoChecksum),
         1 => Just(Tweak::WrongChecksum),
         1 => Just(Tweak::Partial),

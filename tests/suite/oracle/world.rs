@@ -1,7 +1,7 @@
 //! A world for steps to happen in: what can be picked from, and carrying a step out.
 
 use std::collections::VecDeque;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use napt::{DropReason, Realm, Settings, Tables, Verdict};
@@ -11,9 +11,10 @@ use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_r
 
 use super::sequences::{Ends, Sequences, Speaker};
 use super::steps::{Pick, Quote, Step, Tweak, What};
+use super::tally::Tally;
 
-const INSIDE: [Host; 3] = [ALICE, DAVE, Host(std::net::Ipv4Addr::new(192, 0, 2, 3))];
-const FAR: [Host; 3] = [BOB, CAROL, Host(std::net::Ipv4Addr::new(198, 51, 100, 8))];
+const INSIDE: [Host; 3] = [ALICE, DAVE, Host(Ipv4Addr::new(192, 0, 2, 3))];
+const FAR: [Host; 3] = [BOB, CAROL, Host(Ipv4Addr::new(198, 51, 100, 8))];
 /// Ports inside: of both classes and parities, and one that forwards lead to.
 const NEAR_PORTS: [u16; 6] = [80, 81, 1023, 1024, 5000, 5001];
 const FAR_PORTS: [u16; 3] = [53, 80, 5000];
@@ -30,22 +31,21 @@ pub(crate) struct World<'t, const N: usize> {
     went: VecDeque<(Realm, Packet)>,
     /// External ports that were seen last.
     ports: VecDeque<u16>,
-    /// How many packets there have been.
-    pub(crate) packets: u64,
+    tally: &'t Tally,
 }
 
 impl<'t, const N: usize> World<'t, N> {
-    pub(crate) fn new(tables: &'t mut Tables<N>, settings: &Settings, seed: u8) -> Self {
+    pub(crate) fn new(tables: &'t mut Tables<N>, settings: &Settings, tally: &'t Tally) -> Self {
         let mut ports: VecDeque<u16> =
             settings.forwards.iter().map(|forward| forward.external.first()).collect();
         ports.extend([9, settings.ports.first(), settings.ports.last()]);
         Self {
-            bench: Bench::new(tables, settings, seed),
+            bench: Bench::new(tables, settings),
             sequences: Sequences::default(),
             came: VecDeque::new(),
             went: VecDeque::new(),
             ports,
-            packets: 0,
+            tally,
         }
     }
 
@@ -80,8 +80,8 @@ impl<'t, const N: usize> World<'t, N> {
             }
             Step::Scan { host, port, count } => {
                 let near = host.of(&INSIDE).port(port.of(&NEAR_PORTS));
-                (0..*count).try_for_each(|n| {
-                    let far = Host(std::net::Ipv4Addr::new(198, 18, 0, n)).port(53);
+                (0..count.index(N + N / 8 + 1)).try_for_each(|n| {
+                    let far = Host(Ipv4Addr::new(198, 18, (n >> 8) as u8, n as u8)).port(53);
                     self.translate(Realm::Internal, &udp(near, far)).map(|_| ())
                 })
             }
@@ -150,9 +150,9 @@ impl<'t, const N: usize> World<'t, N> {
         if self.bench.oracle.is_open(from, packet) {
             return Ok((Verdict::Drop(DropReason::NoSession), packet.clone()));
         }
-        self.packets += 1;
         remember(&mut self.came, (from, packet.clone()));
         let (verdict, after) = self.bench.translate(from, packet)?;
+        self.tally.count(verdict);
         if let Verdict::Forward(to) = verdict {
             remember(&mut self.went, (to, after.clone()));
             let port = after.source().port();
@@ -229,6 +229,7 @@ fn complain(about: &Packet, kind: u8, code: u8, by: Host, quote: &Quote) -> Pack
             let at = at.index(quoted.len());
             quoted[at] ^= 1 << bit;
         }
+        Quote::Fragment => quoted = about.clone().changed(|bytes| bytes[7] = 1).bytes,
         Quote::Whole | Quote::Astray => (),
     }
     let to = if matches!(quote, Quote::Astray) { CAROL.0 } else { *about.source().ip() };
@@ -245,7 +246,7 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
         Tweak::Len(len, whole) if tcp_or_udp => {
             let payload = usize::from(*len) - (packet.bytes.len() - packet.payload().len());
             let packet = packet.with_payload(payload);
-            if *whole { packet.dont_fragment() } else { packet }
+            if *whole { packet.dont_fragment() } else { packet.changed(|bytes| bytes[6] &= !0x40) }
         }
         Tweak::Segments(each) if tcp_or_udp => {
             let mut packet = packet.with_payload(4_000).dont_fragment();
@@ -262,6 +263,7 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
             packet.fix_transport();
             packet
         }
+        Tweak::PortZero if tcp_or_udp => packet.changed(|bytes| bytes[header..header + 2].fill(0)),
         Tweak::NoChecksum if packet.protocol() == UDP => {
             packet.changed(|bytes| bytes[header + 6..header + 8].fill(0))
         }

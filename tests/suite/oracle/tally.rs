@@ -1,0 +1,57 @@
+//! What has been met so far: so many packets, and so many of each verdict. A search that no longer meets some verdict
+//! has lost its way there.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use napt::{DropReason, Realm, RejectReason, Verdict};
+
+/// After so many packets a line of progress is printed.
+const MILESTONE: u64 = 1_000_000;
+
+/// Counts of packets, by verdict.
+#[derive(Default)]
+pub(crate) struct Tally {
+    counts: RefCell<BTreeMap<&'static str, u64>>,
+}
+
+impl Tally {
+    /// Counts one packet.
+    pub(crate) fn count(&self, verdict: Verdict) {
+        *self.counts.borrow_mut().entry(name(verdict)).or_default() += 1;
+        if self.packets().is_multiple_of(MILESTONE) {
+            println!("{} packets", self.packets());
+        }
+    }
+
+    /// How many there have been.
+    pub(crate) fn packets(&self) -> u64 {
+        self.counts.borrow().values().sum()
+    }
+
+    /// How many of each verdict, for a person to read.
+    pub(crate) fn summary(&self) -> String {
+        let counts = self.counts.borrow();
+        let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        format!("{} packets: {}", self.packets(), counts.join(", "))
+    }
+
+    /// The reasons that have not been met. The steps make neither fragments nor other protocols.
+    pub(crate) fn unmet(&self) -> Vec<&'static str> {
+        let counts = self.counts.borrow();
+        let left_out =
+            [DropReason::Fragment, DropReason::Protocol].map(|reason| DropReason::NAMES[reason.index()]);
+        let all = DropReason::NAMES.into_iter().chain(RejectReason::NAMES);
+        all.filter(|name| !counts.contains_key(name) && !left_out.contains(name)).collect()
+    }
+}
+
+fn name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Forward(Realm::Internal) => "inwards",
+        Verdict::Forward(Realm::External) => "outwards",
+        Verdict::Local => "local",
+        Verdict::Reject(reason) => RejectReason::NAMES[reason.index()],
+        Verdict::Drop(reason) => DropReason::NAMES[reason.index()],
+    }
+}
