@@ -7,8 +7,8 @@
 //! Two things are the engine's to decide, within limits that the oracle knows. *Which port* a new mapping gets: of the
 //! best kind that there is (see `ports`). And *when* the end of a session is noticed: a packet of the session itself
 //! never finds it after its deadline, but its slot, its mapping and what that vouches for may stay for [`LATE`], if the
-//! engine is woken whenever it asks to be. Within that time the oracle accepts either view, and [`Oracle::occupancy`]
-//! gives bounds that meet as soon as nothing is late.
+//! engine is woken whenever it asks to be. Within that time the oracle accepts either view, and [`Oracle::check_occupancy`]
+//! has bounds that meet as soon as nothing is late.
 //!
 //! Not modelled, and each with its place: TCP windows and what a RST has to prove (`tcp`), fragments and protocols
 //! without ports (`wire::read`), clamped segment sizes (`wire::Change`), shares of the tables for each host (`fits`).
@@ -16,8 +16,9 @@
 mod bench;
 mod open;
 mod ports;
-mod tables;
+mod sessions;
 pub mod tcp;
+mod time;
 pub mod wire;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -26,8 +27,9 @@ use std::time::Duration;
 use napt::{Dependence, DropReason, Instant, Realm, RejectReason, Settings, Verdict};
 
 pub use self::bench::Bench;
-use self::tcp::{Connection, Phase, Way};
-use self::wire::{Change, ICMP, Subject, TCP, View};
+use self::sessions::Session;
+use self::tcp::{Connection, Way};
+use self::wire::{Change, Subject, View};
 use crate::Packet;
 
 /// How late the end of a session may be noticed where no packet of the session itself asks: a tick of the wheel.
@@ -45,20 +47,6 @@ pub struct Oracle {
     sessions: Vec<Session>,
     mappings: Vec<Mapping>,
     lingering: Vec<(Group, Instant)>,
-}
-
-/// Who talks to whom, through which external port, until when.
-#[derive(Clone, Debug)]
-struct Session {
-    protocol: u8,
-    internal: SocketAddrV4,
-    external: u16,
-    /// As much of the remote end as the behaviours look at; the rest is zero.
-    remote: SocketAddrV4,
-    deadline: Instant,
-    connection: Option<Connection>,
-    /// Whether somebody has noticed that it has expired.
-    ended: bool,
 }
 
 /// Which external port belongs to an internal endpoint, since its first session and until it has cooled down.
@@ -102,7 +90,7 @@ impl Oracle {
         let change = match wire::read(before) {
             Ok(view) => self.decide(from, &view, &Told::new(verdict, after))?,
             Err(mut faults) => {
-                faults.push(DropReason::NotOurs);
+                faults.extend((from == Realm::External).then_some(DropReason::NotOurs));
                 let known = faults.iter().any(|fault| verdict == Verdict::Drop(*fault));
                 known.then_some(None).ok_or(format!("{verdict:?}, not one of {faults:?}"))?
             }
@@ -181,34 +169,43 @@ impl Oracle {
             self.track(known, Way::In, view);
             return Ok(Some(change(self.sessions[known].internal)));
         }
-        let (reserved, used) = (self.capacity - self.capacity / 8, self.slots());
-        let mut accepted: Vec<Verdict> = Vec::new();
+        let mut accepted = Vec::new();
         for admitted in self.admit(view.protocol, external, remote) {
-            let (internal, connection) = match (admitted, begin(Way::In, view)) {
-                (Ok(internal), Some(connection)) => (internal, connection),
-                (Ok(_), None) => {
-                    accepted.push(DropReason::NoSession.into());
-                    continue;
-                }
-                (Err(reason), _) => {
+            let begins = begin(Way::In, view).ok_or(DropReason::NoSession);
+            let (internal, connection) = match admitted.and_then(|internal| Ok((internal, begins?))) {
+                Ok(new) => new,
+                Err(reason) => {
                     accepted.push(reason.into());
                     continue;
                 }
             };
-            let ambiguous = self.find_out(view.protocol, internal, remote).is_some();
-            let open = !ambiguous && *used.start() < reserved;
-            if open && told.verdict == Verdict::Forward(Realm::Internal) {
+            let refusals = self.refusals(view.protocol, internal, remote);
+            let sure = refusals.iter().any(|(_, sure)| *sure);
+            if told.verdict == Verdict::Forward(Realm::Internal) && !sure {
                 self.open(view.protocol, internal, external, remote, connection);
                 return Ok(Some(change(internal)));
             }
-            accepted.extend(ambiguous.then_some(Verdict::Drop(DropReason::Ambiguous)));
-            accepted.extend((*used.end() >= reserved).then_some(Verdict::Drop(DropReason::Reserve)));
-            // Not even the reserve is left, because of what has expired and is late.
-            accepted
-                .extend((*used.end() >= self.capacity).then_some(Verdict::Reject(RejectReason::TableFull)));
+            accepted.extend(refusals.into_iter().map(|(verdict, _)| verdict));
         }
         let known = accepted.contains(&told.verdict);
         known.then_some(None).ok_or_else(|| format!("{:?}, not one of {accepted:?}", told.verdict))
+    }
+
+    /// Why a session from outside may not begin although the filter lets it, and whether that is sure.
+    fn refusals(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4) -> Vec<(Verdict, bool)> {
+        let (reserved, used) = (self.capacity - self.capacity / 8, self.slots());
+        let mut refusals = Vec::new();
+        if self.find_out(protocol, internal, remote).is_some() {
+            refusals.push((DropReason::Ambiguous.into(), true));
+        }
+        if *used.end() >= reserved {
+            refusals.push((DropReason::Reserve.into(), *used.start() >= reserved));
+        }
+        // Not even the reserve is left, because of what has expired and is late.
+        if *used.end() >= self.capacity {
+            refusals.push((RejectReason::TableFull.into(), false));
+        }
+        refusals
     }
 
     /// From inside to one of our ports: out and in again (RFC 4787 s.6). The filter has no say.
@@ -233,7 +230,7 @@ impl Oracle {
         let meets = self.find_out(view.protocol, receiver, self.outside(port));
         let ambiguous = theirs.is_none() && !to_itself && meets.is_some();
         match told.verdict {
-            Verdict::Drop(DropReason::Ambiguous) if ambiguous || ours.is_none() => Ok(None),
+            Verdict::Drop(DropReason::Ambiguous) if ambiguous && ours.is_some() => Ok(None),
             Verdict::Forward(Realm::Internal) if !ambiguous => {
                 self.fits(new)?;
                 if let Some(sender) = ours {
@@ -318,130 +315,19 @@ impl Oracle {
         };
         // RFC 4787 s.5 asks whom the internal endpoint has sent to. Where it has several external ports, the engine
         // may ask that of the one port.
-        let vouches = |session: &&Session| (session.protocol, session.internal) == (protocol, internal);
-        if self
-            .sessions
-            .iter()
-            .filter(|session| !session.ended)
-            .filter(vouches)
-            .any(|session| known(&session))
-        {
+        let near = |session: &&Session| (session.protocol, session.internal) == (protocol, internal);
+        let alive = |session: &Session| session.deadline > self.now;
+        if self.sessions.iter().filter(near).filter(known).any(|session| !session.ended) {
             views.push(Ok(internal));
         }
-        let alive = |session: &&Session| session.deadline > self.now;
-        if !self.sessions_of(protocol, external).filter(known).any(|session| alive(&session)) {
+        if !self.sessions_of(protocol, external).filter(known).any(alive) {
             views.push(Err(DropReason::Filtered));
         }
         views
     }
 
-    /// Whom an external port belongs to, and whether that is sure or may be history.
-    fn leads_to(&self, protocol: u8, external: u16) -> (bool, Option<SocketAddrV4>) {
-        if let Some(internal) = self.forwards_to(protocol, external) {
-            return (true, Some(internal));
-        }
-        let sure = self.sessions_of(protocol, external).any(|session| session.deadline > self.now);
-        (sure, self.sessions_of(protocol, external).next().map(|session| session.internal))
-    }
-
-    fn sessions_of(&self, protocol: u8, external: u16) -> impl Iterator<Item = &Session> {
-        let ours = move |session: &&Session| session.protocol == protocol && session.external == external;
-        self.sessions.iter().filter(|session| !session.ended).filter(ours)
-    }
-
-    /// The session between an internal and a remote end.
-    fn find_out(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4) -> Option<usize> {
-        let key = (protocol, internal, self.scoped(protocol, remote));
-        self.find(|session| (session.protocol, session.internal, session.remote) == key)
-    }
-
-    /// The session between an external port and a remote end.
-    fn find_in(&self, protocol: u8, external: u16, remote: SocketAddrV4) -> Option<usize> {
-        let key = (protocol, external, self.scoped(protocol, remote));
-        self.find(|session| (session.protocol, session.external, session.remote) == key)
-    }
-
-    fn find(&self, is_it: impl Fn(&Session) -> bool) -> Option<usize> {
-        self.sessions.iter().position(|session| session.deadline > self.now && is_it(session))
-    }
-
-    fn open(
-        &mut self,
-        protocol: u8,
-        internal: SocketAddrV4,
-        external: u16,
-        remote: SocketAddrV4,
-        connection: Option<Connection>,
-    ) {
-        let remote = self.scoped(protocol, remote);
-        let deadline = self.now + self.idle(protocol, connection);
-        for before in self.sessions.iter_mut().filter(|before| before.protocol == protocol) {
-            // What had these ends before has been found expired, and a port that has changed hands belongs to one.
-            before.ended |=
-                before.remote == remote && (before.internal == internal || before.external == external);
-            before.ended |= before.internal != internal && before.external == external;
-        }
-        self.sessions.push(Session {
-            protocol,
-            internal,
-            external,
-            remote,
-            deadline,
-            connection,
-            ended: false,
-        });
-        if self.forwards_to(protocol, external).is_none() {
-            self.keep_mapping(protocol, internal, external, deadline);
-        }
-    }
-
-    /// Moves a session's state and deadline on. Only what is outbound refreshes (RFC 4787 REQ-6).
-    fn track(&mut self, known: usize, way: Way, view: &View) {
-        let session = &mut self.sessions[known];
-        let refreshed = match (&mut session.connection, &view.subject) {
-            (Some(connection), Subject::Segment(segment)) => {
-                let before = *connection;
-                *connection = before.after(way, *segment);
-                connection.refreshed(way, &before)
-            }
-            _ => way == Way::Out,
-        };
-        if refreshed {
-            let (protocol, connection) = (session.protocol, session.connection);
-            self.sessions[known].deadline = self.now + self.idle(protocol, connection);
-        }
-    }
-
-    fn idle(&self, protocol: u8, connection: Option<Connection>) -> Duration {
-        let timers = &self.settings.timers;
-        match (protocol, connection.map(|connection| connection.phase)) {
-            (TCP, Some(Phase::Open)) => timers.tcp_established,
-            (TCP, Some(Phase::Closing)) => timers.tcp_closing,
-            (TCP, _) => timers.tcp_opening,
-            (ICMP, _) => timers.icmp,
-            _ => timers.udp,
-        }
-    }
-
-    /// As much of a remote end as sessions are told apart by: all of it for TCP, and where forwards converge, so that
-    /// answers find their way; else what mapping or filtering looks at.
-    fn scoped(&self, protocol: u8, remote: SocketAddrV4) -> SocketAddrV4 {
-        let looks = self.settings.mapping.max(self.settings.filtering);
-        let looks =
-            if protocol == TCP || self.converge(protocol) { Dependence::AddressAndPort } else { looks };
-        scope(looks, remote)
-    }
-
     fn outside(&self, port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(self.settings.external, port)
-    }
-}
-
-fn scope(looks: Dependence, remote: SocketAddrV4) -> SocketAddrV4 {
-    match looks {
-        Dependence::Endpoint => SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
-        Dependence::Address => SocketAddrV4::new(*remote.ip(), 0),
-        Dependence::AddressAndPort => remote,
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::SocketAddrV4;
 
 use napt::{Dependence, Realm};
 
+use super::Oracle;
+use super::sessions::Session;
 use super::tcp::Segment;
 use super::wire::{self, Subject, View};
-use super::{Oracle, Session};
 use crate::Packet;
 
 impl Oracle {

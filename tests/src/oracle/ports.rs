@@ -7,8 +7,9 @@ use std::net::SocketAddrV4;
 
 use napt::{Dependence, RejectReason, Verdict};
 
+use super::sessions::{Session, scope};
 use super::wire::{ICMP, View};
-use super::{Judgement, Mapping, Oracle, Session, scope};
+use super::{Judgement, Mapping, Oracle};
 
 /// How good a port is: a free one of the class and parity, of the class, a cooling one of the class, any free, any
 /// cooling one, and one that is taken.

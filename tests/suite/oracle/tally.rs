@@ -1,7 +1,7 @@
 //! What has been met so far: so many packets, and so many of each verdict. A search that no longer meets some verdict
 //! has lost its way there.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use napt::{DropReason, Realm, RejectReason, Verdict};
@@ -13,6 +13,7 @@ const MILESTONE: u64 = 1_000_000;
 #[derive(Default)]
 pub(crate) struct Tally {
     counts: RefCell<BTreeMap<&'static str, u64>>,
+    left_out: Cell<u64>,
 }
 
 impl Tally {
@@ -24,6 +25,11 @@ impl Tally {
         }
     }
 
+    /// Counts a packet that was not sent, because the oracle leaves open what becomes of it.
+    pub(crate) fn leave_out(&self) {
+        self.left_out.set(self.left_out.get() + 1);
+    }
+
     /// How many there have been.
     pub(crate) fn packets(&self) -> u64 {
         self.counts.borrow().values().sum()
@@ -33,7 +39,7 @@ impl Tally {
     pub(crate) fn summary(&self) -> String {
         let counts = self.counts.borrow();
         let counts: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        format!("{} packets: {}", self.packets(), counts.join(", "))
+        format!("{} packets ({} left out): {}", self.packets(), self.left_out.get(), counts.join(", "))
     }
 
     /// The reasons that have not been met. The steps make neither fragments nor other protocols.

@@ -148,6 +148,7 @@ impl<'t, const N: usize> World<'t, N> {
 
     fn translate(&mut self, from: Realm, packet: &Packet) -> Result<(Verdict, Packet), String> {
         if self.bench.oracle.is_open(from, packet) {
+            self.tally.leave_out();
             return Ok((Verdict::Drop(DropReason::NoSession), packet.clone()));
         }
         remember(&mut self.came, (from, packet.clone()));

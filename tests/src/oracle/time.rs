@@ -1,4 +1,4 @@
-//! The oracle's tables: what expires when, what lingers, how full the engine's tables may be.
+//! Time and room: what expires when, what lingers, how full the engine's tables may be.
 //!
 //! A session is *alive* until its deadline, *late* for at most [`LATE`] after it, then gone. A mapping lives with its
 //! sessions, cools from somewhere in that time on, and is gone somewhere within [`LATE`] after it has cooled.
@@ -10,8 +10,9 @@ use std::ops::RangeInclusive;
 
 use napt::{Dependence, Instant, Occupancy, Protocols};
 
+use super::sessions::Session;
 use super::wire::{TCP, UDP};
-use super::{Group, LATE, LINGER, Mapping, Oracle, Session};
+use super::{Group, LATE, LINGER, Mapping, Oracle};
 
 /// How many records the engine ends in a tick, at least.
 const TIDIED: u32 = 32;
