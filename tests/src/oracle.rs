@@ -6,8 +6,8 @@
 //!
 //! Two things are the engine's to decide, within limits that the oracle knows. *Which port* a new mapping gets: of the
 //! best kind that there is (see `ports`). And *when* the end of a session is noticed: a packet of the session itself
-//! never finds it after its deadline, but its slot, its mapping and what that vouches for may stay for [`LATE`], if the
-//! engine is woken whenever it asks to be. Within that time the oracle accepts either view, and [`Oracle::check_occupancy`]
+//! never finds it after its deadline, but its slot, its mapping and what that vouches for may stay until
+//! the engine is next woken, which it asks to be within a [`TICK`]. Within that time the oracle accepts either view, and [`Oracle::check_occupancy`]
 //! has bounds that meet as soon as nothing is late.
 //!
 //! Not modelled, and each with its place: TCP windows and what a RST has to prove (`tcp`), fragments and protocols
@@ -32,8 +32,9 @@ use self::tcp::{Connection, Way};
 use self::wire::{Change, Subject, View};
 use crate::Packet;
 
-/// How late the end of a session may be noticed where no packet of the session itself asks: a tick of the wheel.
-pub const LATE: Duration = Duration::from_millis(1_024);
+/// How late an engine that is woken when it asks to be notices the end of a session where no packet of the session
+/// itself asks: a tick of the wheel.
+pub const TICK: Duration = Duration::from_millis(1_024);
 
 /// How long the record of a session may stay that others were counted by, after the last of them: a turn of the wheel.
 const LINGER: Duration = Duration::from_millis(64 * 1_024);
@@ -43,6 +44,8 @@ const LINGER: Duration = Duration::from_millis(64 * 1_024);
 pub struct Oracle {
     settings: Settings,
     capacity: usize,
+    /// How late the end of a session may be noticed.
+    late: Duration,
     now: Instant,
     sessions: Vec<Session>,
     mappings: Vec<Mapping>,
@@ -68,10 +71,10 @@ type Group = (u8, SocketAddrV4, Ipv4Addr);
 type Judgement = Result<Option<Change>, String>;
 
 impl Oracle {
-    /// The oracle for a fresh engine with room for `capacity` sessions.
-    pub fn new(settings: Settings, capacity: usize) -> Self {
+    /// The oracle for a fresh engine with room for `capacity` sessions, which notices what expires so `late`.
+    pub fn new(settings: Settings, capacity: usize, late: Duration) -> Self {
         let now = Instant::from_millis(0);
-        Self { settings, capacity, now, sessions: vec![], mappings: vec![], lingering: vec![] }
+        Self { settings, capacity, late, now, sessions: vec![], mappings: vec![], lingering: vec![] }
     }
 
     /// Judges what the engine made of a packet from realm `from`: its verdict, and the bytes after it.

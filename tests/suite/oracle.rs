@@ -76,7 +76,7 @@ fn shorten(mut script: Script, fails: impl Fn(&Script) -> bool) -> Script {
 /// Carries out a script.
 fn follow<const N: usize>(plan: &Plan, script: &Script, tally: &Tally) -> Result<(), String> {
     let mut tables = Box::new(Tables::<N>::new());
-    let mut world = World::new(&mut tables, &plan.settings(), tally);
+    let mut world = World::new(&mut tables, plan, tally);
     script.0.iter().try_for_each(|step| world.take(step)).map_err(|error| format!("{}{error}", world.story()))
 }
 
@@ -91,6 +91,8 @@ struct Plan {
     ports: (u16, u16),
     cooldown: u64,
     forwards: usize,
+    /// Whether the engine is woken whenever it asks to be, or never.
+    woken: bool,
 }
 
 impl Plan {
@@ -116,8 +118,9 @@ fn plan() -> impl Strategy<Value = Plan> {
     let (mapping, filtering) = (proptest::sample::select(&ALL[..]), proptest::sample::select(&ALL[..]));
     let (ports, cooldown) =
         (proptest::sample::select(&POOLS[..]), proptest::sample::select(&[0, 120_u64][..]));
-    (mapping, filtering, ports, cooldown, 0..forwards().len()).prop_map(
-        |(mapping, filtering, ports, cooldown, forwards)| Plan {
+    (mapping, filtering, ports, cooldown, 0..forwards().len(), proptest::bool::weighted(0.9)).prop_map(
+        |(mapping, filtering, ports, cooldown, forwards, woken)| Plan {
+            woken,
             mapping,
             filtering,
             ports,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use napt::{Engine, Instant, Realm, Settings, Tables, Verdict};
 
-use super::Oracle;
+use super::{Oracle, TICK};
 use crate::Packet;
 
 /// An engine with room for `N` sessions, and who judges it.
@@ -16,15 +16,21 @@ pub struct Bench<'t, const N: usize> {
     pub oracle: Oracle,
     /// What the clock says.
     pub now: Instant,
+    woken: bool,
 }
+
+/// Longer than any test: how late an engine may be that nobody wakes.
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl<'t, const N: usize> Bench<'t, N> {
     /// A fresh engine in fresh tables. The clock starts an hour before 32 bits of milliseconds run over (T14).
-    pub fn new(tables: &'t mut Tables<N>, settings: &Settings) -> Self {
+    /// The engine is `woken` whenever it asks to be, or never.
+    pub fn new(tables: &'t mut Tables<N>, settings: &Settings, woken: bool) -> Self {
         Self {
             engine: Engine::new(tables, settings.clone(), &[7; 32]),
-            oracle: Oracle::new(settings.clone(), N),
+            oracle: Oracle::new(settings.clone(), N, if woken { TICK } else { MONTH }),
             now: Instant::from_millis(u64::from(u32::MAX) - 3_600_000),
+            woken,
         }
     }
 
@@ -43,13 +49,13 @@ impl<'t, const N: usize> Bench<'t, N> {
         Ok((verdict, after))
     }
 
-    /// Lets time pass; the engine is woken whenever it asks to be.
+    /// Lets time pass.
     ///
     /// # Errors
     /// What the oracle finds wrong with the tables afterwards.
     pub fn wait(&mut self, time: Duration) -> Result<(), String> {
         let end = self.now + time;
-        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
+        while let Some(due) = self.engine.poll_timeout().filter(|due| self.woken && *due <= end) {
             self.now = self.now.max(due);
             self.engine.handle_timeout(self.now);
         }

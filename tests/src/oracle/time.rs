@@ -1,7 +1,7 @@
 //! Time and room: what expires when, what lingers, how full the engine's tables may be.
 //!
-//! A session is *alive* until its deadline, *late* for at most [`LATE`] after it, then gone. A mapping lives with its
-//! sessions, cools from somewhere in that time on, and is gone somewhere within [`LATE`] after it has cooled.
+//! A session is *alive* until its deadline, then *late* until everybody must have noticed, then gone. A mapping lives with
+//! its sessions, cools from somewhere in that time on, and is gone somewhere in as much time after it has cooled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use napt::{Dependence, Instant, Occupancy, Protocols};
 
 use super::sessions::Session;
 use super::wire::{TCP, UDP};
-use super::{Group, LATE, LINGER, Mapping, Oracle};
+use super::{Group, LINGER, Mapping, Oracle};
 
 /// How many records the engine ends in a tick, at least.
 const TIDIED: u32 = 32;
@@ -30,10 +30,11 @@ impl Oracle {
         for mapping in &mut self.mappings {
             mapping.last = *last.get(&(mapping.protocol, mapping.external)).unwrap_or(&mapping.last);
         }
-        self.sessions.retain(|session| session.deadline + LATE > now);
+        let late = self.late;
+        self.sessions.retain(|session| session.deadline + late > now);
         // Of mappings that have cooled down, so many go in a tick.
         let ticks = 1 + self.mappings.len() as u32 / TIDIED;
-        let longest = LATE + self.settings.timers.port_cooldown + LATE * ticks;
+        let longest = late + self.settings.timers.port_cooldown + late * ticks;
         self.mappings.retain(|mapping| mapping.last + longest >= now);
     }
 
@@ -83,13 +84,13 @@ impl Oracle {
     /// One session of each group that has ended before others of it, if only by its place in the same tick, may still
     /// have its slot.
     fn note_lingering(&mut self) {
-        let now = self.now;
+        let (now, late) = (self.now, self.late);
         for (group, last) in &mut self.lingering {
             let deadlines =
                 self.sessions.iter().filter(|session| group_of(&self.settings, session) == Some(*group));
             *last = deadlines.map(|session| session.deadline).chain([*last]).max().unwrap_or(*last);
         }
-        self.lingering.retain(|(_, last)| *last + LATE + LINGER > now);
+        self.lingering.retain(|(_, last)| *last + late + LINGER > now);
         for session in self.sessions.iter().filter(|session| session.deadline <= now) {
             let Some(group) = group_of(&self.settings, session) else { continue };
             let peers = self.sessions.iter().filter(|other| group_of(&self.settings, other) == Some(group));

@@ -72,7 +72,14 @@ fn rfc4787_req1_every_state_of_connections_in_both_directions() {
 /// All mapping and filtering behaviours.
 fn plans() -> impl Iterator<Item = Plan> {
     let pairs = ALL.iter().flat_map(|mapping| ALL.iter().map(move |filtering| (*mapping, *filtering)));
-    pairs.map(|(mapping, filtering)| Plan { mapping, filtering, ports: PORTS, cooldown: 120, forwards: 0 })
+    pairs.map(|(mapping, filtering)| Plan {
+        mapping,
+        filtering,
+        ports: PORTS,
+        cooldown: 120,
+        forwards: 0,
+        woken: true,
+    })
 }
 
 /// Two hosts inside talk UDP to two outside and to each other, and get answers and a complaint.
@@ -96,7 +103,8 @@ fn datagrams(plan: Plan) -> Scope {
 /// One host inside and one outside exchange every kind of segment; others try to get in, and to get a port.
 fn segments() -> Scope {
     let (mapping, filtering) = (Dependence::Endpoint, Dependence::Address);
-    let plan = Plan { mapping, filtering, ports: (PORTS.0, PORTS.0), cooldown: 120, forwards: 0 };
+    let plan =
+        Plan { mapping, filtering, ports: (PORTS.0, PORTS.0), cooldown: 120, forwards: 0, woken: true };
     let (near, far, ours) = (ALICE.port(5000), BOB.port(80), OUTSIDE.port(PORTS.0));
     let kinds = ["S", "S.", ".", "F.", "R"];
     let mut alphabet: Vec<_> = kinds.iter().map(|kind| segment(Realm::Internal, kind, near, far)).collect();
@@ -198,7 +206,7 @@ fn and(word: &[u8], letter: u8) -> Vec<u8> {
 fn read(scope: &Scope, word: &[u8]) -> u64 {
     let mut tables = Box::new(Tables::<SMALLEST>::new());
     let tally = Tally::default();
-    let mut world = World::new(&mut tables, &scope.plan.settings(), &tally);
+    let mut world = World::new(&mut tables, &scope.plan, &tally);
     for letter in word {
         let taken = match &scope.alphabet[usize::from(*letter)].1 {
             Letter::Packet(from, packet) => world.pass(*from, packet, &Tweak::None),

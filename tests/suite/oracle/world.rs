@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use napt::{DropReason, Realm, Settings, Tables, Verdict};
+use napt::{DropReason, Realm, Tables, Verdict};
 use sekisho_tests::oracle::Bench;
 use sekisho_tests::oracle::wire::{ICMP, TCP, UDP};
 use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, raw, tcp, udp};
 
+use super::Plan;
 use super::sequences::{Ends, Sequences, Speaker};
 use super::steps::{Pick, Quote, Step, Tweak, What};
 use super::tally::Tally;
@@ -35,12 +36,13 @@ pub(crate) struct World<'t, const N: usize> {
 }
 
 impl<'t, const N: usize> World<'t, N> {
-    pub(crate) fn new(tables: &'t mut Tables<N>, settings: &Settings, tally: &'t Tally) -> Self {
+    pub(crate) fn new(tables: &'t mut Tables<N>, plan: &Plan, tally: &'t Tally) -> Self {
+        let settings = plan.settings();
         let mut ports: VecDeque<u16> =
             settings.forwards.iter().map(|forward| forward.external.first()).collect();
         ports.extend([9, settings.ports.first(), settings.ports.last()]);
         Self {
-            bench: Bench::new(tables, settings),
+            bench: Bench::new(tables, &settings, plan.woken),
             sequences: Sequences::default(),
             came: VecDeque::new(),
             went: VecDeque::new(),
