@@ -95,7 +95,8 @@ impl<'t, const N: usize> World<'t, N> {
         self.bench.wait(time)
     }
 
-    /// A number for the state of everything that matters from now on.
+    /// A number for the state of everything that matters from now on. Sequence numbers are none of it, as long as the
+    /// oracle does not look at them.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.bench.fingerprint()
     }
@@ -113,7 +114,6 @@ impl<'t, const N: usize> World<'t, N> {
     fn peers(&self) -> Vec<SocketAddrV4> {
         let ours = self.ports.iter().map(|port| OUTSIDE.port(*port));
         let far = FAR.iter().flat_map(|host| FAR_PORTS.map(|port| host.port(port)));
-        // As often outside as to ourselves.
         far.chain(ours).collect()
     }
 
