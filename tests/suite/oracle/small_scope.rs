@@ -2,9 +2,10 @@
 //!
 //! A *scope* is an engine of the smallest size with two ports, and an *alphabet*: packets between two hosts inside and
 //! two outside, and pauses. Two searches go through its words. [`every_word`] tries each word of a length, and with it
-//! all shorter ones, and leaves nothing out. [`every_state`] goes on from each state of the oracle once, by one of the
-//! words that lead there, and so gets further; whether the others have led the engine there too, it asks by pauses
-//! alone, and the order of its lists and its random numbers it sees only as that one word left them.
+//! all shorter ones; only what the oracle leaves open is left out. [`every_state`] goes on from each state of the
+//! oracle once, by one of the words that lead there, and so gets further; whether the others have led the engine there
+//! too, it asks by pauses alone, and the order of its lists and its random numbers it sees only as that one word left
+//! them.
 //!
 //! `SEKISHO_DEEPER` says by how many letters either goes deeper than here; `tests/deep` says how far that can be.
 
