@@ -26,7 +26,8 @@ pub fn udp(source: SocketAddrV4, destination: SocketAddrV4) -> Packet {
     build(builder.udp(source.port(), destination.port()), b"hello, world")
 }
 
-/// A TCP segment with flags as tcpdump writes them (`"S"`, `"S."`, `"."`, `"F."`, `"R"`, `"P."`) and no payload.
+/// A TCP segment with flags as tcpdump writes them (`"S"`, `"S."`, `"."`, `"F."`, `"R"`, `"P."`) and no payload. Both
+/// sides count from 1000, so that a connection is opened, spoken over once and closed without a thought for numbers.
 pub fn tcp(flags: &str, source: SocketAddrV4, destination: SocketAddrV4) -> Packet {
     let builder = PacketBuilder::ipv4(source.ip().octets(), destination.ip().octets(), TTL);
     let mut header = TcpHeader::new(source.port(), destination.port(), 1000, 8192);
@@ -41,6 +42,8 @@ pub fn tcp(flags: &str, source: SocketAddrV4, destination: SocketAddrV4) -> Pack
             other => panic!("no such flag: {other}"),
         }
     }
+    header.sequence_number += u32::from(!header.syn);
+    header.acknowledgment_number = if header.ack { 1001 } else { 0 };
     build(builder.tcp_header(header), b"")
 }
 
@@ -197,6 +200,42 @@ impl Packet {
             self.bytes[at..at + 2].copy_from_slice(&udp_len.to_be_bytes());
         }
         self.fix_header();
+        self.fix_transport();
+        self
+    }
+
+    /// The TCP segment with this sequence number; 1000 is a side's first.
+    pub fn seq(self, seq: u32) -> Self {
+        self.with_long(4, seq)
+    }
+
+    /// The TCP segment with this acknowledgement; 1001 acknowledges a side's SYN.
+    pub fn ack(self, ack: u32) -> Self {
+        self.with_long(8, ack)
+    }
+
+    /// The TCP segment with this window, unscaled.
+    pub fn window(mut self, window: u16) -> Self {
+        let at = self.header_len() + 14;
+        self.bytes[at..at + 2].copy_from_slice(&window.to_be_bytes());
+        self.fix_transport();
+        self
+    }
+
+    /// The TCP segment with these options; a multiple of four bytes.
+    pub fn with_tcp_options(mut self, options: &[u8]) -> Self {
+        let at = self.header_len();
+        self.bytes[at + 12] += (options.len() as u8 / 4) << 4;
+        self.bytes.splice(at + 20..at + 20, options.iter().copied());
+        self.fix_len();
+        self.fix_header();
+        self.fix_transport();
+        self
+    }
+
+    fn with_long(mut self, offset: usize, value: u32) -> Self {
+        let at = self.header_len() + offset;
+        self.bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
         self.fix_transport();
         self
     }

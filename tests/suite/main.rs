@@ -15,5 +15,7 @@ mod rfc1812;
 mod rfc4787;
 mod rfc5382;
 mod rfc5508;
+mod rfc5961;
 mod rfc826;
+mod segment_size;
 mod storm;

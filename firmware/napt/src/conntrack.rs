@@ -11,9 +11,8 @@ use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
-use crate::session::{Grouping, Met, Session, Sessions};
+use crate::session::{First, Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
-use crate::tcp::State;
 use crate::time::Instant;
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
@@ -110,20 +109,20 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
-        state: State,
+        first: First,
     ) -> Result<Slot, Verdict> {
         if self.tables.sessions.is_full() {
             return Err(RejectReason::TableFull.into());
         }
         if let Some(external) = self.settings.forwards.outward(protocol, internal) {
-            return self.open(now, protocol, internal, external, remote, state);
+            return self.open(now, protocol, internal, external, remote, first);
         }
         let mapping = match self.existing_mapping(protocol, internal, remote) {
             Some(mapping) => mapping,
             None => self.new_mapping(protocol, internal)?,
         };
         let external = self.tables.mappings.at(mapping).external;
-        let opened = self.open(now, protocol, internal, external, remote, state);
+        let opened = self.open(now, protocol, internal, external, remote, first);
         self.tables.mappings.cool(now, mapping, self.idle.cooldown);
         opened
     }
@@ -136,12 +135,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         external: u16,
         remote: Endpoint,
-        state: State,
+        first: First,
     ) -> Result<Slot, Verdict> {
         let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
-        let millis = self.idle.millis(protocol, state);
-        let session = Session::new(protocol, internal, external, remote, state);
+        let millis = self.idle.millis(protocol, first.state);
+        let session = Session::new(protocol, internal, external, remote, first);
         let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
         match mapping {
             Some(mapping) => self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?,

@@ -17,8 +17,10 @@ use crate::index::Slot;
 use crate::keys::Keys;
 use crate::packet::Packet;
 use crate::rewrite::{self, Rewrite};
+use crate::session::First;
 use crate::settings::{Dependence, Idle, Rules, Settings};
-use crate::tcp::{Direction, Segment, State};
+use crate::streams::Fit;
+use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
 use crate::transport::{Flow, Heading, Message, Transport};
 use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
@@ -31,6 +33,8 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) keys: Keys,
     pub(crate) idle: Idle,
     pub(crate) rules: Rules,
+    /// The largest TCP segment that a SYN may ask for.
+    segment_size: Option<u16>,
     counters: [Counters; 2],
 }
 
@@ -49,8 +53,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// An engine that works by `settings`, in `tables` that nobody has used before.
     pub fn new(tables: &'t mut Tables<SESSIONS>, settings: Settings, seed: &Seed) -> Self {
         let (idle, rules) = (Idle::new(&settings.timers), Rules::new(&settings));
-        let keys = Keys::new(seed);
-        let mut engine = Self { tables, settings, keys, idle, rules, counters: Default::default() };
+        let (keys, segment_size) = (Keys::new(seed), settings.segment_size());
+        let mut engine =
+            Self { tables, settings, keys, idle, rules, segment_size, counters: Default::default() };
         for protocol in Protocol::ALL {
             engine.fill_pool(protocol);
         }
@@ -109,6 +114,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             Realm::Internal => self.settings.internal_mtu = mtu,
             Realm::External => self.settings.external_mtu = mtu,
         }
+        self.segment_size = self.settings.segment_size();
     }
 
     /// The counters of packets that came from a realm.
@@ -191,8 +197,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             Some(slot) => slot,
             None => self.begin_outbound(now, internal, remote, flow)?,
         };
-        self.track(now, slot, Direction::Outbound, flow.segment);
-        Ok(Rewrite { source: Some(self.external_end(slot)), destination: None })
+        self.track(now, slot, Direction::Outbound, flow.segment)?;
+        Ok(self.flow_rewrite(Some(self.external_end(slot)), None))
     }
 
     /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
@@ -210,23 +216,23 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let sender = match self.find_outbound(now, flow.protocol, internal, remote) {
             Some(slot) => slot,
             None => {
-                first_state(Direction::Inbound, flow.segment)?;
-                let state = first_state(Direction::Outbound, flow.segment)?;
-                self.open_outbound(now, flow.protocol, internal, remote, state)?
+                first(Direction::Inbound, flow.segment)?;
+                let first = first(Direction::Outbound, flow.segment)?;
+                self.open_outbound(now, flow.protocol, internal, remote, first)?
             }
         };
         let source = self.external_end(sender);
         let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
             Some(slot) => slot,
             None => {
-                let state = first_state(Direction::Inbound, flow.segment)?;
-                self.open_inbound(now, flow.protocol, receiver, remote.port, source, state)?
+                let first = first(Direction::Inbound, flow.segment)?;
+                self.open_inbound(now, flow.protocol, receiver, remote.port, source, first)?
             }
         };
-        self.track(now, sender, Direction::Outbound, flow.segment);
-        self.track(now, receiving, Direction::Inbound, flow.segment);
+        self.track(now, receiving, Direction::Inbound, flow.segment)?;
+        self.track(now, sender, Direction::Outbound, flow.segment)?;
         let destination = Some(self.tables.sessions.at(receiving).internal);
-        Ok(Rewrite { source: Some(source), destination })
+        Ok(self.flow_rewrite(Some(source), destination))
     }
 
     /// Decides on a packet from outside, and commits to it.
@@ -240,9 +246,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             }
             None => self.begin_inbound(now, transit, flow)?,
         };
-        self.track(now, slot, Direction::Inbound, flow.segment);
+        self.track(now, slot, Direction::Inbound, flow.segment)?;
         let destination = Some(self.tables.sessions.at(slot).internal);
-        Ok(Rewrite { source: None, destination })
+        Ok(self.flow_rewrite(None, destination))
     }
 
     /// Opens the session of a packet from inside that has none.
@@ -255,9 +261,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         remote: Endpoint,
         flow: Heading,
     ) -> Result<Slot, Verdict> {
-        let state = first_state(Direction::Outbound, flow.segment)?;
+        let first = first(Direction::Outbound, flow.segment)?;
         self.make_room(now);
-        self.open_outbound(now, flow.protocol, internal, remote, state)
+        self.open_outbound(now, flow.protocol, internal, remote, first)
     }
 
     /// Opens the session of a packet from outside that has none, if it may have one.
@@ -268,9 +274,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.make_room(now);
         let internal = self.admit(flow.protocol, external.port, remote)?;
         transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let state = first_state(Direction::Inbound, flow.segment)?;
+        let first = first(Direction::Inbound, flow.segment)?;
         self.leave_reserve()?;
-        self.open_inbound(now, flow.protocol, internal, external.port, remote, state)
+        self.open_inbound(now, flow.protocol, internal, external.port, remote, first)
     }
 
     /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
@@ -307,12 +313,12 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         internal: Endpoint,
         external: u16,
         remote: Endpoint,
-        state: State,
+        first: First,
     ) -> Result<Slot, Verdict> {
         if self.find_outbound(now, protocol, internal, remote).is_some() {
             return Err(DropReason::Ambiguous.into());
         }
-        self.open(now, protocol, internal, external, remote, state)
+        self.open(now, protocol, internal, external, remote, first)
     }
 
     /// Decides on an ICMP error from inside and rewrites what it quotes: a packet that was delivered to an internal
@@ -335,8 +341,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let source = Some(Endpoint::new(self.settings.external, 0));
         if transit.destination != self.settings.external {
             transit.check(0, self.settings.external_mtu)?;
-            quoted.rewrite(&Rewrite { source: None, destination });
-            return Ok((Realm::External, Rewrite { source, destination: None }));
+            quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
+            return Ok((Realm::External, Rewrite { source, ..Rewrite::default() }));
         }
         // Hairpinned (RFC 5508 REQ-7): the quoted packet came from another internal endpoint, through us.
         let external = self.external_end(slot);
@@ -345,8 +351,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             .ok_or(DropReason::EmbeddedNoSession)?;
         transit.check(0, self.settings.internal_mtu)?;
         let internal = Some(self.tables.sessions.at(sender).internal);
-        quoted.rewrite(&Rewrite { source: internal, destination });
-        Ok((Realm::Internal, Rewrite { source, destination: internal }))
+        quoted.rewrite(&Rewrite { source: internal, destination, ..Rewrite::default() });
+        Ok((Realm::Internal, Rewrite { source, destination: internal, ..Rewrite::default() }))
     }
 
     /// Decides on an ICMP error from outside and rewrites what it quotes: a packet that we translated on its way out
@@ -365,21 +371,36 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let slot = self
             .find_inbound(now, quoted.protocol, quoted.source.port, quoted.destination)
             .ok_or(DropReason::EmbeddedNoSession)?;
+        let session = self.tables.sessions.at(slot);
+        if quoted.seq.is_some_and(|seq| !session.streams.may_be_in_flight(Direction::Outbound, seq)) {
+            return Err(DropReason::EmbeddedOutOfWindow.into());
+        }
         transit.check(0, self.settings.internal_mtu)?;
-        let internal = Some(self.tables.sessions.at(slot).internal);
-        quoted.rewrite(&Rewrite { source: internal, destination: None });
-        Ok(Rewrite { source: None, destination: internal })
+        let internal = Some(session.internal);
+        quoted.rewrite(&Rewrite { source: internal, ..Rewrite::default() });
+        Ok(Rewrite { destination: internal, ..Rewrite::default() })
     }
 
-    /// Moves the session's state and timer on.
+    /// Moves the session's state and timer on. A segment that cannot belong to its connection moves neither; from
+    /// outside, it goes no further.
     #[inline]
-    fn track(&mut self, now: Instant, slot: Slot, direction: Direction, segment: Option<Segment>) {
+    fn track(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        direction: Direction,
+        segment: Option<Segment>,
+    ) -> Result<(), DropReason> {
         let session = self.tables.sessions.at_mut(slot);
         let refreshed = match segment {
             Some(segment) => {
                 let before = session.state;
-                session.state = before.next(direction, segment.flags);
-                before.refreshes(session.state, direction)
+                match session.streams.fit(before, direction, &segment) {
+                    Fit::Inside => session.state = before.next(direction, segment.flags),
+                    Fit::Outside if direction == Direction::Inbound => return Err(DropReason::OutOfWindow),
+                    Fit::Odd | Fit::Outside => return Ok(()),
+                }
+                before.refreshes(session.state, direction, segment.flags)
             }
             // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
             None => direction == Direction::Outbound,
@@ -387,6 +408,11 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         if refreshed {
             session.refresh(now, self.idle.millis(session.protocol, session.state));
         }
+        Ok(())
+    }
+
+    fn flow_rewrite(&self, source: Option<Endpoint>, destination: Option<Endpoint>) -> Rewrite {
+        Rewrite { source, destination, segment_size: self.segment_size }
     }
 
     fn external_end(&self, slot: Slot) -> Endpoint {
@@ -443,12 +469,9 @@ impl Transit {
     }
 }
 
-/// The state in which a session begins; nothing but TCP has states, and theirs is never looked at.
-fn first_state(direction: Direction, segment: Option<Segment>) -> Result<State, DropReason> {
-    match segment {
-        Some(segment) => State::first(direction, segment.flags).ok_or(DropReason::NoSession),
-        None => Ok(State::Established),
-    }
+/// How a session begins with a packet.
+fn first(direction: Direction, segment: Option<Segment>) -> Result<First, DropReason> {
+    First::new(direction, segment).ok_or(DropReason::NoSession)
 }
 
 impl From<DropReason> for Verdict {

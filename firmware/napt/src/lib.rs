@@ -15,7 +15,7 @@
 //! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
 //! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
-//! | `tcp` | TCP tracking, as a table | RFC 6146 s.3.5.2.2, 7857 s.2 |
+//! | `tcp`, `streams`, `options` | TCP tracking: states as a table, windows, options | RFC 6146 s.3.5.2.2, 7857 s.2, 5961 |
 //! | `forward` | configured mappings from outside to inside | – |
 //! | `settings`, `verdict`, `time`, `endpoint` | the words the door is spoken to with | – |
 
@@ -28,6 +28,7 @@ mod forward;
 mod index;
 mod keys;
 mod mapping;
+mod options;
 pub mod packet;
 mod ports;
 mod rewrite;
@@ -35,6 +36,7 @@ mod session;
 mod settings;
 mod sip;
 mod slots;
+mod streams;
 mod tcp;
 mod time;
 mod transport;

@@ -143,3 +143,9 @@ pub(crate) fn set_raw<const N: usize>(bytes: &mut [u8; N], offset: usize, value:
 pub(crate) fn word<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
     u16::from_be_bytes([bytes[offset], bytes[offset + 1]])
 }
+
+/// The 32-bit field at `offset`, which is a constant wherever this is called.
+#[inline(always)]
+pub(crate) fn long<const N: usize>(bytes: &[u8; N], offset: usize) -> u32 {
+    u32::from_be_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
+}

@@ -1,11 +1,13 @@
 //! Changing addresses, ports and TTL, and every checksum over them (RFC 3022 s.4, RFC 1624).
 //!
 //! Nothing here can fail: headers are arrays, and everything was decided before. Nothing else of a packet changes:
-//! not DSCP or ECN, not the identification, no option, no payload.
+//! not DSCP or ECN, not the identification, no payload, and no option but the segment size of a SYN.
 
 use crate::checksum::Delta;
 use crate::endpoint::Endpoint;
+use crate::options;
 use crate::packet::{Checksum, HEADER, raw, set_raw};
+use crate::tcp::SYN;
 use crate::transport::Fields;
 
 /// What is to be changed. Both ends change when a packet is hairpinned.
@@ -13,6 +15,8 @@ use crate::transport::Fields;
 pub(crate) struct Rewrite {
     pub(crate) source: Option<Endpoint>,
     pub(crate) destination: Option<Endpoint>,
+    /// The largest segment that a SYN may ask for.
+    pub(crate) segment_size: Option<u16>,
 }
 
 /// Rewrites a whole packet on its way through the box.
@@ -27,8 +31,12 @@ pub(crate) fn packet(
     let hop = hop(header);
     set_raw(header, 10, addresses.and(hop).apply(raw(header, 10)));
     match fields {
-        Fields::Tcp(tcp) => {
-            let all = addresses.and(ports(rewrite, tcp));
+        Fields::Tcp(tcp, options) => {
+            let clamped = match rewrite.segment_size {
+                Some(largest) if tcp[13] & SYN != 0 => clamp(options, largest),
+                _ => Delta::NONE,
+            };
+            let all = addresses.and(ports(rewrite, tcp)).and(clamped);
             let updated = match checksum {
                 Checksum::Complete => all.apply(raw(tcp, 16)),
                 Checksum::Partial => addresses.apply_partial(raw(tcp, 16)),
@@ -87,6 +95,27 @@ pub(crate) fn ports<const N: usize>(rewrite: &Rewrite, transport: &mut [u8; N]) 
 pub(crate) fn identifier(rewrite: &Rewrite, icmp: &mut [u8; 8]) -> Delta {
     let end = rewrite.source.or(rewrite.destination);
     end.map_or(Delta::NONE, |end| replace(icmp, 4, end.port))
+}
+
+/// Lowers the maximum segment size that a SYN offers, if it offers a larger one (RFC 4459 s.3.2, RFC 2923), and leaves
+/// the checksum to the caller.
+#[cold]
+fn clamp(options: &mut [u8], largest: u16) -> Delta {
+    let Some(place) = options::segment_size(options) else { return Delta::NONE };
+    let at_odd = place.start % 2 == 1;
+    let Some(value) = options.get_mut(place).and_then(|value| value.first_chunk_mut::<2>()) else {
+        return Delta::NONE;
+    };
+    let old = *value;
+    if u16::from_be_bytes(old) <= largest {
+        return Delta::NONE;
+    }
+    *value = largest.to_be_bytes();
+    match at_odd {
+        false => Delta::word(u16::from_ne_bytes(old), u16::from_ne_bytes(*value)),
+        // It lies across two of the checksum's words, whose sum is as good with its bytes exchanged.
+        true => Delta::word(u16::from_ne_bytes(old).swap_bytes(), u16::from_ne_bytes(*value).swap_bytes()),
+    }
 }
 
 #[inline]

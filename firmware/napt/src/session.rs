@@ -16,7 +16,8 @@ use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
 use crate::slots::Slots;
-use crate::tcp::State;
+use crate::streams::Streams;
+use crate::tcp::{Direction, Segment, State};
 use crate::time::{Instant, Stamp};
 use crate::wheel::Wheel;
 
@@ -26,22 +27,42 @@ const ENTRIES: usize = 4;
 pub const SESSION_BYTES: usize = size_of::<Session>() + ENTRIES * size_of::<u32>();
 const _: () = assert!(SESSION_BYTES <= 64);
 
-/// One session. Aligned, so that none lies across two cache lines.
+/// One session. Aligned, so that none lies across more than two cache lines.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
+#[repr(align(16))]
 pub(crate) struct Session {
     pub(crate) internal: Endpoint,
     pub(crate) remote: Endpoint,
     pub(crate) external: u16,
     pub(crate) protocol: Protocol,
     life: Life,
-    /// Looked at for TCP only.
+    /// Looked at for TCP only, like the next.
     pub(crate) state: State,
+    pub(crate) streams: Streams,
     /// As the host of its peers: how many they are, itself included while it lives.
     peers: u16,
     deadline: Stamp,
     /// The next in the wheel's list, or in the list of free slots.
     next: Option<Slot>,
+}
+
+/// What the first packet of a session says of its beginning.
+#[derive(Clone, Copy)]
+pub(crate) struct First {
+    pub(crate) state: State,
+    pub(crate) streams: Streams,
+}
+
+impl First {
+    /// The beginning of a session by `segment`, if there is one; nothing but TCP has states, and theirs is never
+    /// looked at. `None` if such a segment cannot begin a connection.
+    pub(crate) fn new(direction: Direction, segment: Option<Segment>) -> Option<Self> {
+        let Some(segment) = segment else {
+            return Some(Self { state: State::Established, streams: Streams::NONE });
+        };
+        let state = State::first(direction, segment.flags)?;
+        Some(Self { state, streams: Streams::begin(direction, &segment) })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,6 +83,7 @@ impl Session {
         protocol: Protocol::Tcp,
         life: Life::Dead,
         state: State::SynOut,
+        streams: Streams::NONE,
         peers: 0,
         deadline: Stamp::ZERO,
         next: None,
@@ -73,9 +95,10 @@ impl Session {
         internal: Endpoint,
         external: u16,
         remote: Endpoint,
-        state: State,
+        first: First,
     ) -> Self {
-        Self { internal, remote, external, protocol, state, life: Life::Live, ..Self::FREE }
+        let First { state, streams } = first;
+        Self { internal, remote, external, protocol, state, streams, life: Life::Live, ..Self::FREE }
     }
 
     /// Whether its time is up.

@@ -100,6 +100,8 @@ pub struct Settings {
     pub mapping: Dependence,
     /// Filtering behaviour.
     pub filtering: Dependence,
+    /// Whether the segment size that a TCP connection agrees on is kept to what both links carry (RFC 4459 s.3.2).
+    pub clamp_segment_size: bool,
     /// Idle times.
     pub timers: Timers,
     /// Configured mappings from outside to inside.
@@ -117,9 +119,17 @@ impl Settings {
             ports: PortRange::ALL,
             mapping: Dependence::Endpoint,
             filtering: Dependence::Address,
+            clamp_segment_size: true,
             timers: Timers::default(),
             forwards: Forwards::default(),
         }
+    }
+
+    /// The largest TCP segment that fits both links, without options in either header.
+    pub(crate) fn segment_size(&self) -> Option<u16> {
+        const HEADERS: u16 = 40;
+        let mtu = self.external_mtu.min(self.internal_mtu);
+        self.clamp_segment_size.then(|| mtu.saturating_sub(HEADERS))
     }
 }
 

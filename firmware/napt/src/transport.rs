@@ -3,8 +3,9 @@
 //! Like a packet, a transport header is taken apart once and then held as fixed-size arrays. Lengths that contradict
 //! each other end here (A21), so that no later step reads or writes past a header.
 
-use crate::packet::word;
-use crate::tcp::{Flags, Segment};
+use crate::options;
+use crate::packet::{long, word};
+use crate::tcp::{ACK, Flags, Segment};
 use crate::{DropReason, Protocol};
 
 /// The payload of a packet, by what the engine does with it.
@@ -41,7 +42,8 @@ pub(crate) struct Heading {
 
 /// The bytes of a transport header that a translation may change.
 pub(crate) enum Fields<'a> {
-    Tcp(&'a mut [u8; 20]),
+    /// With its options.
+    Tcp(&'a mut [u8; 20], &'a mut [u8]),
     Udp(&'a mut [u8; 8]),
     Icmp(&'a mut [u8; 8]),
 }
@@ -68,16 +70,38 @@ impl<'a> Transport<'a> {
 #[inline(always)]
 fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     let payload_len = payload.len();
-    let (header, _) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
+    let (header, rest) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
     let header_len = usize::from(header[12] >> 4) * 4;
-    if header_len < 20 || header_len > payload_len {
-        return Err(DropReason::Transport);
-    }
+    let options_len = header_len.checked_sub(20).ok_or(DropReason::Transport)?;
+    let options = rest.get_mut(..options_len).ok_or(DropReason::Transport)?;
     let flags = Flags::new(header[13]).ok_or(DropReason::TcpFlags)?;
     let (source, destination) = ports(word(header, 0), word(header, 2))?;
-    let segment = Some(Segment { flags });
-    let heading = Heading { protocol: Protocol::Tcp, source, destination, segment, header_len };
-    Ok(Flow { heading, fields: Fields::Tcp(header) })
+    let segment = segment(flags, header, options, payload_len - header_len);
+    let heading =
+        Heading { protocol: Protocol::Tcp, source, destination, segment: Some(segment), header_len };
+    Ok(Flow { heading, fields: Fields::Tcp(header, options) })
+}
+
+/// What tracking has to know of a segment with `data_len` bytes of data.
+#[inline(always)]
+fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> Segment {
+    let (seq, ack) = (long(header, 4), long(header, 8));
+    let len = match flags {
+        Flags::Syn | Flags::SynAck | Flags::Fin => data_len as u32 + 1,
+        Flags::Ack | Flags::Rst => data_len as u32,
+    };
+    let scale = match flags {
+        Flags::Syn | Flags::SynAck => options::window_scale(options),
+        _ => None,
+    };
+    Segment {
+        flags,
+        seq,
+        end: seq.wrapping_add(len),
+        ack: (header[13] & ACK != 0).then_some(ack),
+        window: word(header, 14),
+        scale,
+    }
 }
 
 #[inline(always)]

@@ -85,6 +85,8 @@ pub enum DropReason {
     Filtered,
     /// A TCP segment that belongs to no session and cannot begin one.
     NoSession,
+    /// A TCP segment from outside that cannot belong to the connection it is sent to (RFC 5961; RFC 7857 s.2.2).
+    OutOfWindow,
     /// A second external port leads one remote endpoint to one internal endpoint, by another forward or by a mapping
     /// that is not endpoint-independent: answers could not be told apart.
     Ambiguous,
@@ -102,11 +104,15 @@ pub enum DropReason {
     EmbeddedMismatch,
     /// An ICMP error about a packet of no session (RFC 5508 s.4.2.1).
     EmbeddedNoSession,
+    /// An ICMP error about a TCP segment that cannot be under way any more (RFC 5927 s.4.1).
+    EmbeddedOutOfWindow,
+    /// An ICMP error that tells of an MTU no link has.
+    EmbeddedMtu,
 }
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 23;
+    pub const COUNT: usize = 26;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -125,6 +131,7 @@ impl DropReason {
         "no mapping",
         "filtered",
         "no session",
+        "out of window",
         "ambiguous forward",
         "reserve",
         "icmp type",
@@ -133,6 +140,8 @@ impl DropReason {
         "embedded fragment",
         "embedded mismatch",
         "embedded without session",
+        "embedded out of window",
+        "embedded mtu",
     ];
 
     /// The reason's place among the counters.
@@ -141,7 +150,7 @@ impl DropReason {
     }
 }
 
-const _: () = assert!(DropReason::EmbeddedNoSession.index() + 1 == DropReason::COUNT);
+const _: () = assert!(DropReason::EmbeddedMtu.index() + 1 == DropReason::COUNT);
 
 /// How often each verdict was given to packets from one realm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

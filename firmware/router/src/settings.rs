@@ -9,7 +9,6 @@ const _: () = assert!(config::MAX_FORWARDS <= napt::MAX_FORWARDS);
 pub(crate) fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
     let nat = config.nat();
     Settings {
-        external: config.wan().address().address(),
         external_mtu: wan_mtu,
         internal_mtu: lan_mtu,
         ports: range(nat.ports()),
@@ -17,6 +16,7 @@ pub(crate) fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings 
         filtering: dependence(nat.filtering()),
         timers: timers(config.timers()),
         forwards: forwards(config.forwards()),
+        ..Settings::new(config.wan().address().address())
     }
 }
 
