@@ -138,7 +138,8 @@ impl Packet {
         let transport = self.transport();
         match self.protocol() {
             6 => &transport[usize::from(transport[12] >> 4) * 4..],
-            1 | 17 => &transport[8..],
+            // DCCP and UDP-Lite have their checksum in the first eight bytes, too.
+            1 | 17 | 33 | 136 => &transport[8..],
             _ => transport,
         }
     }
@@ -151,6 +152,11 @@ impl Packet {
     /// Destination address and port; for ICMP, the identifier of a reply, else 0.
     pub fn destination(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.address(16), self.ports().1)
+    }
+
+    /// Source and destination address alone.
+    pub fn address_pair(&self) -> (Ipv4Addr, Ipv4Addr) {
+        (self.address(12), self.address(16))
     }
 
     /// The packet that an ICMP error quotes.
@@ -330,7 +336,8 @@ impl Packet {
 
     fn ports(&self) -> (u16, u16) {
         let transport = self.transport();
-        let word = |at: usize| u16::from_be_bytes([transport[at], transport[at + 1]]);
+        let word =
+            |at: usize| transport.get(at..at + 2).map_or(0, |word| u16::from_be_bytes([word[0], word[1]]));
         match (self.protocol(), transport.first()) {
             (6 | 17, _) => (word(0), word(2)),
             (1, Some(8 | 13)) => (word(4), 0),

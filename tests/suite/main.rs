@@ -7,6 +7,7 @@ mod config_blob;
 mod demo;
 mod layout;
 mod program;
+mod protocols;
 mod provision;
 mod readme;
 mod reference_network;

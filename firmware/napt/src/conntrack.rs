@@ -23,7 +23,7 @@ const TIDY: usize = 64;
 pub struct Tables<const SESSIONS: usize> {
     pub(crate) sessions: Sessions<SESSIONS>,
     pub(crate) mappings: Mappings<SESSIONS>,
-    pub(crate) ports: [Ports; Protocol::COUNT],
+    pub(crate) ports: [Ports; Protocol::MAPPED],
 }
 
 impl<const SESSIONS: usize> Tables<SESSIONS> {
@@ -32,7 +32,7 @@ impl<const SESSIONS: usize> Tables<SESSIONS> {
         Self {
             sessions: Sessions::new(),
             mappings: Mappings::new(),
-            ports: [const { Ports::new() }; Protocol::COUNT],
+            ports: [const { Ports::new() }; Protocol::MAPPED],
         }
     }
 }
@@ -114,6 +114,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if self.tables.sessions.is_full() {
             return Err(RejectReason::TableFull.into());
         }
+        if protocol == Protocol::Other {
+            return self.open_portless(now, internal, remote, first);
+        }
         if let Some(external) = self.settings.forwards.outward(protocol, internal) {
             return self.open(now, protocol, internal, external, remote, first);
         }
@@ -127,8 +130,51 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         opened
     }
 
+    /// Opens a session of a protocol without ports. Its external end is our address and the protocol's number, which
+    /// only one internal host at a time can have towards a remote host.
+    fn open_portless(
+        &mut self,
+        now: Instant,
+        internal: Endpoint,
+        remote: Endpoint,
+        first: First,
+    ) -> Result<Slot, Verdict> {
+        if !self.settings.other_protocols {
+            return Err(DropReason::Protocol.into());
+        }
+        if self.find_inbound(now, Protocol::Other, internal.port, remote).is_some() {
+            return Err(DropReason::ProtocolTaken.into());
+        }
+        self.insert(now, Protocol::Other, internal, internal.port, remote, first)
+    }
+
     /// Opens a session between ends that are already decided.
     pub(crate) fn open(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        first: First,
+    ) -> Result<Slot, Verdict> {
+        let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
+        match mapping {
+            Some(mapping) => self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?,
+            None if self.settings.forwards.inward(protocol, external).is_some() => (),
+            // The session that kept it has just been found expired.
+            None => return Err(DropReason::NoMapping.into()),
+        }
+        let slot = self.insert(now, protocol, internal, external, remote, first);
+        if slot.is_err()
+            && let Some(mapping) = mapping
+        {
+            self.tables.mappings.release(now, mapping, self.idle.cooldown);
+        }
+        slot
+    }
+
+    fn insert(
         &mut self,
         now: Instant,
         protocol: Protocol,
@@ -141,19 +187,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let grouping = self.rules.grouping(protocol);
         let millis = self.idle.millis(protocol, first.state);
         let session = Session::new(protocol, internal, external, remote, first);
-        let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
-        match mapping {
-            Some(mapping) => self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?,
-            None if self.settings.forwards.inward(protocol, external).is_some() => (),
-            // The session that kept it has just been found expired.
-            None => return Err(DropReason::NoMapping.into()),
-        }
         let slot = self.tables.sessions.insert(now, &self.keys, grouping, session, millis);
-        if slot.is_none()
-            && let Some(mapping) = mapping
-        {
-            self.tables.mappings.release(now, mapping, self.idle.cooldown);
-        }
         slot.ok_or(Verdict::Reject(RejectReason::TableFull))
     }
 
@@ -261,7 +295,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     fn tidy_mappings(&mut self, now: Instant) {
-        for protocol in Protocol::ALL {
+        for protocol in Protocol::WITH_PORTS {
             for _ in 0..TIDY {
                 let Some(port) = self.tables.mappings.expire(now, &self.keys, protocol) else { break };
                 self.pool(protocol).release(port);
@@ -271,7 +305,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Makes room for one mapping at the expense of one that only cools.
     fn reclaim_any(&mut self) {
-        for protocol in Protocol::ALL {
+        for protocol in Protocol::WITH_PORTS {
             if let Some(port) = self.tables.mappings.reclaim(&self.keys, protocol, Class::ANY) {
                 self.pool(protocol).release(port);
                 return;
@@ -283,7 +317,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 /// The class to choose an external port from (RFC 4787 REQ-3a). Query identifiers know none.
 fn class_of(protocol: Protocol, internal: u16) -> Class {
     match protocol {
-        Protocol::Icmp => Class::ANY,
+        Protocol::Icmp | Protocol::Other => Class::ANY,
         Protocol::Tcp | Protocol::Udp => Class::of(internal),
     }
 }

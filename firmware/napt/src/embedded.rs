@@ -11,7 +11,7 @@ use crate::checksum::{Delta, is_whole, sum};
 use crate::endpoint::{Endpoint, Protocol};
 use crate::packet::{self, HEADER, long, raw, set_raw, word};
 use crate::rewrite::{self, Rewrite};
-use crate::transport::{Message, quoted_ports};
+use crate::transport::{Message, covers_addresses, quoted_ports};
 
 /// A quoted packet, still inside its error.
 pub(crate) struct Embedded<'a> {
@@ -56,6 +56,10 @@ impl<'a> Embedded<'a> {
             Protocol::Tcp => update_tcp(self.rest, addresses.and(ports)),
             Protocol::Udp => update(self.transport, 6, |sum| addresses.and(ports).apply_udp(sum)),
             Protocol::Icmp => update(self.transport, 2, |sum| ports.apply(sum)),
+            Protocol::Other if covers_addresses(self.header[9]) => {
+                update(self.transport, 6, |sum| addresses.apply(sum))
+            }
+            Protocol::Other => Delta::NONE,
         };
         let header = Delta::word(header_sum, raw(self.header, 10));
         let all = addresses.and(header).and(ports).and(transport);
@@ -89,6 +93,7 @@ fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8])
     match protocol {
         Protocol::Tcp | Protocol::Udp => rewrite::ports(rewrite, transport),
         Protocol::Icmp => rewrite::identifier(rewrite, transport),
+        Protocol::Other => Delta::NONE,
     }
 }
 

@@ -56,7 +56,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let (keys, segment_size) = (Keys::new(seed), settings.segment_size());
         let mut engine =
             Self { tables, settings, keys, idle, rules, segment_size, counters: Default::default() };
-        for protocol in Protocol::ALL {
+        for protocol in Protocol::WITH_PORTS {
             engine.fill_pool(protocol);
         }
         engine

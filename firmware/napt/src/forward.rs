@@ -27,7 +27,7 @@ impl Protocols {
         match protocol {
             Protocol::Tcp => self != Self::Udp,
             Protocol::Udp => self != Self::Tcp,
-            Protocol::Icmp => false,
+            Protocol::Icmp | Protocol::Other => false,
         }
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Mappings<const N: usize> {
     records: [Mapping; N],
     index: Index<N, ENTRIES>,
     /// By protocol and class, so that who looks for a port of one class leaves the other in peace.
-    cooling: [[Queue; CLASSES]; Protocol::COUNT],
+    cooling: [[Queue; CLASSES]; Protocol::MAPPED],
     slots: Slots<N>,
 }
 
@@ -81,7 +81,7 @@ impl<const N: usize> Mappings<N> {
         Self {
             records: [Mapping::FREE; N],
             index: Index::new(),
-            cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::COUNT],
+            cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::MAPPED],
             slots: Slots::new(),
         }
     }

@@ -51,6 +51,8 @@ pub(crate) fn packet(
             };
             set_raw(udp, 6, updated);
         }
+        Fields::Covered(covered) => set_raw(covered, 6, addresses.apply(raw(covered, 6))),
+        Fields::Opaque => (),
         // ICMP has no pseudo-header, and nobody leaves its checksum unfinished.
         Fields::Icmp(icmp) => {
             let changed = identifier(rewrite, icmp);

@@ -68,6 +68,8 @@ pub struct Timers {
     pub tcp_closing: Duration,
     /// ICMP queries: at least 60 s (RFC 5508 REQ-2).
     pub icmp: Duration,
+    /// Other protocols: no RFC says.
+    pub other: Duration,
     /// How long a released external port is kept from other internal endpoints: 120 s (RFC 6888 REQ-8).
     pub port_cooldown: Duration,
 }
@@ -80,6 +82,7 @@ impl Default for Timers {
             tcp_opening: Duration::from_secs(240),
             tcp_closing: Duration::from_secs(240),
             icmp: Duration::from_secs(60),
+            other: Duration::from_secs(600),
             port_cooldown: Duration::from_secs(120),
         }
     }
@@ -100,6 +103,8 @@ pub struct Settings {
     pub mapping: Dependence,
     /// Filtering behaviour.
     pub filtering: Dependence,
+    /// Whether protocols other than TCP, UDP and ICMP are translated, by address alone; if not, they are dropped.
+    pub other_protocols: bool,
     /// Whether the segment size that a TCP connection agrees on is kept to what both links carry (RFC 4459 s.3.2).
     pub clamp_segment_size: bool,
     /// Idle times.
@@ -119,6 +124,7 @@ impl Settings {
             ports: PortRange::ALL,
             mapping: Dependence::Endpoint,
             filtering: Dependence::Address,
+            other_protocols: true,
             clamp_segment_size: true,
             timers: Timers::default(),
             forwards: Forwards::default(),
@@ -142,8 +148,11 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let scope = Protocol::ALL.map(|protocol| scope(settings, protocol));
-        Self { scope: scope.map(Scope::new), grouping: scope.map(|scope| grouping(settings, scope)) }
+        let scope_of = |protocol| scope(settings, protocol);
+        Self {
+            scope: Protocol::ALL.map(|protocol| Scope::new(scope_of(protocol))),
+            grouping: Protocol::ALL.map(|protocol| grouping(settings, protocol, scope_of(protocol))),
+        }
     }
 
     /// As much of a remote end as a session keeps; the rest is zero.
@@ -183,13 +192,17 @@ impl Scope {
 fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
     match protocol {
         Protocol::Tcp => Dependence::AddressAndPort,
+        Protocol::Other => Dependence::Address,
         _ if settings.forwards.converge(protocol) => Dependence::AddressAndPort,
         _ => settings.mapping.max(settings.filtering),
     }
 }
 
 /// Only where a behaviour looks at less than sessions keep.
-fn grouping(settings: &Settings, scope: Dependence) -> Grouping {
+fn grouping(settings: &Settings, protocol: Protocol, scope: Dependence) -> Grouping {
+    if protocol == Protocol::Other {
+        return Grouping::None;
+    }
     match (scope, settings.mapping, settings.filtering) {
         (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
         (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
@@ -202,6 +215,7 @@ fn grouping(settings: &Settings, scope: Dependence) -> Grouping {
 pub(crate) struct Idle {
     udp: u32,
     icmp: u32,
+    other: u32,
     tcp_opening: u32,
     tcp_established: u32,
     tcp_closing: u32,
@@ -215,6 +229,7 @@ impl Idle {
         Self {
             udp: millis(timers.udp),
             icmp: millis(timers.icmp),
+            other: millis(timers.other),
             tcp_opening: millis(timers.tcp_opening),
             tcp_established: millis(timers.tcp_established),
             tcp_closing: millis(timers.tcp_closing),
@@ -228,6 +243,7 @@ impl Idle {
         match (protocol, state.phase()) {
             (Protocol::Udp, _) => self.udp,
             (Protocol::Icmp, _) => self.icmp,
+            (Protocol::Other, _) => self.other,
             (Protocol::Tcp, Phase::Opening) => self.tcp_opening,
             (Protocol::Tcp, Phase::Established) => self.tcp_established,
             (Protocol::Tcp, Phase::Closing) => self.tcp_closing,

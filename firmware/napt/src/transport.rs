@@ -1,5 +1,9 @@
 //! What an IPv4 packet carries, as far as a translation needs it: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792).
 //!
+//! Every other protocol, be it GRE, ESP, SCTP or unknown, is translated by address alone, with its number in the place of
+//! ports. That leaves SCTP's own checksum right, which does not cover addresses; DCCP's and UDP-Lite's do, and are seen
+//! to. AH authenticates addresses and cannot be translated; IGMP never leaves its link.
+//!
 //! Like a packet, a transport header is taken apart once and then held as fixed-size arrays. Lengths that contradict
 //! each other end here (A21), so that no later step reads or writes past a header.
 
@@ -30,9 +34,10 @@ pub(crate) struct Flow<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Heading {
     pub(crate) protocol: Protocol,
-    /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none.
+    /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none; the number of another
+    /// protocol.
     pub(crate) source: u16,
-    /// The destination port; the identifier of an ICMP reply; zero in a query.
+    /// The destination port; the identifier of an ICMP reply; zero in a query; the number of another protocol.
     pub(crate) destination: u16,
     /// For TCP, what tracking looks at.
     pub(crate) segment: Option<Segment>,
@@ -46,6 +51,10 @@ pub(crate) enum Fields<'a> {
     Tcp(&'a mut [u8; 20], &'a mut [u8]),
     Udp(&'a mut [u8; 8]),
     Icmp(&'a mut [u8; 8]),
+    /// Of another protocol, whose checksum at offset 6 covers the addresses.
+    Covered(&'a mut [u8; 8]),
+    /// Of another protocol: nothing.
+    Opaque,
 }
 
 /// An ICMP error: its own header and what follows it.
@@ -62,7 +71,7 @@ impl<'a> Transport<'a> {
             6 => parse_tcp(payload).map(Self::Flow),
             17 => parse_udp(payload).map(Self::Flow),
             1 => parse_icmp(payload),
-            _ => Err(DropReason::Protocol),
+            number => parse_other(number, payload).map(Self::Flow),
         }
     }
 }
@@ -141,6 +150,36 @@ fn icmp_flow(source: u16, destination: u16, header: &mut [u8; 8]) -> Flow<'_> {
     Flow { heading, fields: Fields::Icmp(header) }
 }
 
+#[cold]
+fn parse_other(number: u8, payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
+    if !is_translatable(number) {
+        return Err(DropReason::Protocol);
+    }
+    let fields = match covers_addresses(number) {
+        true => Fields::Covered(payload.first_chunk_mut().ok_or(DropReason::Transport)?),
+        false => Fields::Opaque,
+    };
+    let port = u16::from(number);
+    let heading =
+        Heading { protocol: Protocol::Other, source: port, destination: port, segment: None, header_len: 0 };
+    Ok(Flow { heading, fields })
+}
+
+const fn is_translatable(number: u8) -> bool {
+    const HOP_BY_HOP: u8 = 0;
+    const IGMP: u8 = 2;
+    const AH: u8 = 51;
+    const RESERVED: u8 = 255;
+    !matches!(number, HOP_BY_HOP | IGMP | AH | RESERVED)
+}
+
+/// Whether a protocol without ports of ours has a checksum over addresses: DCCP (RFC 4340 s.9.1), UDP-Lite (RFC 3828).
+pub(crate) const fn covers_addresses(number: u8) -> bool {
+    const DCCP: u8 = 33;
+    const UDP_LITE: u8 = 136;
+    matches!(number, DCCP | UDP_LITE)
+}
+
 /// The ports, or identifiers, in the first eight bytes of a quoted transport header, which is all that an ICMP error
 /// is sure to quote (RFC 792).
 pub(crate) fn quoted_ports(number: u8, quoted: &[u8; 8]) -> Result<(Protocol, u16, u16), DropReason> {
@@ -153,7 +192,8 @@ pub(crate) fn quoted_ports(number: u8, quoted: &[u8; 8]) -> Result<(Protocol, u1
             // Nobody may send an error about an error (RFC 1122 s.3.2.2).
             _ => Err(DropReason::Embedded),
         },
-        _ => Err(DropReason::EmbeddedNoSession),
+        number if is_translatable(number) => Ok((Protocol::Other, number.into(), number.into())),
+        _ => Err(DropReason::Embedded),
     }
 }
 

@@ -69,7 +69,7 @@ pub enum DropReason {
     Fragment,
     /// Larger than the next link carries, and nobody here fragments it.
     TooLarge,
-    /// A protocol that has no translation.
+    /// A protocol that is not translated: IGMP, AH, and any but TCP, UDP and ICMP where the settings say so.
     Protocol,
     /// A TCP, UDP or ICMP header that is cut short or contradicts the packet's length.
     Transport,
@@ -90,6 +90,9 @@ pub enum DropReason {
     /// A second external port leads one remote endpoint to one internal endpoint, by another forward or by a mapping
     /// that is not endpoint-independent: answers could not be told apart.
     Ambiguous,
+    /// Another internal host speaks this protocol with this remote host already: without ports, answers could not be
+    /// told apart.
+    ProtocolTaken,
     /// From outside, to begin a session where only the reserve for those from inside is left.
     Reserve,
     /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
@@ -112,7 +115,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 27;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -133,6 +136,7 @@ impl DropReason {
         "no session",
         "out of window",
         "ambiguous forward",
+        "protocol taken",
         "reserve",
         "icmp type",
         "icmp checksum",

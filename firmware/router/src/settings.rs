@@ -41,6 +41,7 @@ fn timers(timers: config::Timers) -> Timers {
         tcp_closing: timers.tcp_closing(),
         icmp: timers.icmp(),
         port_cooldown: timers.port_cooldown(),
+        ..Timers::default()
     }
 }
 
