@@ -74,15 +74,26 @@ impl Desk {
 
     /// A router with this configuration in the place of the reference network's.
     pub fn with(configuration: &str) -> Self {
-        Self::with_mtu(configuration, 1500)
+        Self::with_mtu(configuration, [1500, 1500])
     }
 
-    /// The same, with this MTU on the wan.
-    pub fn with_mtu(configuration: &str, wan_mtu: u16) -> Self {
+    /// The reference network with this MTU on the wan.
+    pub fn with_wan_mtu(mtu: u16) -> Self {
+        Self::with_mtu(CONFIGURATION, [1500, mtu])
+    }
+
+    /// The reference network with these MTUs.
+    pub fn with_mtus(lan: u16, wan: u16) -> Self {
+        Self::with_mtu(CONFIGURATION, [lan, wan])
+    }
+
+    /// A router with this configuration and these MTUs, lan first.
+    pub fn with_mtu(configuration: &str, [lan_mtu, wan_mtu]: [u16; 2]) -> Self {
         let config = provision::compile(configuration, "desk.toml").unwrap();
         let link = |side: Side, mtu| Link { hardware: ROUTER[side as usize].0, mtu };
         let tables = Box::leak(Box::new(Tables::new()));
-        let router = Router::new(tables, &config, link(Side::Lan, 1500), link(Side::Wan, wan_mtu), &[3; 32]);
+        let router =
+            Router::new(tables, &config, link(Side::Lan, lan_mtu), link(Side::Wan, wan_mtu), &[3; 32]);
         let mut desk = Self {
             router,
             hosts: [BTreeMap::new(), BTreeMap::new()],
@@ -152,6 +163,11 @@ impl Desk {
     /// How often the router has dropped a frame of `side` for `reason`.
     pub fn refused(&self, side: Side, reason: router::Refusal) -> u64 {
         self.router.summary().router[side as usize].refused[reason as usize]
+    }
+
+    /// How often the engine has dropped a packet of `side` for `reason`.
+    pub fn engine_dropped(&self, side: Side, reason: napt::DropReason) -> u64 {
+        self.router.summary().engine[side as usize].dropped[reason.index()]
     }
 
     /// What an ARP packet to the router makes it send, answers to ARP included.

@@ -154,6 +154,71 @@ impl Packet {
         SocketAddrV4::new(self.address(16), self.ports().1)
     }
 
+    /// Whether this is one of several fragments of a datagram.
+    pub fn is_fragment(&self) -> bool {
+        u16::from_be_bytes([self.bytes[6], self.bytes[7]]) & 0x3FFF != 0
+    }
+
+    /// Where this fragment's part of the datagram begins, in bytes.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(u16::from_be_bytes([self.bytes[6], self.bytes[7]]) & 0x1FFF) * 8
+    }
+
+    /// Whether more fragments follow this one.
+    pub fn more_follow(&self) -> bool {
+        self.bytes[6] & 0x20 != 0
+    }
+
+    /// The packet with this identification.
+    pub fn with_id(self, id: u16) -> Self {
+        self.changed(|bytes| bytes[4..6].copy_from_slice(&id.to_be_bytes()))
+    }
+
+    /// The identification.
+    pub fn id(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[4], self.bytes[5]])
+    }
+
+    /// The part of the packet from `from` to `to`, in bytes behind the header, as a fragment of its own.
+    pub fn fragment(&self, from: usize, to: usize) -> Self {
+        let more = to < self.transport().len() || self.more_follow();
+        let offset = ((self.fragment_offset() + from) as u16 / 8) | (u16::from(more) << 13);
+        let dont = self.bytes[6] & 0x40;
+        let mut bytes = self.bytes[..self.header_len()].to_vec();
+        bytes.extend_from_slice(&self.transport()[from..to]);
+        let mut part = Self { bytes, ..self.clone() };
+        part.bytes[6..8].copy_from_slice(&offset.to_be_bytes());
+        part.bytes[6] |= dont;
+        part.fix_len();
+        part.fix_header();
+        part
+    }
+
+    /// The packet in fragments of `size` bytes, a multiple of eight.
+    pub fn fragments(&self, size: usize) -> Vec<Self> {
+        let len = self.transport().len();
+        (0..len).step_by(size).map(|from| self.fragment(from, len.min(from + size))).collect()
+    }
+
+    /// The datagram that these fragments are, in any order, if they are all of it.
+    pub fn reassemble(fragments: &[Self]) -> Option<Self> {
+        let mut sorted = fragments.to_vec();
+        sorted.sort_by_key(Self::fragment_offset);
+        let mut whole = sorted.first()?.clone();
+        whole.bytes.truncate(whole.header_len());
+        for part in &sorted {
+            assert_eq!((part.address_pair(), part.id()), (whole.address_pair(), whole.id()));
+            if part.fragment_offset() != whole.transport().len() {
+                return None;
+            }
+            whole.bytes.extend_from_slice(part.transport());
+        }
+        whole.bytes[6..8].copy_from_slice(&[sorted[0].bytes[6] & 0x40, 0]);
+        whole.fix_len();
+        whole.fix_header();
+        (!sorted.last()?.more_follow()).then_some(whole)
+    }
+
     /// Source and destination address alone.
     pub fn address_pair(&self) -> (Ipv4Addr, Ipv4Addr) {
         (self.address(12), self.address(16))
@@ -176,6 +241,11 @@ impl Packet {
         self.bytes[6] |= 0x40;
         self.fix_header();
         self
+    }
+
+    /// The packet without the flag that forbids fragmentation.
+    pub fn may_fragment(self) -> Self {
+        self.changed(|bytes| bytes[6] &= !0x40)
     }
 
     /// The packet with `change` made to its bytes; the header checksum is set right, no other.

@@ -5,6 +5,7 @@ mod checksums;
 mod churn;
 mod config_blob;
 mod demo;
+mod fragments;
 mod layout;
 mod program;
 mod protocols;

@@ -235,7 +235,7 @@ fn rfc1191_r17_i21_a_packet_that_fits_exactly_passes_and_a_larger_one_is_answere
         wan = { interface = "w", address = "203.0.113.254/24", gateway = "203.0.113.1" }
         lan = { interface = "l", address = "192.0.2.254/24" }
     "#;
-    let mut desk = Desk::with_mtu(configuration, 1280);
+    let mut desk = Desk::with_mtu(configuration, [1500, 1280]);
     let packet = |len: usize| udp(ALICE.port(5000), BOB.port(53)).with_payload(len - 28).dont_fragment();
     assert_eq!(one(desk.arrive(Side::Lan, &packet(1280))).side, Side::Wan);
     let error = one(desk.arrive(Side::Lan, &packet(1281)));

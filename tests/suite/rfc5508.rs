@@ -308,15 +308,6 @@ fn rfc1191_a_large_frame_is_judged_by_the_segments_it_stands_for() {
 }
 
 #[test]
-fn v1_no_fragment_leaks() {
-    let mut lab = Lab::new();
-    for (byte, value) in [(6, 0x20), (7, 1)] {
-        let fragment = udp(ALICE.port(5000), BOB.port(53)).changed(|bytes| bytes[byte] = value);
-        assert_eq!(lab.try_send(fragment), Verdict::Drop(DropReason::Fragment));
-    }
-}
-
-#[test]
 fn a21_malformed_headers_are_dropped_by_name() {
     let mut lab = Lab::new();
     let mut drop = |packet: Packet, reason: DropReason| {

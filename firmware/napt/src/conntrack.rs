@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
+use crate::fragments::Fragments;
 use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
@@ -24,6 +25,7 @@ pub struct Tables<const SESSIONS: usize> {
     pub(crate) sessions: Sessions<SESSIONS>,
     pub(crate) mappings: Mappings<SESSIONS>,
     pub(crate) ports: [Ports; Protocol::MAPPED],
+    pub(crate) fragments: Fragments,
 }
 
 impl<const SESSIONS: usize> Tables<SESSIONS> {
@@ -33,6 +35,7 @@ impl<const SESSIONS: usize> Tables<SESSIONS> {
             sessions: Sessions::new(),
             mappings: Mappings::new(),
             ports: [const { Ports::new() }; Protocol::MAPPED],
+            fragments: Fragments::new(),
         }
     }
 }

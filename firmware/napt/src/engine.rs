@@ -13,9 +13,10 @@ use core::net::Ipv4Addr;
 use crate::conntrack::Tables;
 use crate::embedded::{self, Embedded};
 use crate::endpoint::{Endpoint, Protocol};
+use crate::fragments::{Identifications, Key, Part, Translated};
 use crate::index::Slot;
 use crate::keys::Keys;
-use crate::packet::Packet;
+use crate::packet::{self, HEADER, Packet};
 use crate::rewrite::{self, Rewrite};
 use crate::session::First;
 use crate::settings::{Dependence, Idle, Rules, Settings};
@@ -35,6 +36,7 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) rules: Rules,
     /// The largest TCP segment that a SYN may ask for.
     segment_size: Option<u16>,
+    identifications: Identifications,
     counters: [Counters; 2],
 }
 
@@ -53,9 +55,11 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// An engine that works by `settings`, in `tables` that nobody has used before.
     pub fn new(tables: &'t mut Tables<SESSIONS>, settings: Settings, seed: &Seed) -> Self {
         let (idle, rules) = (Idle::new(&settings.timers), Rules::new(&settings));
-        let (keys, segment_size) = (Keys::new(seed), settings.segment_size());
+        let (mut keys, segment_size) = (Keys::new(seed), settings.segment_size());
+        let identifications = Identifications::new(&mut keys);
+        let counters = Default::default();
         let mut engine =
-            Self { tables, settings, keys, idle, rules, segment_size, counters: Default::default() };
+            Self { tables, settings, keys, idle, rules, segment_size, identifications, counters };
         for protocol in Protocol::WITH_PORTS {
             engine.fill_pool(protocol);
         }
@@ -84,9 +88,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.
     #[inline]
     pub fn translate_own(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        let verdict = match from {
-            Realm::Internal => self.outbound(now, packet),
-            Realm::External => self.inbound(now, packet),
+        let verdict = match packet.is_fragment() {
+            false => self.forward(now, from, packet),
+            true => self.fragment(now, from, packet),
         };
         let (Ok(verdict) | Err(verdict)) = verdict;
         verdict
@@ -136,14 +140,89 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         &self.settings
     }
 
+    /// Takes a packet with a transport header: a whole one, or a first fragment.
+    #[inline]
+    fn forward(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Result<Verdict, Verdict> {
+        match from {
+            Realm::Internal => self.outbound(now, packet),
+            Realm::External => self.inbound(now, packet),
+        }
+    }
+
+    /// Takes a fragment: a first one like any packet, another by what became of its first.
+    #[cold]
+    #[inline(never)]
+    fn fragment(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Result<Verdict, Verdict> {
+        let (key, part) = (Key::of(from, packet.header), Part::of(&packet)?);
+        match (self.tables.fragments.find(now, &key), part.is_first()) {
+            (None, true) => self.first_fragment(now, from, key, part, packet),
+            (Some(translated), false) => self.next_fragment(now, &key, part, translated, packet),
+            (Some(_), true) => Err(DropReason::FragmentOverlap.into()),
+            (None, false) if from == Realm::External && packet.destination() != self.settings.external => {
+                Err(DropReason::NotOurs.into())
+            }
+            (None, false) => Ok(Verdict::Hold),
+        }
+    }
+
+    fn first_fragment(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        key: Key,
+        part: Part,
+        mut packet: Packet<'_>,
+    ) -> Result<Verdict, Verdict> {
+        let Verdict::Forward(to) = self.forward(now, from, packet.lend())? else {
+            return Err(DropReason::Fragment.into());
+        };
+        if from == Realm::Internal {
+            self.identify(packet.header);
+        }
+        let (source, destination) = (packet.source(), packet.destination());
+        let translated = Translated { to, id: packet::word(packet.header, 4), source, destination };
+        self.tables.fragments.open(now, key, part, translated, self.idle.fragment);
+        Ok(Verdict::Forward(to))
+    }
+
+    fn next_fragment(
+        &mut self,
+        now: Instant,
+        key: &Key,
+        part: Part,
+        translated: Translated,
+        packet: Packet<'_>,
+    ) -> Result<Verdict, Verdict> {
+        let Translated { to, id, source, destination } = translated;
+        Transit::of(&packet).check(0, self.mtu(to))?;
+        self.tables.fragments.pass(now, key, part)?;
+        let Packet { header, .. } = packet;
+        let end = |address| Some(Endpoint::new(address, 0));
+        let rewrite = Rewrite { source: end(source), destination: end(destination), segment_size: None };
+        rewrite::header(&rewrite, header);
+        rewrite::identification(header, id);
+        Ok(Verdict::Forward(to))
+    }
+
+    /// Gives a packet that leaves in pieces an identification of ours.
+    fn identify(&mut self, header: &mut [u8; HEADER]) {
+        let id = self.identifications.draw(&self.keys);
+        rewrite::identification(header, id);
+    }
+
+    fn mtu(&self, of: Realm) -> u16 {
+        match of {
+            Realm::Internal => self.settings.internal_mtu,
+            Realm::External => self.settings.external_mtu,
+        }
+    }
+
     #[inline]
     fn outbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
-        if packet.is_fragment() {
-            return Err(DropReason::Fragment.into());
-        }
+        let whole = !packet.is_fragment();
         let transit = Transit::of(&packet);
         let Packet { header, payload, checksum, .. } = packet;
-        match Transport::parse(header[9], payload)? {
+        match Transport::parse(header[9], payload, whole)? {
             Transport::Flow(flow) | Transport::Query(flow) => {
                 let Flow { heading, mut fields } = flow;
                 if transit.destination == self.settings.external {
@@ -153,6 +232,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
                 }
                 let rewrite = self.send(now, transit, heading)?;
                 rewrite::packet(&rewrite, header, &mut fields, checksum);
+                if transit.leaves_in_pieces(self.settings.external_mtu) {
+                    self.identify(header);
+                }
                 Ok(Verdict::Forward(Realm::External))
             }
             Transport::Reply(_) => Err(DropReason::NoSession.into()),
@@ -169,12 +251,10 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         if packet.destination() != self.settings.external {
             return Err(DropReason::NotOurs.into());
         }
-        if packet.is_fragment() {
-            return Err(DropReason::Fragment.into());
-        }
+        let whole = !packet.is_fragment();
         let transit = Transit::of(&packet);
         let Packet { header, payload, checksum, .. } = packet;
-        let rewrite = match Transport::parse(header[9], payload)? {
+        let rewrite = match Transport::parse(header[9], payload, whole)? {
             Transport::Flow(flow) | Transport::Reply(flow) => {
                 let Flow { heading, mut fields } = flow;
                 let rewrite = self.deliver(now, transit, heading)?;
@@ -452,6 +532,12 @@ impl Transit {
         (Endpoint::new(self.source, flow.source), Endpoint::new(self.destination, flow.destination))
     }
 
+    /// Whether whoever sends the packet over a link with `mtu` has to fragment it.
+    #[inline]
+    fn leaves_in_pieces(self, mtu: u16) -> bool {
+        self.total_len > usize::from(mtu) && self.segment_len.is_none()
+    }
+
     /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
     #[inline]
     fn check(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
@@ -462,9 +548,11 @@ impl Transit {
         if len <= usize::from(mtu) {
             return Ok(());
         }
-        match self.dont_fragment {
-            true => Err(RejectReason::FragmentationNeeded { mtu }.into()),
-            false => Err(DropReason::TooLarge.into()),
+        match self.segment_len {
+            _ if self.dont_fragment => Err(RejectReason::FragmentationNeeded { mtu }.into()),
+            Some(_) => Err(DropReason::TooLarge.into()),
+            // Whoever sends it fragments it (RFC 4787 REQ-13a).
+            None => Ok(()),
         }
     }
 }

@@ -82,6 +82,16 @@ impl Keys {
         self.hash(Kind::External, protocol, at(external), at(0))
     }
 
+    /// A permutation of all 16-bit numbers: a Feistel network of four rounds.
+    pub(crate) fn shuffle(&self, number: u16) -> u16 {
+        let [mut left, mut right] = number.to_be_bytes();
+        for round in 0..4 {
+            let key = u64::from(right) << 8 | round;
+            (left, right) = (right, left ^ self.table.hash(key, (Kind::Shuffle as u64) << 4) as u8);
+        }
+        u16::from_be_bytes([left, right])
+    }
+
     #[inline]
     fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
         let address = |end: Endpoint| u64::from(u32::from_le_bytes(end.address.octets()));
@@ -100,6 +110,7 @@ enum Kind {
     Peer,
     Internal,
     External,
+    Shuffle,
 }
 
 /// The bits of a hash that say its kind. An index keeps them in its tags, so that no two entries of one record are

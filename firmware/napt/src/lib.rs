@@ -10,6 +10,7 @@
 //! | `engine` | the door: outbound, inbound and hairpin translation | RFC 4787, 5382 |
 //! | `packet`, `transport` | views of a packet as fixed-size pieces, nothing left to check after parsing | RFC 791, 1812 s.5.2.2 |
 //! | `embedded` | ICMP errors and the packet inside them | RFC 5508 s.4 |
+//! | `fragments` | datagrams in pieces, in any order | RFC 791 s.3.2, 4787 REQ-14 |
 //! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
 //! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
 //! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
@@ -25,6 +26,7 @@ mod embedded;
 mod endpoint;
 mod engine;
 mod forward;
+mod fragments;
 mod index;
 mod keys;
 mod mapping;

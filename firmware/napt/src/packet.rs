@@ -57,6 +57,22 @@ impl<'a> Packet<'a> {
         Ok(Self { header, options, payload, checksum, segment })
     }
 
+    /// The same packet, for somebody who gives it back.
+    pub(crate) fn lend(&mut self) -> Packet<'_> {
+        Packet {
+            header: self.header,
+            options: self.options,
+            payload: self.payload,
+            checksum: self.checksum,
+            segment: self.segment,
+        }
+    }
+
+    /// The header without its options.
+    pub fn header(&self) -> &[u8; HEADER] {
+        self.header
+    }
+
     /// The source address.
     pub fn source(&self) -> Ipv4Addr {
         source(self.header)
@@ -89,7 +105,7 @@ impl<'a> Packet<'a> {
 }
 
 const DONT_FRAGMENT: u16 = 0x4000;
-const MORE_FRAGMENTS: u16 = 0x2000;
+pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
 /// Whether the header checksum is right.

@@ -1,7 +1,8 @@
 //! Changing addresses, ports and TTL, and every checksum over them (RFC 3022 s.4, RFC 1624).
 //!
 //! Nothing here can fail: headers are arrays, and everything was decided before. Nothing else of a packet changes:
-//! not DSCP or ECN, not the identification, no payload, and no option but the segment size of a SYN.
+//! not DSCP or ECN, no payload, no option but the segment size of a SYN, and the identification only of what leaves in
+//! pieces.
 
 use crate::checksum::Delta;
 use crate::endpoint::Endpoint;
@@ -67,6 +68,12 @@ pub(crate) fn header(rewrite: &Rewrite, header: &mut [u8; HEADER]) {
     set_raw(header, 10, changed.apply(raw(header, 10)));
 }
 
+/// Rewrites the identification.
+pub(crate) fn identification(header: &mut [u8; HEADER], id: u16) {
+    let changed = replace(header, 4, id);
+    set_raw(header, 10, changed.apply(raw(header, 10)));
+}
+
 /// Rewrites the addresses and leaves the header checksum to the caller.
 #[inline]
 pub(crate) fn addresses(rewrite: &Rewrite, header: &mut [u8; HEADER]) -> Delta {
@@ -121,10 +128,10 @@ fn clamp(options: &mut [u8], largest: u16) -> Delta {
 }
 
 #[inline]
-fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, port: u16) -> Delta {
+fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) -> Delta {
     let old = raw(bytes, offset);
-    set_raw(bytes, offset, port.to_be());
-    Delta::word(old, port.to_be())
+    set_raw(bytes, offset, value.to_be());
+    Delta::word(old, value.to_be())
 }
 
 /// Counts the hop (RFC 1812 s.5.3.1). Whoever calls has seen that the TTL is at least 2.

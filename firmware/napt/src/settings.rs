@@ -70,6 +70,8 @@ pub struct Timers {
     pub icmp: Duration,
     /// Other protocols: no RFC says.
     pub other: Duration,
+    /// How long after its first fragment a datagram's others may come: at least 2 s (RFC 6146 s.4).
+    pub fragment: Duration,
     /// How long a released external port is kept from other internal endpoints: 120 s (RFC 6888 REQ-8).
     pub port_cooldown: Duration,
 }
@@ -83,6 +85,7 @@ impl Default for Timers {
             tcp_closing: Duration::from_secs(240),
             icmp: Duration::from_secs(60),
             other: Duration::from_secs(600),
+            fragment: Duration::from_secs(5),
             port_cooldown: Duration::from_secs(120),
         }
     }
@@ -219,6 +222,8 @@ pub(crate) struct Idle {
     tcp_opening: u32,
     tcp_established: u32,
     tcp_closing: u32,
+    /// How long the pieces of a datagram may take.
+    pub(crate) fragment: u32,
     /// How long a released port cools.
     pub(crate) cooldown: u32,
 }
@@ -233,6 +238,7 @@ impl Idle {
             tcp_opening: millis(timers.tcp_opening),
             tcp_established: millis(timers.tcp_established),
             tcp_closing: millis(timers.tcp_closing),
+            fragment: millis(timers.fragment),
             cooldown: millis(timers.port_cooldown),
         }
     }

@@ -41,8 +41,8 @@ const LARGEST_SCALE: u8 = 14;
 /// In the place of a scale: the side's SYN had no such option.
 const NO_SCALE: u8 = 15;
 
-/// How far behind an acknowledgement may be, whatever the windows say: old duplicates.
-const STALE_ACK: u32 = 66_000;
+/// How far behind a segment or an acknowledgement may be, whatever the windows say: old duplicates.
+const STALE: u32 = 66_000;
 
 /// How far below the end of a SYN's stream an answer may acknowledge: a SYN may carry data (RFC 7413).
 const SYN_DATA: u32 = 0xFFFF;
@@ -79,7 +79,7 @@ impl Streams {
 
     /// Whether what an ICMP error quotes of what `side` has sent may still be under way (RFC 5927 s.4.1).
     pub(crate) fn may_be_in_flight(&self, side: Direction, seq: u32) -> bool {
-        let room = self.window(side.other()).max(STALE_ACK);
+        let room = self.window(side.other()).max(STALE);
         self.ends[side as usize].wrapping_sub(seq) <= room
     }
 
@@ -152,17 +152,17 @@ impl Streams {
     fn is_inside(&self, side: Direction, segment: &Segment) -> bool {
         let sent = self.ends[side.other() as usize];
         let unacknowledged = sent.wrapping_sub(segment.ack.unwrap_or(sent));
-        unacknowledged <= self.window(side).max(STALE_ACK) && self.is_in_window(side, segment)
+        unacknowledged <= self.window(side).max(STALE) && self.is_in_window(side, segment)
     }
 
     /// Whether a segment begins before the end of its receiver's window, and ends no more than a window before what
-    /// its sender has sent already.
+    /// its sender has sent already, as far as we know: of a segment in fragments we know too much.
     #[inline]
     fn is_in_window(&self, side: Direction, segment: &Segment) -> bool {
         let window = self.window(side.other());
         let room = self.acked[side.other() as usize].wrapping_add(window).wrapping_sub(segment.seq);
         let age = self.ends[side as usize].wrapping_sub(segment.end);
-        room as i32 >= 0 && age as i32 <= window as i32
+        room as i32 >= 0 && age as i32 <= window.max(STALE) as i32
     }
 
     /// The largest window that a side has offered, in bytes: at most a gigabyte.

@@ -64,12 +64,12 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Transport<'a> {
-    /// Parses the payload of a packet of IP protocol `number`.
+    /// Parses the payload of a packet of IP protocol `number`. Unless the packet is `whole`, more of it follows.
     #[inline(always)]
-    pub(crate) fn parse(number: u8, payload: &'a mut [u8]) -> Result<Self, DropReason> {
+    pub(crate) fn parse(number: u8, payload: &'a mut [u8], whole: bool) -> Result<Self, DropReason> {
         match number {
-            6 => parse_tcp(payload).map(Self::Flow),
-            17 => parse_udp(payload).map(Self::Flow),
+            6 => parse_tcp(payload, whole).map(Self::Flow),
+            17 => parse_udp(payload, whole).map(Self::Flow),
             1 => parse_icmp(payload),
             number => parse_other(number, payload).map(Self::Flow),
         }
@@ -77,7 +77,7 @@ impl<'a> Transport<'a> {
 }
 
 #[inline(always)]
-fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
+fn parse_tcp(payload: &mut [u8], whole: bool) -> Result<Flow<'_>, DropReason> {
     let payload_len = payload.len();
     let (header, rest) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
     let header_len = usize::from(header[12] >> 4) * 4;
@@ -85,7 +85,9 @@ fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
     let options = rest.get_mut(..options_len).ok_or(DropReason::Transport)?;
     let flags = Flags::new(header[13]).ok_or(DropReason::TcpFlags)?;
     let (source, destination) = ports(word(header, 0), word(header, 2))?;
-    let segment = segment(flags, header, options, payload_len - header_len);
+    // How much data follows the first fragment nobody knows: as much as can.
+    let data_len = if whole { payload_len - header_len } else { usize::from(u16::MAX) };
+    let segment = segment(flags, header, options, data_len);
     let heading =
         Heading { protocol: Protocol::Tcp, source, destination, segment: Some(segment), header_len };
     Ok(Flow { heading, fields: Fields::Tcp(header, options) })
@@ -114,11 +116,11 @@ fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> 
 }
 
 #[inline(always)]
-fn parse_udp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
+fn parse_udp(payload: &mut [u8], whole: bool) -> Result<Flow<'_>, DropReason> {
     let payload_len = payload.len();
     let (header, _) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
     let length = usize::from(word(header, 4));
-    if length < 8 || length > payload_len {
+    if length < 8 || (length > payload_len && whole) {
         return Err(DropReason::Transport);
     }
     let (source, destination) = ports(word(header, 0), word(header, 2))?;

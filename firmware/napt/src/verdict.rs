@@ -10,6 +10,10 @@ pub enum Verdict {
     Forward(Realm),
     /// It is for the box itself, untouched.
     Local,
+    /// It is a fragment whose first has not come yet, untouched: hold it, and present it again when the first has been
+    /// forwarded. This is not the last word on it, so it is not counted; if the first does not come, count it with
+    /// [`crate::Engine::count`] as [`DropReason::FragmentEarly`].
+    Hold,
     /// It goes no further, untouched, and its sender is to be told why.
     Reject(RejectReason),
     /// It goes no further, untouched, silently.
@@ -65,9 +69,18 @@ pub enum DropReason {
     TotalLength,
     /// A wrong header checksum.
     HeaderChecksum,
-    /// A fragment.
+    /// A fragment for the box itself, which puts nothing together.
     Fragment,
-    /// Larger than the next link carries, and nobody here fragments it.
+    /// A fragment that no sender makes: its length is zero, or not a multiple of eight though more follow, or it ends
+    /// beyond 65,535 bytes; or it begins inside a TCP header (RFC 3128).
+    FragmentShape,
+    /// A fragment of what has passed already, in part at least, or that does not agree with where the datagram ends.
+    FragmentOverlap,
+    /// A fragment of a datagram that has come in too many separate parts.
+    FragmentsTooMany,
+    /// A fragment whose datagram's first did not come, or not in time.
+    FragmentEarly,
+    /// A packet that stands for many, each of which is larger than the next link carries.
     TooLarge,
     /// A protocol that is not translated: IGMP, AH, and any but TCP, UDP and ICMP where the settings say so.
     Protocol,
@@ -115,7 +128,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 31;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -125,6 +138,10 @@ impl DropReason {
         "total length",
         "header checksum",
         "fragment",
+        "fragment shape",
+        "fragment overlap",
+        "too many fragments",
+        "fragment without first",
         "too large",
         "protocol",
         "transport header",
@@ -175,6 +192,7 @@ impl Counters {
         let counter = match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
             Verdict::Local => Some(&mut self.local),
+            Verdict::Hold => None,
             Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
             Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
         };

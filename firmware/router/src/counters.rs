@@ -100,7 +100,7 @@ pub struct Counters {
     pub local: u64,
     /// Packets sent on.
     pub forwarded: u64,
-    /// Packets that wait for their next hop's address now.
+    /// Packets that wait now: for their next hop's address, or for the first fragment of their datagram.
     pub held: u64,
     /// Frames dropped by the router, by [`Refusal`].
     pub refused: [u64; Refusal::COUNT],
