@@ -37,6 +37,11 @@ impl Lab {
         Self { engine, now: Instant::from_millis(1_000_000) }
     }
 
+    /// An engine that lets any host have all of its tables.
+    pub fn without_shares() -> Self {
+        Self::with(|settings| settings.shares.guaranteed = Some(u32::MAX))
+    }
+
     /// An engine that forwards tcp and udp from external port 54321 to ALICE's port 80.
     pub fn with_forward() -> Self {
         Self::with(|settings| forward(settings, Protocols::Both, 54321..=54321, ALICE.port(80)))

@@ -20,4 +20,5 @@ mod rfc5508;
 mod rfc5961;
 mod rfc826;
 mod segment_size;
+mod shares;
 mod storm;

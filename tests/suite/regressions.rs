@@ -12,7 +12,7 @@ use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress};
 /// removed under its hands, and its slot then put into the queue of cooling mappings although it is free.
 #[test]
 fn x02_tidying_a_full_table_does_not_remove_the_mapping_in_hand() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     lab.send(udp(ALICE.port(5000), BOB.port(53)));
     lab.wait_secs(200);
     for n in 0..255 {
@@ -37,8 +37,8 @@ fn x02_tidying_a_full_table_does_not_remove_the_mapping_in_hand() {
 #[test]
 fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
     let mut lab = Lab::with(|settings| {
-        settings.mapping = Dependence::Address;
-        settings.filtering = Dependence::Endpoint;
+        settings.mapping = Dependence::Address.into();
+        settings.filtering = Dependence::Endpoint.into();
         settings.ports = range(2000, 2001);
         settings.timers.port_cooldown = Duration::ZERO;
     });
@@ -57,7 +57,7 @@ fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
 
 #[test]
 fn x02_a_flow_that_is_refused_takes_no_port() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     for n in 0..256 {
         lab.send(udp(DAVE.port(6000), remote(n).port(53)));
     }
@@ -126,7 +126,7 @@ fn t12_nothing_from_outside_alone_keeps_a_connection_alive() {
 /// A mapping may outlive its last session by a tick of the wheel, and no longer.
 #[test]
 fn t03_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
-    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint);
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
     let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
     lab.wait(Duration::from_millis(240_000 + 1_024));
     lab.refuse(tcp("S", CAROL.port(99), external), DropReason::NoMapping);

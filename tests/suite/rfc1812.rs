@@ -304,10 +304,10 @@ fn rfc1812_s4328_i23_a25_errors_are_rate_limited_for_each_receiver_and_for_all()
 #[test]
 fn rfc5508_req8_i24_a_full_table_is_answered_with_3_13() {
     let mut desk = Desk::new();
-    for port in 2000..2256 {
+    for port in 2000..2224 {
         desk.arrive(Side::Lan, &udp(ALICE.port(port), BOB.port(53)));
     }
-    let sent = udp(DAVE.port(5000), BOB.port(53));
+    let sent = udp(ALICE.port(5000), BOB.port(53));
     complains(&one(desk.arrive(Side::Lan, &sent)), Side::Lan, [3, 13], INSIDE, &sent);
 }
 

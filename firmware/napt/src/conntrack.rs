@@ -8,11 +8,13 @@ use core::net::Ipv4Addr;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
 use crate::fragments::Fragments;
+use crate::half_open::HalfOpen;
+use crate::hosts::Hosts;
 use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
-use crate::session::{First, Grouping, Met, Session, Sessions};
+use crate::session::{Begun, First, Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
 use crate::time::Instant;
 use crate::verdict::{DropReason, RejectReason, Verdict};
@@ -26,6 +28,8 @@ pub struct Tables<const SESSIONS: usize> {
     pub(crate) mappings: Mappings<SESSIONS>,
     pub(crate) ports: [Ports; Protocol::MAPPED],
     pub(crate) fragments: Fragments,
+    pub(crate) hosts: Hosts,
+    pub(crate) half_open: HalfOpen,
 }
 
 impl<const SESSIONS: usize> Tables<SESSIONS> {
@@ -36,6 +40,8 @@ impl<const SESSIONS: usize> Tables<SESSIONS> {
             mappings: Mappings::new(),
             ports: [const { Ports::new() }; Protocol::MAPPED],
             fragments: Fragments::new(),
+            hosts: Hosts::new(),
+            half_open: HalfOpen::new(),
         }
     }
 }
@@ -117,6 +123,37 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if self.tables.sessions.is_full() {
             return Err(RejectReason::TableFull.into());
         }
+        let host = self.host_with_room(internal.address)?;
+        let slot = self.open_shared(now, protocol, internal, remote, first)?;
+        self.tables.hosts.begin(host);
+        Ok(slot)
+    }
+
+    /// The host that begins a session, if it may have one more.
+    fn host_with_room(&mut self, address: Ipv4Addr) -> Result<Slot, RejectReason> {
+        let host = self.tables.hosts.enter(&self.keys, address).ok_or(RejectReason::TableFull)?;
+        let limit = match self.is_reserve() {
+            true => self.limits.guaranteed,
+            false => self.limits.each_host,
+        };
+        if self.tables.hosts.sessions(host) < limit { Ok(host) } else { Err(RejectReason::HostShare) }
+    }
+
+    /// Whether only the last eighth of the session table is free. It is for hosts inside that have hardly any
+    /// sessions: neither who fills the table from outside, through a forward or an open filter (A6), nor another host
+    /// (A5) cuts them off.
+    pub(crate) fn is_reserve(&self) -> bool {
+        SESSIONS - self.tables.sessions.live() as usize <= SESSIONS / 8
+    }
+
+    fn open_shared(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+        first: First,
+    ) -> Result<Slot, Verdict> {
         if protocol == Protocol::Other {
             return self.open_portless(now, internal, remote, first);
         }
@@ -191,16 +228,43 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let millis = self.idle.millis(protocol, first.state);
         let session = Session::new(protocol, internal, external, remote, first);
         let slot = self.tables.sessions.insert(now, &self.keys, grouping, session, millis);
-        slot.ok_or(Verdict::Reject(RejectReason::TableFull))
+        let slot = slot.ok_or(RejectReason::TableFull)?;
+        if first.begun == Begun::HalfOpen {
+            let forward = self.settings.forwards.number(protocol, external);
+            self.tables.half_open.enter(&self.keys, remote.address, forward);
+        }
+        Ok(slot)
     }
 
     /// Ends a session and lets go of its mapping. Sessions of forwards have none.
     #[cold]
     #[inline(never)]
     fn close(&mut self, now: Instant, slot: Slot) {
+        self.settle_account(slot);
         let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
         self.tables.sessions.end(&self.keys, grouping, slot);
         self.let_go(now, slot);
+    }
+
+    /// Counts a session no more for whom it was counted.
+    fn settle_account(&mut self, slot: Slot) {
+        let Session { protocol, internal, external, remote, .. } = *self.tables.sessions.at(slot);
+        match self.tables.sessions.at(slot).begun() {
+            Some(Begun::Inside) => self.tables.hosts.end(&self.keys, internal.address),
+            Some(Begun::HalfOpen) => {
+                let forward = self.settings.forwards.number(protocol, external);
+                self.tables.half_open.leave(&self.keys, remote.address, forward);
+            }
+            Some(Begun::Outside) | None => (),
+        }
+    }
+
+    /// Notes that a session that began outside has been answered.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn answer(&mut self, slot: Slot) {
+        self.settle_account(slot);
+        self.tables.sessions.at_mut(slot).answer();
     }
 
     fn let_go(&mut self, now: Instant, slot: Slot) {
@@ -213,7 +277,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// The mapping that a new session shares with those its internal endpoint has already (RFC 4787 REQ-1 and s.4.1).
     fn existing_mapping(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Option<Slot> {
         let grouping = self.rules.grouping(protocol);
-        match self.settings.mapping {
+        match self.settings.mapping.of(protocol) {
             Dependence::Endpoint => self.tables.mappings.by_internal(&self.keys, protocol, internal),
             Dependence::Address if grouping == Grouping::ByInternal => {
                 let sessions = &self.tables.sessions;
@@ -233,7 +297,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             self.reclaim_any();
         }
         let external = self.choose_port(protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
-        let shared = self.settings.mapping == Dependence::Endpoint;
+        let shared = self.settings.mapping.of(protocol) == Dependence::Endpoint;
         let created = self.tables.mappings.create(&self.keys, protocol, internal, external, shared);
         if created.is_some() {
             self.pool(protocol).take(external);
@@ -244,6 +308,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// A free external port: of the internal port's class and parity, else of its class, else one of it that still
     /// cools, else any.
     fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
+        if self.settings.preserve_ports && self.pool(protocol).is_free(internal) {
+            return Some(internal);
+        }
         let class = class_of(protocol, internal);
         self.choose_from(protocol, class, internal)
             .or_else(|| self.choose_from(protocol, Class::ANY, internal))
@@ -277,6 +344,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
                     let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
+                    self.settle_account(slot);
                     self.let_go(now, slot);
                     self.tables.sessions.end_met(now, &self.keys, grouping, slot);
                 }

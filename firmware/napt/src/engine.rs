@@ -13,13 +13,15 @@ use core::net::Ipv4Addr;
 use crate::conntrack::Tables;
 use crate::embedded::{self, Embedded};
 use crate::endpoint::{Endpoint, Protocol};
+use crate::forward::MAX_FORWARDS;
 use crate::fragments::{Identifications, Key, Part, Translated};
+use crate::hosts::HostUse;
 use crate::index::Slot;
 use crate::keys::Keys;
 use crate::packet::{self, HEADER, Packet};
 use crate::rewrite::{self, Rewrite};
-use crate::session::First;
-use crate::settings::{Dependence, Idle, Rules, Settings};
+use crate::session::{Begun, First};
+use crate::settings::{Dependence, Idle, Limits, Rules, Settings};
 use crate::streams::Fit;
 use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
@@ -37,7 +39,18 @@ pub struct Engine<'t, const SESSIONS: usize> {
     /// The largest TCP segment that a SYN may ask for.
     segment_size: Option<u16>,
     identifications: Identifications,
+    pub(crate) limits: Limits,
+    hits: [Hits; MAX_FORWARDS],
     counters: [Counters; 2],
+}
+
+/// How often something has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// So often.
+    pub count: u64,
+    /// And then for the last time.
+    pub last: Option<Instant>,
 }
 
 /// How full the tables are.
@@ -45,6 +58,8 @@ pub struct Engine<'t, const SESSIONS: usize> {
 pub struct Occupancy {
     /// Live sessions.
     pub sessions: u32,
+    /// The most there ever were.
+    pub most: u32,
     /// Mappings, those included that only cool.
     pub mappings: u32,
     /// Room for either.
@@ -57,9 +72,18 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let (idle, rules) = (Idle::new(&settings.timers), Rules::new(&settings));
         let (mut keys, segment_size) = (Keys::new(seed), settings.segment_size());
         let identifications = Identifications::new(&mut keys);
-        let counters = Default::default();
-        let mut engine =
-            Self { tables, settings, keys, idle, rules, segment_size, identifications, counters };
+        let mut engine = Self {
+            tables,
+            keys,
+            idle,
+            rules,
+            segment_size,
+            identifications,
+            limits: Limits::new(&settings.shares, SESSIONS as u32),
+            hits: [Hits { count: 0, last: None }; MAX_FORWARDS],
+            counters: Default::default(),
+            settings,
+        };
         for protocol in Protocol::WITH_PORTS {
             engine.fill_pool(protocol);
         }
@@ -130,9 +154,25 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
             sessions: self.tables.sessions.live(),
+            most: self.tables.sessions.most(),
             mappings: self.tables.mappings.used(),
             capacity: SESSIONS as u32,
         }
+    }
+
+    /// Who inside has had sessions lately, and how many.
+    pub fn hosts(&self) -> impl Iterator<Item = HostUse> {
+        self.tables.hosts.iter()
+    }
+
+    /// How often somebody outside wanted to begin a session through each forward, in the order of the settings.
+    pub fn forward_hits(&self) -> impl Iterator<Item = Hits> {
+        self.hits.iter().copied().take(self.settings.forwards.iter().count())
+    }
+
+    /// How many sessions that began outside, through each forward, nobody has answered yet.
+    pub fn forwards_half_open(&self) -> impl Iterator<Item = u32> {
+        (0..self.settings.forwards.iter().count()).map(|number| self.tables.half_open.of(Some(number)))
     }
 
     /// What the engine was told.
@@ -355,7 +395,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let internal = self.admit(flow.protocol, external.port, remote)?;
         transit.check(flow.header_len, self.settings.internal_mtu)?;
         let first = first(Direction::Inbound, flow.segment)?;
-        self.leave_reserve()?;
+        let forward = self.settings.forwards.number(flow.protocol, external.port);
+        self.let_in(now, remote.address, forward)?;
         self.open_inbound(now, flow.protocol, internal, external.port, remote, first)
     }
 
@@ -366,7 +407,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             return Ok(internal);
         }
         let internal = self.mapped(protocol, external).ok_or(DropReason::NoMapping)?;
-        let known = match self.settings.filtering {
+        let known = match self.settings.filtering.of(protocol) {
             Dependence::Endpoint => true,
             Dependence::Address => self.knows_address(protocol, external, internal, remote.address),
             Dependence::AddressAndPort => false,
@@ -374,11 +415,16 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         if known { Ok(internal) } else { Err(DropReason::Filtered) }
     }
 
-    /// The last eighth of the table is for sessions that begin inside: whoever fills it from outside, through a forward
-    /// or an open filter, does not cut the inside off (A6).
-    fn leave_reserve(&self) -> Result<(), DropReason> {
-        let room = SESSIONS - self.tables.sessions.live() as usize;
-        if room > SESSIONS / 8 { Ok(()) } else { Err(DropReason::Reserve) }
+    /// Whether one more session may begin outside (A6).
+    fn let_in(&mut self, now: Instant, source: Ipv4Addr, forward: Option<usize>) -> Result<(), DropReason> {
+        if let Some(hits) = forward.and_then(|number| self.hits.get_mut(number)) {
+            *hits = Hits { count: hits.count + 1, last: Some(now) };
+        }
+        if self.is_reserve() {
+            return Err(DropReason::Reserve);
+        }
+        let has_room = self.tables.half_open.has_room(&self.keys, self.limits.half_open, source, forward);
+        if has_room { Ok(()) } else { Err(DropReason::HalfOpen) }
     }
 
     /// Where an external port leads, by forward or by mapping.
@@ -472,7 +518,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         segment: Option<Segment>,
     ) -> Result<(), DropReason> {
         let session = self.tables.sessions.at_mut(slot);
-        let refreshed = match segment {
+        let (refreshed, answered) = match segment {
             Some(segment) => {
                 let before = session.state;
                 match session.streams.fit(before, direction, &segment) {
@@ -480,13 +526,17 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
                     Fit::Outside if direction == Direction::Inbound => return Err(DropReason::OutOfWindow),
                     Fit::Odd | Fit::Outside => return Ok(()),
                 }
-                before.refreshes(session.state, direction, segment.flags)
+                let refreshed = before.refreshes(session.state, direction, segment.flags);
+                (refreshed, session.state.is_open())
             }
             // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
-            None => direction == Direction::Outbound,
+            None => (direction == Direction::Outbound, direction == Direction::Outbound),
         };
         if refreshed {
             session.refresh(now, self.idle.millis(session.protocol, session.state));
+        }
+        if answered && session.begun() == Some(Begun::HalfOpen) {
+            self.answer(slot);
         }
         Ok(())
     }

@@ -100,6 +100,11 @@ impl Forwards {
         self.list.iter().take(self.count)
     }
 
+    /// The place in the configuration of the forward that owns `external`.
+    pub(crate) fn number(&self, protocol: Protocol, external: u16) -> Option<usize> {
+        self.iter().position(|forward| forward.inward(protocol, external).is_some())
+    }
+
     /// Where `external` leads.
     pub(crate) fn inward(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
         self.iter().find_map(|forward| forward.inward(protocol, external))

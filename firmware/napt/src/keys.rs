@@ -82,6 +82,16 @@ impl Keys {
         self.hash(Kind::External, protocol, at(external), at(0))
     }
 
+    /// Where an internal host lies.
+    pub(crate) fn host(&self, address: Ipv4Addr) -> u64 {
+        self.hash(Kind::Host, Protocol::Other, Endpoint::new(address, 0), at(0))
+    }
+
+    /// The class of a remote source.
+    pub(crate) fn source(&self, address: Ipv4Addr) -> u64 {
+        self.hash(Kind::Source, Protocol::Other, at(0), Endpoint::new(address, 0))
+    }
+
     /// A permutation of all 16-bit numbers: a Feistel network of four rounds.
     pub(crate) fn shuffle(&self, number: u16) -> u16 {
         let [mut left, mut right] = number.to_be_bytes();
@@ -110,6 +120,8 @@ enum Kind {
     Peer,
     Internal,
     External,
+    Host,
+    Source,
     Shuffle,
 }
 

@@ -14,6 +14,7 @@
 //! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
 //! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
 //! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
+//! | `hosts`, `half_open` | who has how much of the tables, inside and from outside | RFC 6888 REQ-4 |
 //! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
 //! | `tcp`, `streams`, `options` | TCP tracking: states as a table, windows, options | RFC 6146 s.3.5.2.2, 7857 s.2, 5961 |
@@ -27,6 +28,8 @@ mod endpoint;
 mod engine;
 mod forward;
 mod fragments;
+mod half_open;
+mod hosts;
 mod index;
 mod keys;
 mod mapping;
@@ -48,13 +51,14 @@ mod wheel;
 pub use checksum::{Delta, checksum};
 pub use conntrack::Tables;
 pub use endpoint::{Endpoint, Protocol};
-pub use engine::{Engine, Occupancy};
+pub use engine::{Engine, Hits, Occupancy};
 pub use forward::{Forward, Forwards, MAX_FORWARDS, Protocols};
+pub use hosts::{HOSTS, HostUse};
 pub use keys::Random;
 pub use mapping::MAPPING_BYTES;
 pub use packet::{Checksum, Packet};
 pub use session::SESSION_BYTES;
-pub use settings::{Dependence, PortRange, Settings, Timers};
+pub use settings::{ByProtocol, Dependence, PortRange, Settings, Shares, Timers};
 pub use time::Instant;
 pub use verdict::{Counters, DropReason, RejectReason, Verdict};
 

@@ -49,6 +49,7 @@ pub(crate) struct Session {
 /// What the first packet of a session says of its beginning.
 #[derive(Clone, Copy)]
 pub(crate) struct First {
+    pub(crate) begun: Begun,
     pub(crate) state: State,
     pub(crate) streams: Streams,
 }
@@ -57,11 +58,15 @@ impl First {
     /// The beginning of a session by `segment`, if there is one; nothing but TCP has states, and theirs is never
     /// looked at. `None` if such a segment cannot begin a connection.
     pub(crate) fn new(direction: Direction, segment: Option<Segment>) -> Option<Self> {
+        let begun = match direction {
+            Direction::Outbound => Begun::Inside,
+            Direction::Inbound => Begun::HalfOpen,
+        };
         let Some(segment) = segment else {
-            return Some(Self { state: State::Established, streams: Streams::NONE });
+            return Some(Self { begun, state: State::Established, streams: Streams::NONE });
         };
         let state = State::first(direction, segment.flags)?;
-        Some(Self { state, streams: Streams::begin(direction, &segment) })
+        Some(Self { begun, state, streams: Streams::begin(direction, &segment) })
     }
 }
 
@@ -72,7 +77,18 @@ enum Life {
     /// Ended, but the host of peers that have not.
     Lingering,
     /// A session.
-    Live,
+    Live(Begun),
+}
+
+/// How a session has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// By a packet from inside.
+    Inside,
+    /// By one from outside that nobody has answered yet, or whose answer nobody has confirmed.
+    HalfOpen,
+    /// From outside, and answered since.
+    Outside,
 }
 
 impl Session {
@@ -97,8 +113,22 @@ impl Session {
         remote: Endpoint,
         first: First,
     ) -> Self {
-        let First { state, streams } = first;
-        Self { internal, remote, external, protocol, state, streams, life: Life::Live, ..Self::FREE }
+        let First { begun, state, streams } = first;
+        Self { internal, remote, external, protocol, state, streams, life: Life::Live(begun), ..Self::FREE }
+    }
+
+    /// How it has begun, while it lives.
+    #[inline]
+    pub(crate) fn begun(&self) -> Option<Begun> {
+        match self.life {
+            Life::Live(begun) => Some(begun),
+            Life::Dead | Life::Lingering => None,
+        }
+    }
+
+    /// Notes that it has been answered.
+    pub(crate) fn answer(&mut self) {
+        self.life = Life::Live(Begun::Outside);
     }
 
     /// Whether its time is up.
@@ -150,6 +180,7 @@ pub(crate) struct Sessions<const N: usize> {
     wheel: Wheel,
     slots: Slots<N>,
     live: u32,
+    most: u32,
 }
 
 impl<const N: usize> Sessions<N> {
@@ -161,12 +192,18 @@ impl<const N: usize> Sessions<N> {
             wheel: Wheel::new(),
             slots: Slots::new(),
             live: 0,
+            most: 0,
         }
     }
 
     /// How many sessions there are.
     pub(crate) fn live(&self) -> u32 {
         self.live
+    }
+
+    /// The most there ever were at once.
+    pub(crate) fn most(&self) -> u32 {
+        self.most
     }
 
     /// Whether there is no room for another.
@@ -254,6 +291,7 @@ impl<const N: usize> Sessions<N> {
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
         *self.at_mut(slot) = Session { deadline: Stamp::after(now, millis), ..session };
         self.live += 1;
+        self.most = self.most.max(self.live);
         self.put_back(now, slot);
         if self.link(keys, grouping, slot).is_none() {
             self.unlink(keys, slot);
@@ -276,7 +314,7 @@ impl<const N: usize> Sessions<N> {
         let slot = (*list)?;
         *list = self.records[slot.index() & (N - 1)].next;
         let session = self.at(slot);
-        if session.life == Life::Live && session.has_expired(now) {
+        if session.begun().is_some() && session.has_expired(now) {
             return Some(Met::Expired(slot));
         }
         self.settle(now, slot);
@@ -293,7 +331,7 @@ impl<const N: usize> Sessions<N> {
     fn settle(&mut self, now: Instant, slot: Slot) {
         match self.at(slot).life {
             Life::Dead => self.vacate(slot),
-            Life::Lingering | Life::Live => self.put_back(now, slot),
+            Life::Lingering | Life::Live(_) => self.put_back(now, slot),
         }
     }
 
@@ -305,7 +343,7 @@ impl<const N: usize> Sessions<N> {
     fn put_back(&mut self, now: Instant, slot: Slot) {
         let session = self.at(slot);
         let remaining = match session.life {
-            Life::Live | Life::Dead => session.deadline.remaining(now),
+            Life::Live(_) | Life::Dead => session.deadline.remaining(now),
             // Nobody knows when its peers end: once a turn will do.
             Life::Lingering => i32::MAX,
         };

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::forward::Forwards;
+use crate::half_open;
 use crate::session::Grouping;
 use crate::tcp::{Phase, State};
 use crate::time::Stamp;
@@ -21,6 +22,70 @@ pub enum Dependence {
     Address,
     /// The remote address and port: address-and-port-dependent.
     AddressAndPort,
+}
+
+/// A behaviour of each protocol that has ports or identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByProtocol {
+    /// TCP's.
+    pub tcp: Dependence,
+    /// UDP's.
+    pub udp: Dependence,
+    /// That of ICMP queries.
+    pub icmp: Dependence,
+}
+
+impl ByProtocol {
+    /// That of one protocol. Those without ports depend on addresses.
+    pub(crate) const fn of(self, protocol: Protocol) -> Dependence {
+        match protocol {
+            Protocol::Tcp => self.tcp,
+            Protocol::Udp => self.udp,
+            Protocol::Icmp => self.icmp,
+            Protocol::Other => Dependence::Address,
+        }
+    }
+}
+
+impl From<Dependence> for ByProtocol {
+    fn from(all: Dependence) -> Self {
+        Self { tcp: all, udp: all, icmp: all }
+    }
+}
+
+/// How much of the tables anybody may have; what is `None` follows from their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// The sessions that one internal host may begin; all, if `None` (RFC 6888 REQ-4).
+    pub each_host: Option<u32>,
+    /// The sessions that an internal host may always begin, while there is one free; a 128th, between 2 and 64, if
+    /// `None`.
+    pub guaranteed: Option<u32>,
+    /// The half-open sessions that one source outside may have; a 64th, between 4 and 256, if `None`.
+    pub half_open_each_source: Option<u32>,
+    /// The half-open sessions that one forward may have; a 16th, if `None`.
+    pub half_open_each_forward: Option<u32>,
+}
+
+/// The shares of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) each_host: u32,
+    pub(crate) guaranteed: u32,
+    pub(crate) half_open: half_open::Limits,
+}
+
+impl Limits {
+    pub(crate) fn new(shares: &Shares, sessions: u32) -> Self {
+        Self {
+            each_host: shares.each_host.unwrap_or(sessions),
+            guaranteed: shares.guaranteed.unwrap_or((sessions / 128).clamp(2, 64)),
+            half_open: half_open::Limits {
+                each_source: shares.half_open_each_source.unwrap_or((sessions / 64).clamp(4, 256)),
+                each_forward: shares.half_open_each_forward.unwrap_or((sessions / 16).max(4)),
+            },
+        }
+    }
 }
 
 /// An inclusive range of ports; never empty, never with port 0.
@@ -102,16 +167,20 @@ pub struct Settings {
     pub internal_mtu: u16,
     /// External ports (and query identifiers) that mappings may take.
     pub ports: PortRange,
-    /// Mapping behaviour.
-    pub mapping: Dependence,
-    /// Filtering behaviour.
-    pub filtering: Dependence,
+    /// Whether a mapping takes its internal endpoint's port, if that is free (RFC 7857 s.9 would rather not).
+    pub preserve_ports: bool,
+    /// Mapping behaviours.
+    pub mapping: ByProtocol,
+    /// Filtering behaviours.
+    pub filtering: ByProtocol,
     /// Whether protocols other than TCP, UDP and ICMP are translated, by address alone; if not, they are dropped.
     pub other_protocols: bool,
     /// Whether the segment size that a TCP connection agrees on is kept to what both links carry (RFC 4459 s.3.2).
     pub clamp_segment_size: bool,
     /// Idle times.
     pub timers: Timers,
+    /// How much of the tables anybody may have.
+    pub shares: Shares,
     /// Configured mappings from outside to inside.
     pub forwards: Forwards,
 }
@@ -125,11 +194,13 @@ impl Settings {
             external_mtu: 1500,
             internal_mtu: 1500,
             ports: PortRange::ALL,
-            mapping: Dependence::Endpoint,
-            filtering: Dependence::Address,
+            preserve_ports: false,
+            mapping: Dependence::Endpoint.into(),
+            filtering: Dependence::Address.into(),
             other_protocols: true,
             clamp_segment_size: true,
             timers: Timers::default(),
+            shares: Shares::default(),
             forwards: Forwards::default(),
         }
     }
@@ -197,7 +268,7 @@ fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
         Protocol::Tcp => Dependence::AddressAndPort,
         Protocol::Other => Dependence::Address,
         _ if settings.forwards.converge(protocol) => Dependence::AddressAndPort,
-        _ => settings.mapping.max(settings.filtering),
+        _ => settings.mapping.of(protocol).max(settings.filtering.of(protocol)),
     }
 }
 
@@ -206,7 +277,7 @@ fn grouping(settings: &Settings, protocol: Protocol, scope: Dependence) -> Group
     if protocol == Protocol::Other {
         return Grouping::None;
     }
-    match (scope, settings.mapping, settings.filtering) {
+    match (scope, settings.mapping.of(protocol), settings.filtering.of(protocol)) {
         (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
         (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
         _ => Grouping::None,

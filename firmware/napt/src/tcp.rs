@@ -156,8 +156,9 @@ impl State {
         }
     }
 
+    /// Whether both sides have answered, and not both have finished.
     #[inline]
-    fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         self.phase() == Phase::Established
     }
 }

@@ -34,15 +34,17 @@ pub enum RejectReason {
     TableFull,
     /// Every external port of its class is taken: 3/13, as above.
     PortsExhausted,
+    /// Its sender has as many sessions as it may have: 3/13, as above (RFC 6888 REQ-4, REQ-11).
+    HostShare,
 }
 
 impl RejectReason {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// What the counters call each, in the order of [`RejectReason::index`].
     pub const NAMES: [&str; Self::COUNT] =
-        ["ttl expired", "fragmentation needed", "table full", "ports exhausted"];
+        ["ttl expired", "fragmentation needed", "table full", "ports exhausted", "host share"];
 
     /// The reason's place among the counters.
     pub const fn index(self) -> usize {
@@ -51,6 +53,7 @@ impl RejectReason {
             Self::FragmentationNeeded { .. } => 1,
             Self::TableFull => 2,
             Self::PortsExhausted => 3,
+            Self::HostShare => 4,
         }
     }
 }
@@ -108,6 +111,9 @@ pub enum DropReason {
     ProtocolTaken,
     /// From outside, to begin a session where only the reserve for those from inside is left.
     Reserve,
+    /// From outside, to begin a session where as many as may be wait for an answer already, through the same forward
+    /// or from the same source.
+    HalfOpen,
     /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
     IcmpType,
     /// An ICMP error with a wrong ICMP checksum (RFC 5508 REQ-3).
@@ -128,7 +134,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 31;
+    pub const COUNT: usize = 32;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -155,6 +161,7 @@ impl DropReason {
         "ambiguous forward",
         "protocol taken",
         "reserve",
+        "half-open",
         "icmp type",
         "icmp checksum",
         "embedded packet",

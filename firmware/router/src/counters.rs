@@ -138,8 +138,8 @@ impl Summary<'_> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Occupancy { sessions, mappings, capacity } = self.occupancy;
-        writeln!(f, "sessions {sessions} mappings {mappings} of {capacity}")?;
+        let Occupancy { sessions, most, mappings, capacity } = self.occupancy;
+        writeln!(f, "sessions {sessions} (at most {most}) mappings {mappings} of {capacity}")?;
         for side in Side::ALL {
             self.print_side(f, side)?;
         }

@@ -12,8 +12,8 @@ pub(crate) fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings 
         external_mtu: wan_mtu,
         internal_mtu: lan_mtu,
         ports: range(nat.ports()),
-        mapping: dependence(nat.mapping()),
-        filtering: dependence(nat.filtering()),
+        mapping: dependence(nat.mapping()).into(),
+        filtering: dependence(nat.filtering()).into(),
         timers: timers(config.timers()),
         forwards: forwards(config.forwards()),
         ..Settings::new(config.wan().address().address())
