@@ -41,6 +41,8 @@ pub struct Desk {
     pub router: Router<'static, CAPACITY>,
     hosts: [BTreeMap<Ipv4Addr, EthernetAddress>; 2],
     now: Instant,
+    /// The router's address outside.
+    outside: Ipv4Addr,
     /// Every frame the router has sent that is not ARP, oldest first.
     sent: Vec<Seen>,
     /// Every address the router has asked for.
@@ -98,6 +100,7 @@ impl Desk {
             router,
             hosts: [BTreeMap::new(), BTreeMap::new()],
             now: Instant::from_millis(5_000),
+            outside: config.wan().address().address(),
             sent: Vec::new(),
             asked: Vec::new(),
         };
@@ -109,6 +112,19 @@ impl Desk {
     pub fn without(line: &str) -> Self {
         assert!(CONFIGURATION.contains(line));
         Self::with(&CONFIGURATION.replace(line, ""))
+    }
+
+    /// The reference network's configuration.
+    pub fn configuration() -> &'static str {
+        CONFIGURATION
+    }
+
+    /// Gives the router another configuration.
+    pub fn reconfigure(&mut self, configuration: &str) {
+        let config = provision::compile(configuration, "desk.toml").unwrap();
+        self.outside = config.wan().address().address();
+        self.router.reconfigure(self.now, &config);
+        self.collect();
     }
 
     /// Adds a host to a link: it answers ARP from now on.
@@ -212,7 +228,7 @@ impl Desk {
         if side == Side::Wan {
             assert_eq!(
                 *packet.source().ip(),
-                crate::OUTSIDE.0,
+                self.outside,
                 "V1: nothing but our address leaves the wan port"
             );
         }

@@ -11,6 +11,7 @@ mod program;
 mod protocols;
 mod provision;
 mod readme;
+mod reconfigure;
 mod reference_network;
 mod regressions;
 mod rfc1812;

@@ -120,6 +120,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         remote: Endpoint,
         first: First,
     ) -> Result<Slot, Verdict> {
+        if self.settings.external.is_none() {
+            return Err(DropReason::NoAddress.into());
+        }
         if self.tables.sessions.is_full() {
             return Err(RejectReason::TableFull.into());
         }
@@ -239,7 +242,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Ends a session and lets go of its mapping. Sessions of forwards have none.
     #[cold]
     #[inline(never)]
-    fn close(&mut self, now: Instant, slot: Slot) {
+    pub(crate) fn close(&mut self, now: Instant, slot: Slot) {
         self.settle_account(slot);
         let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
         self.tables.sessions.end(&self.keys, grouping, slot);

@@ -37,10 +37,10 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) idle: Idle,
     pub(crate) rules: Rules,
     /// The largest TCP segment that a SYN may ask for.
-    segment_size: Option<u16>,
+    pub(crate) segment_size: Option<u16>,
     identifications: Identifications,
     pub(crate) limits: Limits,
-    hits: [Hits; MAX_FORWARDS],
+    pub(crate) hits: [Hits; MAX_FORWARDS],
     counters: [Counters; 2],
 }
 
@@ -91,7 +91,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     }
 
     /// Every port of the range is free, but those that belong to forwards (M19).
-    fn fill_pool(&mut self, protocol: Protocol) {
+    pub(crate) fn fill_pool(&mut self, protocol: Protocol) {
+        self.pool(protocol).clear();
         let range = self.settings.ports;
         for port in range.first()..=range.last() {
             self.pool(protocol).release(port);
@@ -198,7 +199,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             (None, true) => self.first_fragment(now, from, key, part, packet),
             (Some(translated), false) => self.next_fragment(now, &key, part, translated, packet),
             (Some(_), true) => Err(DropReason::FragmentOverlap.into()),
-            (None, false) if from == Realm::External && packet.destination() != self.settings.external => {
+            (None, false)
+                if from == Realm::External && Some(packet.destination()) != self.settings.external =>
+            {
                 Err(DropReason::NotOurs.into())
             }
             (None, false) => Ok(Verdict::Hold),
@@ -265,7 +268,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         match Transport::parse(header[9], payload, whole)? {
             Transport::Flow(flow) | Transport::Query(flow) => {
                 let Flow { heading, mut fields } = flow;
-                if transit.destination == self.settings.external {
+                if Some(transit.destination) == self.settings.external {
                     let rewrite = self.hairpin(now, transit, heading)?;
                     rewrite::packet(&rewrite, header, &mut fields, checksum);
                     return Ok(Verdict::Forward(Realm::Internal));
@@ -288,7 +291,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     #[inline]
     fn inbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
-        if packet.destination() != self.settings.external {
+        if Some(packet.destination()) != self.settings.external {
             return Err(DropReason::NotOurs.into());
         }
         let whole = !packet.is_fragment();
@@ -464,8 +467,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             .find_outbound(now, quoted.protocol, quoted.destination, quoted.source)
             .ok_or(DropReason::EmbeddedNoSession)?;
         let destination = Some(self.external_end(slot));
-        let source = Some(Endpoint::new(self.settings.external, 0));
-        if transit.destination != self.settings.external {
+        let source = Some(Endpoint::new(self.external_address(), 0));
+        if Some(transit.destination) != self.settings.external {
             transit.check(0, self.settings.external_mtu)?;
             quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
             return Ok((Realm::External, Rewrite { source, ..Rewrite::default() }));
@@ -546,7 +549,12 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     }
 
     fn external_end(&self, slot: Slot) -> Endpoint {
-        Endpoint::new(self.settings.external, self.tables.sessions.at(slot).external)
+        Endpoint::new(self.external_address(), self.tables.sessions.at(slot).external)
+    }
+
+    /// Our address outside. There are no sessions without one.
+    fn external_address(&self) -> Ipv4Addr {
+        self.settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED)
     }
 }
 

@@ -165,6 +165,11 @@ impl Fragments {
         Ok(())
     }
 
+    /// Forgets all of them.
+    pub(crate) fn clear(&mut self) {
+        self.datagrams.fill(Datagram::FREE);
+    }
+
     /// Where a datagram of `source` may be noted.
     fn place(&self, now: Instant, source: Ipv4Addr) -> usize {
         let of_source = |datagram: &Datagram| datagram.is_live(now) && datagram.key.source == source;

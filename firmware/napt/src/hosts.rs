@@ -92,6 +92,11 @@ impl Hosts {
         }
     }
 
+    /// No host has a session any more.
+    pub(crate) fn clear(&mut self) {
+        self.records.iter_mut().for_each(|host| host.sessions = 0);
+    }
+
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = HostUse> {
         let known = self.records.iter().filter(|host| host.most > 0);

@@ -24,6 +24,11 @@ impl Slot {
         Self(NonZeroU32::MIN.saturating_add(index))
     }
 
+    /// Every slot of a table of `N`.
+    pub(crate) fn all<const N: usize>() -> impl Iterator<Item = Self> {
+        (0..N as u32).map(Self::new)
+    }
+
     pub(crate) const fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -69,6 +74,11 @@ impl<const N: usize, const W: usize> Index<N, W> {
     pub(crate) const fn new() -> Self {
         const { Self::VALID };
         Self { rows: [[None; W]; N] }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.rows.fill([None; W]);
     }
 
     /// The slot under `hash` for which `is_it` holds.

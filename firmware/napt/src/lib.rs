@@ -14,6 +14,7 @@
 //! | `rewrite`, `checksum` | changing addresses and ports, and every checksum over them | RFC 1624, 3022 s.4 |
 //! | `conntrack` | opening, finding and ending sessions, in step with their mappings | RFC 4787 s.4, 6888 |
 //! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
+//! | `reconfigure` | other settings, another address, while it works | – |
 //! | `hosts`, `half_open` | who has how much of the tables, inside and from outside | RFC 6888 REQ-4 |
 //! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
@@ -36,6 +37,7 @@ mod mapping;
 mod options;
 pub mod packet;
 mod ports;
+mod reconfigure;
 mod rewrite;
 mod session;
 mod settings;

@@ -159,6 +159,40 @@ impl<const N: usize> Mappings<N> {
         }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.records.fill(Mapping::FREE);
+        self.index.clear();
+        self.cooling = [[Queue { head: None, tail: None }; CLASSES]; Protocol::MAPPED];
+        self.slots.clear();
+    }
+
+    /// Removes the mappings that only cool, but for those that `keep` wants.
+    pub(crate) fn forget(&mut self, keys: &Keys, keep: impl Fn(&Mapping) -> bool) {
+        for queue in self.cooling.iter_mut().flatten() {
+            *queue = Queue { head: None, tail: None };
+        }
+        // Queued again in the order in which they cool down, as nearly as one pass can tell: by slot.
+        for slot in Slot::all::<N>() {
+            let mapping = *self.at(slot);
+            if !mapping.queued {
+                continue;
+            }
+            self.records[slot.index() & (N - 1)].queued = false;
+            match mapping.is_live() {
+                true => (),
+                false if keep(&mapping) => self.enqueue(slot),
+                false => self.remove(keys, slot),
+            }
+        }
+    }
+
+    /// The protocol and the external port of the mapping in a slot, if there is one.
+    pub(crate) fn taken(&self, slot: Slot) -> Option<(Protocol, u16)> {
+        let mapping = self.at(slot);
+        (mapping.is_live() || mapping.queued).then_some((mapping.protocol, mapping.external))
+    }
+
     /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
     pub(crate) fn expire(&mut self, now: Instant, keys: &Keys, protocol: Protocol) -> Option<u16> {
         let cooled = |mapping: &Mapping| mapping.until.passed(now);

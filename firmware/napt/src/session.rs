@@ -351,6 +351,26 @@ impl<const N: usize> Sessions<N> {
         self.at_mut(slot).next = next;
     }
 
+    /// Ends all.
+    pub(crate) fn clear(&mut self) {
+        self.records.fill(Session::FREE);
+        self.index.clear();
+        self.wheel.clear();
+        self.slots.clear();
+        self.live = 0;
+    }
+
+    /// Frees the slots of all that have ended at once, instead of one by one as the wheel meets them.
+    pub(crate) fn rebuild(&mut self, now: Instant) {
+        self.wheel.clear();
+        self.slots.recount();
+        for slot in Slot::all::<N>() {
+            if self.slots.has_been_used(slot) {
+                self.settle(now, slot);
+            }
+        }
+    }
+
     fn link(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
         let session = *self.at(slot);
         self.index.insert(keys.outbound(session.protocol, session.internal, session.remote), slot)?;

@@ -159,8 +159,8 @@ impl Default for Timers {
 /// Everything the engine is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The one external address.
-    pub external: Ipv4Addr,
+    /// The one external address, if there is one: without, nothing leaves and nothing comes in.
+    pub external: Option<Ipv4Addr>,
     /// The largest packet the external link carries, in bytes.
     pub external_mtu: u16,
     /// The largest packet the internal link carries, in bytes.
@@ -190,7 +190,7 @@ impl Settings {
     /// REQ-1, REQ-8), every port, Ethernet's MTU on both sides, no forwards.
     pub fn new(external: Ipv4Addr) -> Self {
         Self {
-            external,
+            external: Some(external),
             external_mtu: 1500,
             internal_mtu: 1500,
             ports: PortRange::ALL,
@@ -237,6 +237,12 @@ impl Rules {
         Endpoint::new(Ipv4Addr::from_bits(address), remote.port & scope.port)
     }
 
+    /// Whether the sessions of a protocol are kept alike by other rules.
+    pub(crate) fn agree(&self, other: &Self, protocol: Protocol) -> bool {
+        let of = |rules: &Self| (rules.scope[protocol as usize], rules.grouping[protocol as usize]);
+        of(self) == of(other)
+    }
+
     /// How sessions are grouped by remote address.
     #[inline]
     pub(crate) fn grouping(&self, protocol: Protocol) -> Grouping {
@@ -245,7 +251,7 @@ impl Rules {
 }
 
 /// The bits of a remote end that a session keeps: all or none of its address, all or none of its port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scope {
     address: u32,
     port: u16,

@@ -93,6 +93,8 @@ pub enum DropReason {
     PortZero,
     /// TCP flags that no connection sends: none, SYN with FIN, SYN with RST, FIN without ACK.
     TcpFlags,
+    /// From inside, while there is no external address.
+    NoAddress,
     /// From outside, and not to the external address.
     NotOurs,
     /// From outside, to a port without mapping or forward; or from inside, to such a port of the external address.
@@ -134,7 +136,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 32;
+    pub const COUNT: usize = 33;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -153,6 +155,7 @@ impl DropReason {
         "transport header",
         "port zero",
         "tcp flags",
+        "no address",
         "not our address",
         "no mapping",
         "filtered",
@@ -181,7 +184,7 @@ impl DropReason {
 const _: () = assert!(DropReason::EmbeddedMtu.index() + 1 == DropReason::COUNT);
 
 /// How often each verdict was given to packets from one realm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Packets translated and sent on.
     pub forwarded: u64,
@@ -191,6 +194,12 @@ pub struct Counters {
     pub rejected: [u64; RejectReason::COUNT],
     /// Packets dropped, by [`DropReason::index`].
     pub dropped: [u64; DropReason::COUNT],
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self { forwarded: 0, local: 0, rejected: [0; RejectReason::COUNT], dropped: [0; DropReason::COUNT] }
+    }
 }
 
 impl Counters {

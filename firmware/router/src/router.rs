@@ -135,6 +135,39 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
+    /// Works by `config` from now on. Sessions that it does not touch live on (see [`Engine::reconfigure`]); another
+    /// network on the lan ends all. What waits to be sent on a side whose addresses change is lost, so that nothing
+    /// leaves with an address of before.
+    pub fn reconfigure(&mut self, now: Instant, config: &Config) {
+        let before = self.addresses;
+        self.addresses = Addresses::new(config);
+        if before.lan != self.addresses.lan {
+            self.engine.flush();
+        }
+        let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
+        self.engine.reconfigure(now, settings::settings(config, lan, wan));
+        for side in Side::ALL {
+            let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
+            if (address, gateway) != (before.on(side), before.gateway_on(side)) {
+                self.readdress(now, side);
+            }
+        }
+    }
+
+    /// Starts afresh on a side whose addresses have changed.
+    fn readdress(&mut self, now: Instant, side: Side) {
+        while let Some((side, _)) = self.outbox.pop() {
+            self.ports[side as usize].counters.suppressed += 1;
+        }
+        let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
+        let seeds = [self.random.draw(), self.random.draw()];
+        let port = self.port(side);
+        port.neighbours = Neighbours::new(gateway, seeds[0] as u32);
+        port.local = Local::new(address, seeds[1]);
+        let link = port.link;
+        self.link_up(now, side, link);
+    }
+
     /// What became of every frame so far.
     pub fn summary(&self) -> Summary<'_> {
         let [lan, wan] = &self.ports;
