@@ -53,8 +53,26 @@ impl<const SESSIONS: usize> Default for Tables<SESSIONS> {
 }
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
-    /// The live session between an internal endpoint and a remote end.
+    /// The session between an internal endpoint and a remote end. It may have expired.
     #[inline(always)]
+    pub(crate) fn seek_outbound(
+        &self,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        let remote = self.rules.scoped(protocol, remote);
+        self.tables.sessions.outbound(&self.keys, protocol, internal, remote)
+    }
+
+    /// The session between an external port and a remote end. It may have expired.
+    #[inline(always)]
+    pub(crate) fn seek_inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Option<Slot> {
+        let remote = self.rules.scoped(protocol, remote);
+        self.tables.sessions.inbound(&self.keys, protocol, external, remote)
+    }
+
+    /// The live session between an internal endpoint and a remote end.
     pub(crate) fn find_outbound(
         &mut self,
         now: Instant,
@@ -62,13 +80,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = self.rules.scoped(protocol, remote);
-        let slot = self.tables.sessions.outbound(&self.keys, protocol, internal, remote)?;
-        self.unless_expired(now, slot)
+        let found = self.seek_outbound(protocol, internal, remote);
+        self.close_expired(now, found)
     }
 
     /// The live session between an external port and a remote end.
-    #[inline(always)]
     pub(crate) fn find_inbound(
         &mut self,
         now: Instant,
@@ -76,14 +92,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         external: u16,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let remote = self.rules.scoped(protocol, remote);
-        let slot = self.tables.sessions.inbound(&self.keys, protocol, external, remote)?;
-        self.unless_expired(now, slot)
+        let found = self.seek_inbound(protocol, external, remote);
+        self.close_expired(now, found)
     }
 
     /// What is found after its deadline is ended on the spot, so that lateness of the wheel does not show.
-    #[inline(always)]
-    fn unless_expired(&mut self, now: Instant, slot: Slot) -> Option<Slot> {
+    pub(crate) fn close_expired(&mut self, now: Instant, found: Option<Slot>) -> Option<Slot> {
+        let slot = found?;
         if self.tables.sessions.at(slot).has_expired(now) {
             self.close(now, slot);
             return None;

@@ -11,11 +11,78 @@
 //! order alone (REQ-14a). Out of places, a source first loses its own oldest datagram, then the oldest of all goes.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
+use crate::endpoint::Endpoint;
+use crate::engine::Engine;
 use crate::keys::Keys;
-use crate::packet::{self, HEADER, MORE_FRAGMENTS, Packet, word};
-use crate::time::{Instant, Stamp};
+use crate::packet::{self, HEADER, MORE_FRAGMENTS, Shape, word};
+use crate::rewrite::{self, Rewrite};
+use crate::time::Instant;
+use crate::transit::Transit;
+use crate::transport::TCP;
+use crate::verdict::Verdict;
 use crate::{DropReason, Realm};
+
+impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
+    /// Takes a fragment: a first one like any packet, another by what became of its first.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fragment(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let (key, part) = (Key::of(from, header), Part::of(header, payload)?);
+        match (self.tables.fragments.find(now, &key), part.is_first()) {
+            (None, true) => {
+                let to = match self.pass_other(now, from, header, payload, shape) {
+                    Err(Verdict::Local) => return Err(DropReason::Fragment.into()),
+                    passed => passed?,
+                };
+                self.begin_fragments(now, key, part, to, header);
+                Ok(to)
+            }
+            (Some(translated), false) => {
+                Transit::of(header, payload, shape).check(0, self.mtu(translated.to))?;
+                self.tables.fragments.pass(now, &key, part)?;
+                translated.apply(header);
+                self.forwarded(from, translated.to)
+            }
+            (Some(_), true) => Err(DropReason::FragmentOverlap.into()),
+            (None, false) if from == Realm::External && key.destination != self.external => {
+                Err(DropReason::NotOurs.into())
+            }
+            (None, false) => Err(Verdict::Hold),
+        }
+    }
+
+    /// Notes what became of a first fragment.
+    fn begin_fragments(&mut self, now: Instant, key: Key, part: Part, to: Realm, header: &mut [u8; HEADER]) {
+        if key.from == Realm::Internal {
+            self.identify(header);
+        }
+        let (source, destination) = (packet::source(header), packet::destination(header));
+        let translated = Translated { to, id: word(header, 4), source, destination };
+        self.tables.fragments.open(now, key, part, translated, self.idle.fragment);
+    }
+
+    /// Gives a packet that leaves in pieces an identification of ours.
+    pub(crate) fn identify(&mut self, header: &mut [u8; HEADER]) {
+        let id = self.identifications.draw(&self.keys);
+        rewrite::identification(header, id);
+    }
+
+    fn mtu(&self, of: Realm) -> u16 {
+        match of {
+            Realm::Internal => self.settings.internal_mtu,
+            Realm::External => self.settings.external_mtu,
+        }
+    }
+}
 
 /// How many datagrams can be under way in pieces, and how many of them from one source.
 const DATAGRAMS: usize = 128;
@@ -56,17 +123,16 @@ impl Part {
     /// [`DropReason::FragmentShape`] for what no sender makes: an empty one, one that is not the last and not a
     /// multiple of eight bytes long, one that ends beyond what a datagram can be, and one that begins inside a TCP
     /// header (RFC 3128).
-    pub(crate) fn of(packet: &Packet<'_>) -> Result<Self, DropReason> {
-        const TCP: u8 = 6;
-        let first = packet::fragment_offset(packet.header);
-        let len = packet.payload.len();
-        let is_last = word(packet.header, 6) & MORE_FRAGMENTS == 0;
+    fn of(header: &[u8; HEADER], payload: &[u8]) -> Result<Self, DropReason> {
+        let first = packet::fragment_offset(header);
+        let len = payload.len();
+        let is_last = word(header, 6) & MORE_FRAGMENTS == 0;
         let end = usize::from(first) * 8 + len;
-        let header_len = packet.total_len() - len;
+        let header_len = usize::from(word(header, 2)) - len;
         let is_odd = len == 0
             || (!is_last && !len.is_multiple_of(8))
             || header_len + end > usize::from(u16::MAX)
-            || (first == 1 && packet.header[9] == TCP);
+            || (first == 1 && header[9] == TCP);
         if is_odd {
             return Err(DropReason::FragmentShape);
         }
@@ -82,10 +148,21 @@ impl Part {
 /// What became of a datagram's first fragment.
 #[derive(Clone, Copy)]
 pub(crate) struct Translated {
-    pub(crate) to: Realm,
-    pub(crate) id: u16,
-    pub(crate) source: Ipv4Addr,
-    pub(crate) destination: Ipv4Addr,
+    to: Realm,
+    id: u16,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+}
+
+impl Translated {
+    /// Makes the same of another.
+    fn apply(self, header: &mut [u8; HEADER]) {
+        let end = |address| Some(Endpoint::new(address, 0));
+        let rewrite =
+            Rewrite { source: end(self.source), destination: end(self.destination), segment_size: None };
+        rewrite::header(&rewrite, header);
+        rewrite::identification(header, self.id);
+    }
 }
 
 /// The datagrams that are under way in pieces.
@@ -96,7 +173,7 @@ pub(crate) struct Fragments {
 #[derive(Clone, Copy)]
 struct Datagram {
     is_used: bool,
-    until: Stamp,
+    until: Instant,
     key: Key,
     translated: Translated,
     spans: Spans,
@@ -105,7 +182,7 @@ struct Datagram {
 impl Datagram {
     const FREE: Self = Self {
         is_used: false,
-        until: Stamp::ZERO,
+        until: Instant::ZERO,
         key: Key {
             from: Realm::Internal,
             protocol: 0,
@@ -123,7 +200,7 @@ impl Datagram {
     };
 
     fn is_live(&self, now: Instant) -> bool {
-        self.is_used && !self.until.passed(now)
+        self.is_used && now < self.until
     }
 }
 
@@ -144,8 +221,13 @@ impl Fragments {
     /// Notes that the first fragment of a datagram has passed. The others have `millis` to follow.
     pub(crate) fn open(&mut self, now: Instant, key: Key, part: Part, translated: Translated, millis: u32) {
         let place = self.place(now, key.source);
-        let mut datagram =
-            Datagram { is_used: true, until: Stamp::after(now, millis), key, translated, ..Datagram::FREE };
+        let mut datagram = Datagram {
+            is_used: true,
+            until: now + Duration::from_millis(millis.into()),
+            key,
+            translated,
+            ..Datagram::FREE
+        };
         // The first span always fits.
         let _ = datagram.spans.add(part);
         if let Some(place) = self.datagrams.get_mut(place) {
@@ -174,15 +256,15 @@ impl Fragments {
     fn place(&self, now: Instant, source: Ipv4Addr) -> usize {
         let of_source = |datagram: &Datagram| datagram.is_live(now) && datagram.key.source == source;
         if self.datagrams.iter().filter(|datagram| of_source(datagram)).count() >= DATAGRAMS_EACH {
-            return self.oldest(now, of_source);
+            return self.oldest(of_source);
         }
         let free = self.datagrams.iter().position(|datagram| !datagram.is_live(now));
-        free.unwrap_or_else(|| self.oldest(now, |_| true))
+        free.unwrap_or_else(|| self.oldest(|_| true))
     }
 
-    fn oldest(&self, now: Instant, which: impl Fn(&Datagram) -> bool) -> usize {
+    fn oldest(&self, which: impl Fn(&Datagram) -> bool) -> usize {
         let candidates = self.datagrams.iter().enumerate().filter(|(_, datagram)| which(datagram));
-        candidates.min_by_key(|(_, datagram)| datagram.until.remaining(now)).map_or(0, |(place, _)| place)
+        candidates.min_by_key(|(_, datagram)| datagram.until).map_or(0, |(place, _)| place)
     }
 }
 

@@ -27,6 +27,7 @@ mod conntrack;
 mod embedded;
 mod endpoint;
 mod engine;
+mod errors;
 mod forward;
 mod fragments;
 mod half_open;
@@ -46,8 +47,10 @@ mod slots;
 mod streams;
 mod tcp;
 mod time;
+mod transit;
 mod transport;
 mod verdict;
+mod ways;
 mod wheel;
 
 pub use checksum::{Delta, checksum};

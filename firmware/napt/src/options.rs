@@ -9,6 +9,11 @@ const NO_OPERATION: u8 = 1;
 const SEGMENT_SIZE: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 
+/// The length of a TCP header's options.
+pub(crate) fn len(header: &[u8; 20]) -> usize {
+    (usize::from(header[12] >> 4) * 4).saturating_sub(header.len())
+}
+
 /// The shift of the window scale option (RFC 7323 s.2.2).
 pub(crate) fn window_scale(options: &[u8]) -> Option<u8> {
     match options.get(find(options, WINDOW_SCALE)?)? {

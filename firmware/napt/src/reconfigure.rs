@@ -3,6 +3,8 @@
 //!
 //! This is the operator's doing, not a packet's: it looks at every record once.
 
+use core::net::Ipv4Addr;
+
 use crate::endpoint::Protocol;
 use crate::engine::{Engine, Hits};
 use crate::half_open::HalfOpen;
@@ -26,6 +28,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.idle = Idle::new(&settings.timers);
         self.limits = Limits::new(&settings.shares, SESSIONS as u32);
         self.segment_size = settings.segment_size();
+        self.external = settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED);
         self.settings = settings;
         self.tables.fragments.clear();
         self.rebuild(now);

@@ -9,7 +9,7 @@ use crate::endpoint::Endpoint;
 use crate::options;
 use crate::packet::{Checksum, HEADER, raw, set_raw};
 use crate::tcp::SYN;
-use crate::transport::Fields;
+use crate::transport::Transport;
 
 /// What is to be changed. Both ends change when a packet is hairpinned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,46 +20,56 @@ pub(crate) struct Rewrite {
     pub(crate) segment_size: Option<u16>,
 }
 
-/// Rewrites a whole packet on its way through the box.
+/// Rewrites a packet on its way through the box.
 #[inline(always)]
-pub(crate) fn packet(
+pub(crate) fn packet<T: Transport>(
     rewrite: &Rewrite,
     header: &mut [u8; HEADER],
-    fields: &mut Fields<'_>,
+    payload: &mut [u8],
     checksum: Checksum,
 ) {
     let addresses = addresses(rewrite, header);
     let hop = hop(header);
     set_raw(header, 10, addresses.and(hop).apply(raw(header, 10)));
-    match fields {
-        Fields::Tcp(tcp, options) => {
-            let clamped = match rewrite.segment_size {
-                Some(largest) if tcp[13] & SYN != 0 => clamp(options, largest),
-                _ => Delta::NONE,
-            };
-            let all = addresses.and(ports(rewrite, tcp)).and(clamped);
-            let updated = match checksum {
-                Checksum::Complete => all.apply(raw(tcp, 16)),
-                Checksum::Partial => addresses.apply_partial(raw(tcp, 16)),
-            };
-            set_raw(tcp, 16, updated);
-        }
-        Fields::Udp(udp) => {
-            let all = addresses.and(ports(rewrite, udp));
-            let updated = match checksum {
-                Checksum::Complete => all.apply_udp(raw(udp, 6)),
-                Checksum::Partial => addresses.apply_partial(raw(udp, 6)),
-            };
-            set_raw(udp, 6, updated);
-        }
-        Fields::Covered(covered) => set_raw(covered, 6, addresses.apply(raw(covered, 6))),
-        Fields::Opaque => (),
-        // ICMP has no pseudo-header, and nobody leaves its checksum unfinished.
-        Fields::Icmp(icmp) => {
-            let changed = identifier(rewrite, icmp);
-            set_raw(icmp, 2, changed.apply(raw(icmp, 2)));
-        }
-    }
+    T::rewrite(payload, rewrite, addresses, checksum);
+}
+
+/// Rewrites a TCP header.
+#[inline(always)]
+pub(crate) fn tcp(header: &mut [u8; 20], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
+    let all = addresses.and(ports(rewrite, header));
+    let updated = match checksum {
+        Checksum::Complete => all.apply(raw(header, 16)),
+        Checksum::Partial => addresses.apply_partial(raw(header, 16)),
+    };
+    set_raw(header, 16, updated);
+}
+
+/// Brings a TCP checksum into step with another change.
+pub(crate) fn change(header: &mut [u8; 20], changed: Delta) {
+    set_raw(header, 16, changed.apply(raw(header, 16)));
+}
+
+/// Rewrites a UDP header.
+#[inline(always)]
+pub(crate) fn udp(header: &mut [u8; 8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
+    let all = addresses.and(ports(rewrite, header));
+    let updated = match checksum {
+        Checksum::Complete => all.apply_udp(raw(header, 6)),
+        Checksum::Partial => addresses.apply_partial(raw(header, 6)),
+    };
+    set_raw(header, 6, updated);
+}
+
+/// Rewrites the header of an ICMP query or reply, which knows no pseudo-header.
+pub(crate) fn icmp(header: &mut [u8; 8], rewrite: &Rewrite) {
+    let changed = identifier(rewrite, header);
+    set_raw(header, 2, changed.apply(raw(header, 2)));
+}
+
+/// Rewrites the header of a protocol whose checksum, at offset 6, covers addresses but nothing else that changes.
+pub(crate) fn covered(header: &mut [u8; 8], addresses: Delta) {
+    set_raw(header, 6, addresses.apply(raw(header, 6)));
 }
 
 /// Rewrites the header alone: that of an ICMP error, whose inside is `embedded`'s to change.
@@ -108,8 +118,9 @@ pub(crate) fn identifier(rewrite: &Rewrite, icmp: &mut [u8; 8]) -> Delta {
 
 /// Lowers the maximum segment size that a SYN offers, if it offers a larger one (RFC 4459 s.3.2, RFC 2923), and leaves
 /// the checksum to the caller.
-#[cold]
-fn clamp(options: &mut [u8], largest: u16) -> Delta {
+pub(crate) fn clamp(header: &[u8; 20], rest: &mut [u8], rewrite: &Rewrite) -> Delta {
+    let Some(largest) = rewrite.segment_size.filter(|_| header[13] & SYN != 0) else { return Delta::NONE };
+    let Some(options) = rest.get_mut(..options::len(header)) else { return Delta::NONE };
     let Some(place) = options::segment_size(options) else { return Delta::NONE };
     let at_odd = place.start % 2 == 1;
     let Some(value) = options.get_mut(place).and_then(|value| value.first_chunk_mut::<2>()) else {
@@ -137,7 +148,7 @@ fn replace<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) -> De
 /// Counts the hop (RFC 1812 s.5.3.1). Whoever calls has seen that the TTL is at least 2.
 #[inline]
 fn hop(header: &mut [u8; HEADER]) -> Delta {
-    let old = raw(header, 8);
     header[8] = header[8].wrapping_sub(1);
-    Delta::word(old, raw(header, 8))
+    // Whatever it was, its word is less by this.
+    Delta::word(u16::from_ne_bytes([1, 0]), 0)
 }

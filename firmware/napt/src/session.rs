@@ -15,10 +15,13 @@ use core::net::Ipv4Addr;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
+use crate::settings::Idle;
 use crate::slots::Slots;
-use crate::streams::Streams;
+use crate::streams::{Fit, Streams};
 use crate::tcp::{Direction, Segment, State};
 use crate::time::{Instant, Stamp};
+use crate::transport::Heading;
+use crate::verdict::DropReason;
 use crate::wheel::Wheel;
 
 const ENTRIES: usize = 4;
@@ -124,6 +127,41 @@ impl Session {
             Life::Live(begun) => Some(begun),
             Life::Dead | Life::Lingering => None,
         }
+    }
+
+    /// Whether it needs no answer, or has had one.
+    #[inline(always)]
+    pub(crate) fn is_answered(&self) -> bool {
+        self.life != Life::Live(Begun::HalfOpen)
+    }
+
+    /// Moves state and timer on; whether this packet is one that a session from outside waits for. A segment that cannot
+    /// belong to its connection moves neither; from outside, it goes no further.
+    pub(crate) fn track(
+        &mut self,
+        now: Instant,
+        idle: &Idle,
+        direction: Direction,
+        heading: Heading,
+    ) -> Result<bool, DropReason> {
+        let Heading { protocol, segment, .. } = heading;
+        let (refreshed, answered) = match segment {
+            Some(segment) => {
+                let before = self.state;
+                match self.streams.fit(before, direction, &segment) {
+                    Fit::Inside => self.state = before.next(direction, segment.flags),
+                    Fit::Outside if direction == Direction::Inbound => return Err(DropReason::OutOfWindow),
+                    Fit::Odd | Fit::Outside => return Ok(false),
+                }
+                (before.refreshes(self.state, direction, segment.flags), self.state.is_open())
+            }
+            // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
+            None => (direction == Direction::Outbound, direction == Direction::Outbound),
+        };
+        if refreshed {
+            self.refresh(now, idle.millis(protocol, self.state));
+        }
+        Ok(answered)
     }
 
     /// Notes that it has been answered.

@@ -233,8 +233,9 @@ impl Rules {
     #[inline]
     pub(crate) fn scoped(&self, protocol: Protocol, remote: Endpoint) -> Endpoint {
         let scope = self.scope[protocol as usize];
-        let address = remote.address.to_bits() & scope.address;
-        Endpoint::new(Ipv4Addr::from_bits(address), remote.port & scope.port)
+        // All or none of the bits: their order does not matter.
+        let address = u32::from_ne_bytes(remote.address.octets()) & scope.address;
+        Endpoint::new(Ipv4Addr::from(address.to_ne_bytes()), remote.port & scope.port)
     }
 
     /// Whether the sessions of a protocol are kept alike by other rules.
@@ -296,9 +297,8 @@ pub(crate) struct Idle {
     udp: u32,
     icmp: u32,
     other: u32,
-    tcp_opening: u32,
-    tcp_established: u32,
-    tcp_closing: u32,
+    /// By [`State`].
+    tcp: [u32; State::COUNT],
     /// How long the pieces of a datagram may take.
     pub(crate) fragment: u32,
     /// How long a released port cools.
@@ -312,9 +312,11 @@ impl Idle {
             udp: millis(timers.udp),
             icmp: millis(timers.icmp),
             other: millis(timers.other),
-            tcp_opening: millis(timers.tcp_opening),
-            tcp_established: millis(timers.tcp_established),
-            tcp_closing: millis(timers.tcp_closing),
+            tcp: State::ALL.map(|state| match state.phase() {
+                Phase::Opening => millis(timers.tcp_opening),
+                Phase::Established => millis(timers.tcp_established),
+                Phase::Closing => millis(timers.tcp_closing),
+            }),
             fragment: millis(timers.fragment),
             cooldown: millis(timers.port_cooldown),
         }
@@ -323,13 +325,11 @@ impl Idle {
     /// How long a session may idle.
     #[inline]
     pub(crate) const fn millis(&self, protocol: Protocol, state: State) -> u32 {
-        match (protocol, state.phase()) {
-            (Protocol::Udp, _) => self.udp,
-            (Protocol::Icmp, _) => self.icmp,
-            (Protocol::Other, _) => self.other,
-            (Protocol::Tcp, Phase::Opening) => self.tcp_opening,
-            (Protocol::Tcp, Phase::Established) => self.tcp_established,
-            (Protocol::Tcp, Phase::Closing) => self.tcp_closing,
+        match protocol {
+            Protocol::Udp => self.udp,
+            Protocol::Icmp => self.icmp,
+            Protocol::Other => self.other,
+            Protocol::Tcp => self.tcp[state as usize],
         }
     }
 }

@@ -41,8 +41,9 @@ const LARGEST_SCALE: u8 = 14;
 /// In the place of a scale: the side's SYN had no such option.
 const NO_SCALE: u8 = 15;
 
-/// How far behind a segment or an acknowledgement may be, whatever the windows say: old duplicates.
-const STALE: u32 = 66_000;
+/// How far behind a segment or an acknowledgement may be beyond what the windows say: old duplicates, and what was
+/// reordered on a fast link.
+const STALE: u32 = 1 << 20;
 
 /// How far below the end of a SYN's stream an answer may acknowledge: a SYN may carry data (RFC 7413).
 const SYN_DATA: u32 = 0xFFFF;
@@ -66,8 +67,17 @@ impl Streams {
         streams
     }
 
+    /// Takes note of a segment of data from `side` in an established connection, if it is inside; whether it is.
+    #[inline(always)]
+    pub(crate) fn take_data(&mut self, side: Direction, segment: &Segment) -> bool {
+        let is_inside = self.is_inside(side, segment);
+        if is_inside {
+            self.note_own(side, segment);
+        }
+        is_inside
+    }
+
     /// What a segment from `side` is to a connection in `state`. If it is `Inside`, it is taken note of.
-    #[inline]
     pub(crate) fn fit(&mut self, state: State, side: Direction, segment: &Segment) -> Fit {
         match segment.flags {
             Flags::Ack | Flags::Fin => self.fit_data(state, side, segment),
@@ -79,11 +89,10 @@ impl Streams {
 
     /// Whether what an ICMP error quotes of what `side` has sent may still be under way (RFC 5927 s.4.1).
     pub(crate) fn may_be_in_flight(&self, side: Direction, seq: u32) -> bool {
-        let room = self.window(side.other()).max(STALE);
+        let room = self.window(side.other()) + STALE;
         self.ends[side as usize].wrapping_sub(seq) <= room
     }
 
-    #[inline]
     fn fit_data(&mut self, state: State, side: Direction, segment: &Segment) -> Fit {
         match state {
             // A challenge ACK, or a SYN's sender being early.
@@ -148,21 +157,23 @@ impl Streams {
         state.has_begun(side.other()) && segment.ack.is_some_and(|ack| sent.wrapping_sub(ack) <= SYN_DATA)
     }
 
-    #[inline]
+    /// Whether a segment is in its receiver's window, and acknowledges what has been sent, and not long ago.
+    #[inline(always)]
     fn is_inside(&self, side: Direction, segment: &Segment) -> bool {
-        let sent = self.ends[side.other() as usize];
-        let unacknowledged = sent.wrapping_sub(segment.ack.unwrap_or(sent));
-        unacknowledged <= self.window(side).max(STALE) && self.is_in_window(side, segment)
+        let (own, other) = (side as usize, side.other() as usize);
+        let sent = self.ends[other];
+        let unacknowledged = sent.wrapping_sub(self.acked[own]).wrapping_add(STALE);
+        let is_new = sent.wrapping_sub(segment.ack.unwrap_or(sent)) <= unacknowledged;
+        is_new && self.is_in_window(side, segment)
     }
 
-    /// Whether a segment begins before the end of its receiver's window, and ends no more than a window before what
-    /// its sender has sent already, as far as we know: of a segment in fragments we know too much.
-    #[inline]
+    /// Whether a segment begins before the end of its receiver's window, and no more than a window before what has
+    /// been acknowledged: that much may come again, if acknowledgements got lost.
+    #[inline(always)]
     fn is_in_window(&self, side: Direction, segment: &Segment) -> bool {
         let window = self.window(side.other());
         let room = self.acked[side.other() as usize].wrapping_add(window).wrapping_sub(segment.seq);
-        let age = self.ends[side as usize].wrapping_sub(segment.end);
-        room as i32 >= 0 && age as i32 <= window.max(STALE) as i32
+        room <= 2 * window + STALE
     }
 
     /// The largest window that a side has offered, in bytes: at most a gigabyte.
@@ -180,15 +191,19 @@ impl Streams {
         self.scales = self.scales & !(0x0F << (side as u8 * 4)) | scale << (side as u8 * 4);
     }
 
-    #[inline]
     fn note(&mut self, side: Direction, segment: &Segment) {
-        let (own, other) = (side as usize, side.other() as usize);
-        let ack = segment.ack.unwrap_or(self.acked[own]);
-        self.ends[own] = later(self.ends[own], segment.end);
-        self.acked[own] = later(self.acked[own], ack);
-        self.windows[own] = self.windows[own].max(segment.window);
+        self.note_own(side, segment);
         // Only of a connection met in the middle is more acknowledged than we have seen sent.
-        self.ends[other] = later(self.ends[other], ack);
+        let other = side.other() as usize;
+        self.ends[other] = later(self.ends[other], self.acked[side as usize]);
+    }
+
+    #[inline(always)]
+    fn note_own(&mut self, side: Direction, segment: &Segment) {
+        let own = side as usize;
+        self.ends[own] = later(self.ends[own], segment.end);
+        self.acked[own] = later(self.acked[own], segment.ack.unwrap_or(self.acked[own]));
+        self.windows[own] = self.windows[own].max(segment.window);
     }
 
     /// Notes the SYN of a side, and that the other will acknowledge it at least.

@@ -17,6 +17,12 @@ pub(crate) enum Flags {
 }
 
 impl Flags {
+    /// Whether a flags octet is [`Flags::Ack`]'s.
+    #[inline(always)]
+    pub(crate) const fn is_ack(octet: u8) -> bool {
+        octet & (FIN | SYN | RST | ACK) == ACK
+    }
+
     /// Sorts a flags octet; `None` for combinations that no connection sends (C28). ECN, URG and PSH do not matter.
     #[inline]
     pub(crate) const fn new(octet: u8) -> Option<Self> {
@@ -104,6 +110,22 @@ pub(crate) enum Phase {
 }
 
 impl State {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 9;
+
+    /// Each of them.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::SynOut,
+        Self::SynIn,
+        Self::SynBoth,
+        Self::PickedUp,
+        Self::Established,
+        Self::FinOut,
+        Self::FinIn,
+        Self::FinBoth,
+        Self::Reset,
+    ];
+
     /// The state of a session that begins with a segment; `None` if it cannot begin one. From inside, a segment in
     /// mid-connection may (C26); from outside, only a SYN (M13).
     pub(crate) const fn first(direction: Direction, flags: Flags) -> Option<Self> {
@@ -165,7 +187,7 @@ impl State {
 
 /// The state after a segment, by state, flags and direction (`>` outbound, `<` inbound).
 #[rustfmt::skip]
-const NEXT: [[State; 10]; 9] = {
+const NEXT: [[State; 10]; State::COUNT] = {
     use State::{
         Established as Est, FinBoth as Fbo, FinIn as Fin, FinOut as Fou, PickedUp as Pup, Reset as Rst,
         SynBoth as Sbo, SynIn as Sin, SynOut as Sou,
