@@ -37,7 +37,8 @@ fn the_fuzz_targets_would_notice() {
     let after = Lab::new().send(before.clone());
     let notices = |after: &[u8]| {
         let (from, to, checksum) = (Realm::Internal, Realm::External, Checksum::Complete);
-        catch_unwind(|| check(Passed { before: &before.bytes, after, from, to, checksum })).is_err()
+        let passed = Passed { before: &before.bytes, after, from, to, checksum, mtu: 1500 };
+        catch_unwind(|| check(passed)).is_err()
     };
     assert!(!notices(&after.bytes));
 

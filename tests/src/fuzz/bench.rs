@@ -13,7 +13,7 @@ use napt::{
 };
 
 use super::check::{Passed, check};
-use super::wire::{End, OUTSIDE, inside, is_error, is_fragment, ports, source};
+use super::wire::{End, ICMP, OUTSIDE, TCP, UDP, inside, is_error, is_fragment, ports, source};
 
 /// How many sessions it has room for.
 pub(super) const SESSIONS: usize = 16;
@@ -96,6 +96,7 @@ impl<'t> Bench<'t> {
         checksum: Checksum,
         segment: Option<NonZeroU16>,
     ) -> (Verdict, Vec<u8>) {
+        let mtu = usize::from(self.engine.settings().external_mtu);
         let mut after = before.to_vec();
         let verdict = match napt::Packet::parse(&mut after, checksum, segment) {
             Ok(packet) => self.engine.translate(self.now, from, packet),
@@ -105,7 +106,7 @@ impl<'t> Bench<'t> {
             }
         };
         match verdict {
-            Verdict::Forward(to) => check(Passed { before, after: &after, from, to, checksum }),
+            Verdict::Forward(to) => check(Passed { before, after: &after, from, to, checksum, mtu }),
             _ => assert_eq!(before, after, "what is not forwarded is untouched"),
         }
         self.note(from, verdict);
@@ -118,7 +119,7 @@ impl<'t> Bench<'t> {
     /// The sender of a forwarded packet holds the external port that it got (V5), under endpoint-independent mapping
     /// for all it sends (M01, M02).
     fn hold(&mut self, before: &[u8], after: &[u8]) {
-        if is_error(before) || is_fragment(before) {
+        if is_error(before) || is_fragment(before) || !matches!(before[9], ICMP | TCP | UDP) {
             return;
         }
         let (internal, external) = ((source(before), ports(before).0), ports(after).0);
@@ -133,6 +134,8 @@ impl<'t> Bench<'t> {
         match verdict {
             Verdict::Forward(_) => counters.forwarded += 1,
             Verdict::Local => counters.local += 1,
+            // Not the last word on it.
+            Verdict::Hold => (),
             Verdict::Reject(reason) => counters.rejected[reason.index()] += 1,
             Verdict::Drop(reason) => counters.dropped[reason.index()] += 1,
         }

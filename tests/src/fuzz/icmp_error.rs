@@ -118,6 +118,10 @@ impl Error {
     /// Whether nothing is wrong with it, so that it must pass.
     fn is_sound(&self) -> bool {
         let is_echo = matches!(self.about, About::Echo);
+        // An MTU in it has to be one that there is.
+        if (self.kind, self.code) == (3, 4) && u16::from_be_bytes([self.second[2], self.second[3]]) < 1280 {
+            return false;
+        }
         // The shortest of the packets is longer than 28 bytes, which are what has to be quoted.
         matches!(self.kind, 3 | 11 | 12)
             && self.changes.is_empty()

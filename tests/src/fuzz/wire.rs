@@ -6,6 +6,10 @@ pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
 
+/// Two more whose checksums cover the pseudo-header (RFC 4340 s.9, RFC 3828 s.3.2).
+pub(super) const DCCP: u8 = 33;
+pub(super) const UDP_LITE: u8 = 136;
+
 /// The external address.
 pub(super) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
 
