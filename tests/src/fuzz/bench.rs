@@ -67,6 +67,11 @@ impl<'t> Bench<'t> {
         Self { engine, now, verdicts: Default::default(), holders: HashMap::new(), mapped: HashMap::new() }
     }
 
+    /// What the clock says.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Lets time pass; the engine does what is due meanwhile, or all of it only at the end.
     pub(super) fn wait(&mut self, time: Duration, timely: bool) {
         let end = self.now + time;
