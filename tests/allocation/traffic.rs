@@ -32,14 +32,15 @@ fn packet(rng: &mut StdRng) -> (Realm, Vec<u8>) {
     match below(rng, 32) {
         0..12 => (Realm::Internal, udp(near, far).bytes),
         12..20 => (Realm::Internal, tcp(flags, near, far).bytes),
-        20..23 => (Realm::Internal, echo(near.port(), host.0, CAROL.0).bytes),
+        20..22 => (Realm::Internal, echo(near.port(), host.0, CAROL.0).bytes),
         23 => (Realm::Internal, udp(near, far).with_ttl(1).bytes),
         24 => (Realm::Internal, tcp(flags, near, web).bytes),
         25 => (Realm::External, tcp(flags, CAROL.port(near.port()), web).bytes),
         26 => (Realm::External, udp(CAROL.port(near.port()), OUTSIDE.port(far.port())).bytes),
         27 => (Realm::External, echo(7, BOB.0, OUTSIDE.0).bytes),
         28 => (Realm::External, error(3, 1, BOB.0, &udp(OUTSIDE.port(near.port()), far)).bytes),
-        29 => (Realm::Internal, raw(47, host.0, CAROL.0, &[0; 16]).bytes),
+        29 => (Realm::Internal, raw([2, 47, 132][below(rng, 3) as usize], host.0, CAROL.0, &[0; 16]).bytes),
+        22 => (Realm::Internal, piece(udp(near, far).with_payload(48), below(rng, 2) == 0)),
         30 => (side(rng), damaged(rng, udp(near, far))),
         _ => (side(rng), noise(rng)),
     }
@@ -47,6 +48,17 @@ fn packet(rng: &mut StdRng) -> (Realm, Vec<u8>) {
 
 fn side(rng: &mut StdRng) -> Realm {
     [Realm::Internal, Realm::External][below(rng, 2) as usize]
+}
+
+/// One of the two fragments of a datagram.
+fn piece(datagram: Packet, is_first: bool) -> Vec<u8> {
+    let cut = datagram.changed(|bytes| {
+        let (flags, unwanted) = if is_first { ([0x20, 0], 44..bytes.len()) } else { ([0, 3], 20..44) };
+        bytes.drain(unwanted);
+        bytes[3] = bytes.len() as u8;
+        bytes[6..8].copy_from_slice(&flags);
+    });
+    cut.bytes
 }
 
 /// The packet with a wrong bit in its header, or cut short; every other time with a header checksum that is right.
@@ -112,19 +124,21 @@ impl Answer {
     }
 }
 
-/// Turns a packet without options round.
+/// Turns a packet without options round; of fragments and protocols without ports, only the addresses.
 fn reply(packet: &mut [u8]) {
     let (near, far) = packet[12..20].split_at_mut(4);
     near.swap_with_slice(far);
+    let is_whole = packet[6] & 0x3F == 0 && packet[7] == 0 && packet.len() >= 28;
     match packet[9] {
-        6 | 17 => {
+        6 | 17 if is_whole => {
             let (near, far) = packet[20..24].split_at_mut(2);
             near.swap_with_slice(far);
         }
-        _ => {
+        1 if is_whole => {
             packet[20] = 0;
             set_sum(&mut packet[20..], 2);
         }
+        _ => (),
     }
 }
 

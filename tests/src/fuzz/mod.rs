@@ -4,7 +4,7 @@
     clippy::missing_errors_doc,
     reason = "a fuzzer's targets panic to be heard"
 )]
-//! What a fuzzer throws at the engine and at the configuration, and what must hold whatever it throws.
+//! What a fuzzer throws at the engine, the router and the configuration, and what must hold whatever it throws.
 //!
 //! Each target takes any bytes and panics if an invariant is broken. The fuzzer (`tests/fuzz`) calls them with what it
 //! comes up with, the suite with what it once came up with. Nothing here knows how the engine works inside, and the
@@ -17,6 +17,7 @@ mod bench;
 mod blob;
 mod check;
 mod fragments;
+mod frames;
 mod icmp_error;
 mod packet;
 mod sequence;
@@ -25,6 +26,7 @@ mod wire;
 pub use blob::blob;
 pub use check::{Passed, check};
 pub use fragments::fragments;
+pub use frames::frames;
 pub use icmp_error::icmp_error;
 pub use packet::packet;
 pub use sequence::sequence;
@@ -33,10 +35,11 @@ pub use sequence::sequence;
 pub type Target = fn(&[u8]);
 
 /// Each of them, by the name that its file in `tests/fuzz/fuzz_targets` has.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("packet", packet),
     ("sequence", sequence),
     ("icmp_error", icmp_error),
     ("fragments", fragments),
+    ("frames", frames),
     ("blob", blob),
 ];
