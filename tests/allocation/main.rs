@@ -49,7 +49,9 @@ fn ten_million_packets_through_the_engine_allocate_nothing() {
     assert_eq!(allocated.count_total, 0);
     let [inside, outside] = bench.counters();
     assert!(inside.forwarded > PACKETS / 4 && outside.forwarded > PACKETS / 8, "{inside:?} {outside:?}");
-    assert!(outside.local > 0 && inside.rejected[RejectReason::TableFull.index()] > 0);
+    assert!(outside.local > 0);
+    let no_room = [RejectReason::TableFull, RejectReason::HostShare];
+    assert!(no_room.iter().any(|reason| inside.rejected[reason.index()] > 0), "{inside:?}");
     assert!(inside.rejected[RejectReason::TtlExpired.index()] > 0);
     let garbage =
         [DropReason::HeaderChecksum, DropReason::Version, DropReason::TotalLength, DropReason::Transport];

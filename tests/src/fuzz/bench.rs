@@ -35,8 +35,8 @@ pub(super) fn settings(behaviours: u8) -> Settings {
     let dependence =
         |n| [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort][usize::from(n % 3)];
     let mut settings = Settings::new(OUTSIDE);
-    settings.mapping = dependence(behaviours);
-    settings.filtering = dependence(behaviours / 3 + 1);
+    settings.mapping = dependence(behaviours).into();
+    settings.filtering = dependence(behaviours / 3 + 1).into();
     settings.ports = range(1000, 1050);
     let internal = Endpoint::new(inside(1), WEB);
     let web = Forward { protocols: Protocols::Both, external: range(FORWARDED, FORWARDED), internal };
@@ -70,6 +70,14 @@ impl<'t> Bench<'t> {
     /// What the clock says.
     pub(super) fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Changes behaviours, and takes the address away or gives it back; who held what before is no matter any more.
+    pub(super) fn reconfigure(&mut self, behaviours: u8, has_address: bool) {
+        let external = has_address.then_some(OUTSIDE);
+        self.engine.reconfigure(self.now, Settings { external, ..settings(behaviours) });
+        self.holders.clear();
+        self.mapped.clear();
     }
 
     /// Lets time pass; the engine does what is due meanwhile, or all of it only at the end.
@@ -129,7 +137,7 @@ impl<'t> Bench<'t> {
         }
         let (internal, external) = ((source(before), ports(before).0), ports(after).0);
         hold(&mut self.holders, (before[9], external), internal, self.now);
-        if self.engine.settings().mapping == Dependence::Endpoint {
+        if self.engine.settings().mapping == Dependence::Endpoint.into() {
             hold(&mut self.mapped, (before[9], internal), external, self.now);
         }
     }

@@ -31,6 +31,8 @@ enum Step {
     Mtu { internal: bool, mtu: u16 },
     /// Anything arrives.
     Noise { internal: bool, bytes: Vec<u8> },
+    /// The operator changes the settings.
+    Reconfigure { behaviours: u8, has_address: bool },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -77,6 +79,7 @@ impl Run<'_> {
                 self.bench.wait(Duration::from_secs(u64::from(seconds % 8192)), timely);
             }
             Step::Mtu { internal, mtu } => self.bench.engine.set_mtu(realm(internal), mtu.max(68)),
+            Step::Reconfigure { behaviours, has_address } => self.bench.reconfigure(behaviours, has_address),
             Step::Noise { internal, ref bytes } => {
                 self.bench.meet(realm(internal), bytes);
             }

@@ -46,6 +46,12 @@ pub fn sekisho_handle_timeout(engine: &mut Engine<'_, SESSIONS>, now: Instant) {
     }
 }
 
+/// `Engine::reconfigure`.
+#[unsafe(no_mangle)]
+pub fn sekisho_reconfigure(engine: &mut Engine<'_, SESSIONS>, now: Instant, settings: &Settings) {
+    engine.reconfigure(now, settings.clone());
+}
+
 /// As large as tables for 256 sessions.
 #[unsafe(no_mangle)]
 pub static SEKISHO_TABLES_256: [u8; size_of::<Tables<256>>()] = [0; size_of::<Tables<256>>()];

@@ -51,6 +51,12 @@ pub fn sekisho_link_up(router: &mut Router<'_, SESSIONS>, now: Instant, side: Si
     router.link_up(now, side, link);
 }
 
+/// `Router::reconfigure`.
+#[unsafe(no_mangle)]
+pub fn sekisho_router_reconfigure(router: &mut Router<'_, SESSIONS>, now: Instant, config: &Config) {
+    router.reconfigure(now, config);
+}
+
 /// As large as the router without its tables.
 #[unsafe(no_mangle)]
 pub static SEKISHO_ROUTER: [u8; size_of::<Router<'static, SESSIONS>>()] =
