@@ -6,6 +6,7 @@ mod churn;
 mod config_blob;
 mod demo;
 mod fragments;
+mod fuzz_regressions;
 mod layout;
 mod program;
 mod protocols;
