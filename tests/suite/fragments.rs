@@ -231,6 +231,16 @@ fn f14_a_datagram_has_five_seconds_and_an_early_fragment_two() {
 }
 
 #[test]
+fn f14_t14_a_datagram_that_was_never_finished_does_not_come_back_after_weeks() {
+    let mut lab = Lab::new();
+    let pieces = pieces();
+    lab.send(pieces[0].clone());
+    lab.wait_secs(25 * 24 * 3600);
+    assert_eq!(lab.try_send(pieces[1].clone()), Verdict::Hold);
+    lab.send(pieces[0].clone());
+}
+
+#[test]
 fn rfc4787_req14a_f15_a_flood_leaves_whole_packets_and_fragments_in_order_alone() {
     let mut desk = Desk::new();
     let external = desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)))[0].packet.source();

@@ -3,7 +3,8 @@
 //! ones, a source outside four.
 
 use napt::{DropReason, Hits, HostUse, Protocols, Realm, RejectReason, Verdict};
-use sekisho_tests::{ALICE, BOB, DAVE, Host, Lab, OUTSIDE, tcp, udp};
+use sekisho_tests::{ALICE, BOB, DAVE, Host, Lab, OUTSIDE, range, tcp, udp};
+use std::time::Duration;
 
 const OUT: Verdict = Verdict::Forward(Realm::External);
 const IN: Verdict = Verdict::Forward(Realm::Internal);
@@ -126,7 +127,7 @@ fn a6_the_last_eighth_is_not_for_the_outside() {
         settings.shares.half_open_each_source = Some(u32::MAX);
         settings.shares.half_open_each_forward = Some(u32::MAX);
         let internal = napt::Endpoint::new(ALICE.0, 80);
-        let external = sekisho_tests::range(54321, 54321);
+        let external = range(54321, 54321);
         settings.forwards.push(napt::Forward { protocols: Protocols::Tcp, external, internal }).unwrap();
     });
     for n in 0..224 {
@@ -162,4 +163,27 @@ fn v6_v7_a_thousand_hosts_may_have_sessions_and_more_may_come_when_they_have_non
         lab.wait_secs(302);
     }
     assert_eq!(lab.engine.hosts().count(), napt::HOSTS);
+}
+
+/// Slots that only wait to be freed are not room for the outside.
+#[test]
+fn a06_who_is_outside_is_refused_in_silence_however_the_table_is_full() {
+    let mut lab = Lab::with(|settings| {
+        settings.shares.half_open_each_forward = Some(u32::MAX);
+        settings.shares.half_open_each_source = Some(u32::MAX);
+        let internal = napt::Endpoint::new(ALICE.0, 80);
+        let external = range(54321, 54321);
+        settings.forwards.push(napt::Forward { protocols: Protocols::Udp, external, internal }).unwrap();
+    });
+    let call = |lab: &mut Lab, n| lab.try_deliver(udp(remote(n).port(1), OUTSIDE.port(54321)));
+    for n in 0..300 {
+        let verdict = call(&mut lab, n);
+        assert_eq!(verdict == Verdict::Forward(Realm::Internal), n < 224, "{n}: {verdict:?}");
+    }
+    // They have expired, but the wheel has not met them yet.
+    lab.wait(Duration::from_secs(300));
+    for n in 300..600 {
+        let verdict = call(&mut lab, n);
+        assert!(!matches!(verdict, Verdict::Reject(_)), "{n}: {verdict:?}");
+    }
 }

@@ -161,7 +161,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// sessions: neither who fills the table from outside, through a forward or an open filter (A6), nor another host
     /// (A5) cuts them off.
     pub(crate) fn is_reserve(&self) -> bool {
-        SESSIONS - self.tables.sessions.live() as usize <= SESSIONS / 8
+        self.tables.sessions.free() <= SESSIONS / 8
     }
 
     fn open_shared(
@@ -180,7 +180,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let mapping = match self.existing_mapping(protocol, internal, remote) {
             Some(mapping) => mapping,
-            None => self.new_mapping(protocol, internal)?,
+            None => self.new_mapping(now, protocol, internal)?,
         };
         let external = self.tables.mappings.at(mapping).external;
         let opened = self.open(now, protocol, internal, external, remote, first);
@@ -281,8 +281,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     pub(crate) fn answer(&mut self, slot: Slot) {
-        self.settle_account(slot);
-        self.tables.sessions.at_mut(slot).answer();
+        let Session { protocol, external, remote, .. } = *self.tables.sessions.at(slot);
+        let grouping = self.rules.grouping(protocol);
+        if self.tables.sessions.answer(&self.keys, grouping, slot).is_some() {
+            let forward = self.settings.forwards.number(protocol, external);
+            self.tables.half_open.leave(&self.keys, remote.address, forward);
+        }
     }
 
     fn let_go(&mut self, now: Instant, slot: Slot) {
@@ -310,11 +314,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
     }
 
-    fn new_mapping(&mut self, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
-        if self.tables.mappings.used() as usize == SESSIONS {
-            self.reclaim_any();
-        }
+    fn new_mapping(&mut self, now: Instant, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
         let external = self.choose_port(protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
+        if self.tables.mappings.used() as usize == SESSIONS {
+            self.reclaim_any(now);
+        }
         let shared = self.settings.mapping.of(protocol) == Dependence::Endpoint;
         let created = self.tables.mappings.create(&self.keys, protocol, internal, external, shared);
         if created.is_some() {
@@ -376,7 +380,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
     pub(crate) fn make_room(&mut self, now: Instant) {
-        if self.tables.sessions.is_full() {
+        if self.is_reserve() {
             self.tidy(now);
         } else {
             self.tidy_mappings(now);
@@ -392,13 +396,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
     }
 
-    /// Makes room for one mapping at the expense of one that only cools.
-    fn reclaim_any(&mut self) {
-        for protocol in Protocol::WITH_PORTS {
-            if let Some(port) = self.tables.mappings.reclaim(&self.keys, protocol, Class::ANY) {
-                self.pool(protocol).release(port);
-                return;
-            }
+    /// Makes room for one mapping at the expense of the one that has cooled longest.
+    fn reclaim_any(&mut self, now: Instant) {
+        if let Some((protocol, port)) = self.tables.mappings.reclaim_any(now, &self.keys) {
+            self.pool(protocol).release(port);
         }
     }
 }

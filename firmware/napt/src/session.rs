@@ -6,9 +6,9 @@
 //! one permission are all that the RFCs ask for. TCP connections are always told apart.
 //!
 //! Where a behaviour looks at the remote *address* while sessions are kept by address *and port*, somebody has to know
-//! whether any session with that address exists. The first such session is the *host* of the others: it has a
-//! third entry in the index and counts them. If it ends before they do, its record *lingers*, invisible to packets,
-//! until the last has ended.
+//! whether any session vouches for that address: one that the inside has begun, or answered. The first of them is
+//! the *host* of the others: it has a third entry in the index and counts them. If it ends before they do, its record
+//! *lingers*, invisible to packets, until the last has ended.
 
 use core::net::Ipv4Addr;
 
@@ -130,6 +130,7 @@ impl Session {
     }
 
     /// Whether it needs no answer, or has had one.
+    /// A dead session counts as one that was.
     #[inline(always)]
     pub(crate) fn is_answered(&self) -> bool {
         self.life != Life::Live(Begun::HalfOpen)
@@ -162,11 +163,6 @@ impl Session {
             self.refresh(now, idle.millis(protocol, self.state));
         }
         Ok(answered)
-    }
-
-    /// Notes that it has been answered.
-    pub(crate) fn answer(&mut self) {
-        self.life = Life::Live(Begun::Outside);
     }
 
     /// Whether its time is up.
@@ -232,6 +228,11 @@ impl<const N: usize> Sessions<N> {
             live: 0,
             most: 0,
         }
+    }
+
+    /// How many slots are free.
+    pub(crate) fn free(&self) -> usize {
+        N - self.slots.used() as usize
     }
 
     /// How many sessions there are.
@@ -340,10 +341,20 @@ impl<const N: usize> Sessions<N> {
 
     /// Ends a session. Its slot is free again when the wheel next meets it, within a turn.
     pub(crate) fn end(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) {
+        let vouches = self.at(slot).is_answered();
         self.unlink(keys, slot);
-        if let Some(near) = grouping.near(self.at(slot)) {
+        if let Some(near) = grouping.near(self.at(slot)).filter(|_| vouches) {
             self.leave(keys, grouping, slot, near);
         }
+    }
+
+    /// Notes that a session that began outside has been answered. `None`, and nothing noted, if there is no room to.
+    pub(crate) fn answer(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
+        if let Some(near) = grouping.near(self.at(slot)) {
+            self.join(keys, grouping, slot, near)?;
+        }
+        self.at_mut(slot).life = Life::Live(Begun::Outside);
+        Some(())
     }
 
     /// Looks at one of the sessions that are due. `None` if there is none.
@@ -413,7 +424,7 @@ impl<const N: usize> Sessions<N> {
         let session = *self.at(slot);
         self.index.insert(keys.outbound(session.protocol, session.internal, session.remote), slot)?;
         self.index.insert(keys.inbound(session.protocol, session.external, session.remote), slot)?;
-        match grouping.near(&session) {
+        match grouping.near(&session).filter(|_| session.is_answered()) {
             Some(near) => self.join(keys, grouping, slot, near),
             None => Some(()),
         }
@@ -428,7 +439,7 @@ impl<const N: usize> Sessions<N> {
     }
 
     fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
-        let Session { protocol, remote, .. } = *self.at(slot);
+        let Session { protocol, remote, external, .. } = *self.at(slot);
         let host = match self.host(keys, grouping, protocol, near, remote.address) {
             Some(host) => host,
             None => {
@@ -438,6 +449,10 @@ impl<const N: usize> Sessions<N> {
         };
         let host = self.at_mut(host);
         host.peers = host.peers.checked_add(1)?;
+        if host.life == Life::Lingering {
+            // Its own port may be gone; a mapping by address goes on with what its peers use.
+            host.external = external;
+        }
         Some(())
     }
 

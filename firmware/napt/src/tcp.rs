@@ -196,7 +196,7 @@ const NEXT: [[State; 10]; State::COUNT] = {
         //            SYN>  SYN<  S+A>  S+A<  ACK>  ACK<  FIN>  FIN<  RST>  RST<
         /* Sou */ [   Sou,  Sbo,  Sou,  Est,  Sou,  Sou,  Sou,  Sou,  Rst,  Rst ],
         /* Sin */ [   Sbo,  Sin,  Sbo,  Sin,  Sin,  Sin,  Sin,  Sin,  Rst,  Rst ],
-        /* Sbo */ [   Sbo,  Sbo,  Sbo,  Est,  Sbo,  Est,  Fou,  Fin,  Rst,  Rst ],
+        /* Sbo */ [   Sbo,  Sbo,  Sbo,  Est,  Sbo,  Est,  Sbo,  Fin,  Rst,  Rst ],
         /* Pup */ [   Sou,  Pup,  Pup,  Pup,  Pup,  Est,  Fbo,  Fbo,  Rst,  Rst ],
         /* Est */ [   Est,  Est,  Est,  Est,  Est,  Est,  Fou,  Fin,  Rst,  Rst ],
         /* Fou */ [   Fou,  Fou,  Fou,  Fou,  Fou,  Fou,  Fou,  Fbo,  Rst,  Rst ],

@@ -23,7 +23,7 @@ use crate::tcp::{Direction, Segment, State};
 use crate::time::Instant;
 use crate::transit::{self, Transit};
 use crate::transport::{Heading, Transport};
-use crate::verdict::{DropReason, Verdict};
+use crate::verdict::{DropReason, RejectReason, Verdict};
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Takes a packet of a flow from inside.
@@ -213,20 +213,31 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.make_room(now);
         let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
         transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let sender = match self.find_outbound(now, flow.protocol, internal, remote) {
+        let known = self.find_outbound(now, flow.protocol, internal, remote);
+        let sender = match known {
             Some(slot) => slot,
             None => {
                 first(Direction::Inbound, flow.segment)?;
                 let first = first(Direction::Outbound, flow.segment)?;
+                // Two sessions, or none.
+                if self.tables.sessions.free() < 2 {
+                    return Err(RejectReason::TableFull.into());
+                }
                 self.open_outbound(now, flow.protocol, internal, remote, first)?
             }
         };
         let source = self.external_end(sender);
         let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
-            Some(slot) => slot,
-            None => {
-                let first = first(Direction::Inbound, flow.segment)?;
-                self.open_inbound(now, flow.protocol, receiver, remote.port, source, first)?
+            Some(slot) => Ok(slot),
+            None => self.begin_receiving(now, receiver, remote.port, source, flow),
+        };
+        let receiving = match receiving {
+            Ok(slot) => slot,
+            Err(verdict) => {
+                if known.is_none() {
+                    self.close(now, sender);
+                }
+                return Err(verdict);
             }
         };
         let (destination, _) = self.track(now, receiving, Direction::Inbound, flow)?;
@@ -235,6 +246,19 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
         self.forwarded(Realm::Internal, Realm::Internal)
+    }
+
+    /// Opens the receiver's session of a hairpinned packet.
+    fn begin_receiving(
+        &mut self,
+        now: Instant,
+        receiver: Endpoint,
+        external: u16,
+        source: Endpoint,
+        flow: Heading,
+    ) -> Result<Slot, Verdict> {
+        let first = first(Direction::Inbound, flow.segment)?;
+        self.open_inbound(now, flow.protocol, receiver, external, source, first)
     }
 
     /// Opens the session of a packet from inside that has none.
