@@ -41,6 +41,8 @@ pub struct Desk {
     pub router: Router<'static, CAPACITY>,
     hosts: [BTreeMap<Ipv4Addr, EthernetAddress>; 2],
     now: Instant,
+    /// The router's address outside.
+    outside: Ipv4Addr,
     /// Every frame the router has sent that is not ARP, oldest first.
     sent: Vec<Seen>,
     /// Every address the router has asked for.
@@ -74,19 +76,31 @@ impl Desk {
 
     /// A router with this configuration in the place of the reference network's.
     pub fn with(configuration: &str) -> Self {
-        Self::with_mtu(configuration, 1500)
+        Self::with_mtu(configuration, [1500, 1500])
     }
 
-    /// The same, with this MTU on the wan.
-    pub fn with_mtu(configuration: &str, wan_mtu: u16) -> Self {
+    /// The reference network with this MTU on the wan.
+    pub fn with_wan_mtu(mtu: u16) -> Self {
+        Self::with_mtu(CONFIGURATION, [1500, mtu])
+    }
+
+    /// The reference network with these MTUs.
+    pub fn with_mtus(lan: u16, wan: u16) -> Self {
+        Self::with_mtu(CONFIGURATION, [lan, wan])
+    }
+
+    /// A router with this configuration and these MTUs, lan first.
+    pub fn with_mtu(configuration: &str, [lan_mtu, wan_mtu]: [u16; 2]) -> Self {
         let config = provision::compile(configuration, "desk.toml").unwrap();
         let link = |side: Side, mtu| Link { hardware: ROUTER[side as usize].0, mtu };
         let tables = Box::leak(Box::new(Tables::new()));
-        let router = Router::new(tables, &config, link(Side::Lan, 1500), link(Side::Wan, wan_mtu), &[3; 32]);
+        let router =
+            Router::new(tables, &config, link(Side::Lan, lan_mtu), link(Side::Wan, wan_mtu), &[3; 32]);
         let mut desk = Self {
             router,
             hosts: [BTreeMap::new(), BTreeMap::new()],
             now: Instant::from_millis(5_000),
+            outside: config.wan().address().address(),
             sent: Vec::new(),
             asked: Vec::new(),
         };
@@ -98,6 +112,19 @@ impl Desk {
     pub fn without(line: &str) -> Self {
         assert!(CONFIGURATION.contains(line));
         Self::with(&CONFIGURATION.replace(line, ""))
+    }
+
+    /// The reference network's configuration.
+    pub fn configuration() -> &'static str {
+        CONFIGURATION
+    }
+
+    /// Gives the router another configuration.
+    pub fn reconfigure(&mut self, configuration: &str) {
+        let config = provision::compile(configuration, "desk.toml").unwrap();
+        self.outside = config.wan().address().address();
+        self.router.reconfigure(self.now, &config);
+        self.collect();
     }
 
     /// Adds a host to a link: it answers ARP from now on.
@@ -154,6 +181,11 @@ impl Desk {
         self.router.summary().router[side as usize].refused[reason as usize]
     }
 
+    /// How often the engine has dropped a packet of `side` for `reason`.
+    pub fn engine_dropped(&self, side: Side, reason: napt::DropReason) -> u64 {
+        self.router.summary().engine[side as usize].dropped[reason.index()]
+    }
+
     /// What an ARP packet to the router makes it send, answers to ARP included.
     pub fn arp(&mut self, side: Side, arp: &ArpRepr) -> Vec<(Side, ArpRepr)> {
         let mut frame = arp_frame(arp);
@@ -196,7 +228,7 @@ impl Desk {
         if side == Side::Wan {
             assert_eq!(
                 *packet.source().ip(),
-                crate::OUTSIDE.0,
+                self.outside,
                 "V1: nothing but our address leaves the wan port"
             );
         }

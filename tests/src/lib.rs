@@ -11,6 +11,7 @@
 //! hold of all of them: valid checksums, a lower TTL, an untouched payload, no private source outside.
 
 mod desk;
+pub mod fuzz;
 mod lab;
 pub mod netns;
 pub mod oracle;

@@ -26,7 +26,8 @@ pub fn udp(source: SocketAddrV4, destination: SocketAddrV4) -> Packet {
     build(builder.udp(source.port(), destination.port()), b"hello, world")
 }
 
-/// A TCP segment with flags as tcpdump writes them (`"S"`, `"S."`, `"."`, `"F."`, `"R"`, `"P."`) and no payload.
+/// A TCP segment with flags as tcpdump writes them (`"S"`, `"S."`, `"."`, `"F."`, `"R"`, `"P."`) and no payload. Both
+/// sides count from 1000, so that a connection is opened, spoken over once and closed without a thought for numbers.
 pub fn tcp(flags: &str, source: SocketAddrV4, destination: SocketAddrV4) -> Packet {
     let builder = PacketBuilder::ipv4(source.ip().octets(), destination.ip().octets(), TTL);
     let mut header = TcpHeader::new(source.port(), destination.port(), 1000, 8192);
@@ -41,6 +42,8 @@ pub fn tcp(flags: &str, source: SocketAddrV4, destination: SocketAddrV4) -> Pack
             other => panic!("no such flag: {other}"),
         }
     }
+    header.sequence_number += u32::from(!header.syn);
+    header.acknowledgment_number = if header.ack { 1001 } else { 0 };
     build(builder.tcp_header(header), b"")
 }
 
@@ -135,7 +138,8 @@ impl Packet {
         let transport = self.transport();
         match self.protocol() {
             6 => &transport[usize::from(transport[12] >> 4) * 4..],
-            1 | 17 => &transport[8..],
+            // DCCP and UDP-Lite have their checksum in the first eight bytes, too.
+            1 | 17 | 33 | 136 => &transport[8..],
             _ => transport,
         }
     }
@@ -148,6 +152,76 @@ impl Packet {
     /// Destination address and port; for ICMP, the identifier of a reply, else 0.
     pub fn destination(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.address(16), self.ports().1)
+    }
+
+    /// Whether this is one of several fragments of a datagram.
+    pub fn is_fragment(&self) -> bool {
+        u16::from_be_bytes([self.bytes[6], self.bytes[7]]) & 0x3FFF != 0
+    }
+
+    /// Where this fragment's part of the datagram begins, in bytes.
+    pub fn fragment_offset(&self) -> usize {
+        usize::from(u16::from_be_bytes([self.bytes[6], self.bytes[7]]) & 0x1FFF) * 8
+    }
+
+    /// Whether more fragments follow this one.
+    pub fn more_follow(&self) -> bool {
+        self.bytes[6] & 0x20 != 0
+    }
+
+    /// The packet with this identification.
+    pub fn with_id(self, id: u16) -> Self {
+        self.changed(|bytes| bytes[4..6].copy_from_slice(&id.to_be_bytes()))
+    }
+
+    /// The identification.
+    pub fn id(&self) -> u16 {
+        u16::from_be_bytes([self.bytes[4], self.bytes[5]])
+    }
+
+    /// The part of the packet from `from` to `to`, in bytes behind the header, as a fragment of its own.
+    pub fn fragment(&self, from: usize, to: usize) -> Self {
+        let more = to < self.transport().len() || self.more_follow();
+        let offset = ((self.fragment_offset() + from) as u16 / 8) | (u16::from(more) << 13);
+        let dont = self.bytes[6] & 0x40;
+        let mut bytes = self.bytes[..self.header_len()].to_vec();
+        bytes.extend_from_slice(&self.transport()[from..to]);
+        let mut part = Self { bytes, ..self.clone() };
+        part.bytes[6..8].copy_from_slice(&offset.to_be_bytes());
+        part.bytes[6] |= dont;
+        part.fix_len();
+        part.fix_header();
+        part
+    }
+
+    /// The packet in fragments of `size` bytes, a multiple of eight.
+    pub fn fragments(&self, size: usize) -> Vec<Self> {
+        let len = self.transport().len();
+        (0..len).step_by(size).map(|from| self.fragment(from, len.min(from + size))).collect()
+    }
+
+    /// The datagram that these fragments are, in any order, if they are all of it.
+    pub fn reassemble(fragments: &[Self]) -> Option<Self> {
+        let mut sorted = fragments.to_vec();
+        sorted.sort_by_key(Self::fragment_offset);
+        let mut whole = sorted.first()?.clone();
+        whole.bytes.truncate(whole.header_len());
+        for part in &sorted {
+            assert_eq!((part.address_pair(), part.id()), (whole.address_pair(), whole.id()));
+            if part.fragment_offset() != whole.transport().len() {
+                return None;
+            }
+            whole.bytes.extend_from_slice(part.transport());
+        }
+        whole.bytes[6..8].copy_from_slice(&[sorted[0].bytes[6] & 0x40, 0]);
+        whole.fix_len();
+        whole.fix_header();
+        (!sorted.last()?.more_follow()).then_some(whole)
+    }
+
+    /// Source and destination address alone.
+    pub fn address_pair(&self) -> (Ipv4Addr, Ipv4Addr) {
+        (self.address(12), self.address(16))
     }
 
     /// The packet that an ICMP error quotes.
@@ -167,6 +241,11 @@ impl Packet {
         self.bytes[6] |= 0x40;
         self.fix_header();
         self
+    }
+
+    /// The packet without the flag that forbids fragmentation.
+    pub fn may_fragment(self) -> Self {
+        self.changed(|bytes| bytes[6] &= !0x40)
     }
 
     /// The packet with `change` made to its bytes; the header checksum is set right, no other.
@@ -197,6 +276,42 @@ impl Packet {
             self.bytes[at..at + 2].copy_from_slice(&udp_len.to_be_bytes());
         }
         self.fix_header();
+        self.fix_transport();
+        self
+    }
+
+    /// The TCP segment with this sequence number; 1000 is a side's first.
+    pub fn seq(self, seq: u32) -> Self {
+        self.with_long(4, seq)
+    }
+
+    /// The TCP segment with this acknowledgement; 1001 acknowledges a side's SYN.
+    pub fn ack(self, ack: u32) -> Self {
+        self.with_long(8, ack)
+    }
+
+    /// The TCP segment with this window, unscaled.
+    pub fn window(mut self, window: u16) -> Self {
+        let at = self.header_len() + 14;
+        self.bytes[at..at + 2].copy_from_slice(&window.to_be_bytes());
+        self.fix_transport();
+        self
+    }
+
+    /// The TCP segment with these options; a multiple of four bytes.
+    pub fn with_tcp_options(mut self, options: &[u8]) -> Self {
+        let at = self.header_len();
+        self.bytes[at + 12] += (options.len() as u8 / 4) << 4;
+        self.bytes.splice(at + 20..at + 20, options.iter().copied());
+        self.fix_len();
+        self.fix_header();
+        self.fix_transport();
+        self
+    }
+
+    fn with_long(mut self, offset: usize, value: u32) -> Self {
+        let at = self.header_len() + offset;
+        self.bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
         self.fix_transport();
         self
     }
@@ -291,7 +406,8 @@ impl Packet {
 
     fn ports(&self) -> (u16, u16) {
         let transport = self.transport();
-        let word = |at: usize| u16::from_be_bytes([transport[at], transport[at + 1]]);
+        let word =
+            |at: usize| transport.get(at..at + 2).map_or(0, |word| u16::from_be_bytes([word[0], word[1]]));
         match (self.protocol(), transport.first()) {
             (6 | 17, _) => (word(0), word(2)),
             (1, Some(8 | 13)) => (word(4), 0),

@@ -85,9 +85,10 @@ impl<const N: usize> Bench<N> {
         let range = |first, last| PortRange::new(port(first), port(last)).unwrap();
         let mut settings = Settings::new(OUTSIDE.0);
         settings.ports = range(FIRST, LAST);
-        settings.mapping = mapping;
-        settings.filtering = filtering;
+        settings.mapping = mapping.into();
+        settings.filtering = filtering.into();
         settings.timers.port_cooldown = cooldown;
+        settings.shares.guaranteed = Some(u32::MAX);
         let internal = napt::Endpoint::new(ALICE.0, 80);
         let external = range(FORWARD, FORWARD);
         settings.forwards.push(napt::Forward { protocols: Protocols::Both, external, internal }).unwrap();

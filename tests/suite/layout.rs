@@ -122,7 +122,8 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                open.push(path);
+                // What was built in there is nobody's source.
+                open.extend((!path.ends_with("target")).then_some(path));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push((path.clone(), fs::read_to_string(path).unwrap()));
             }

@@ -34,6 +34,30 @@ fn pings_larger_than_a_frame_slot_pass() {
 }
 
 #[test]
+fn rfc4787_req14_f18_pings_in_fragments_pass_both_ways() {
+    let Some((network, router)) = reference() else { return };
+    assert!(network.lan.run("ping -n -c 3 -i 0.2 -s 20000 203.0.113.1").contains(" 0% packet loss"));
+    stop(router);
+}
+
+#[test]
+fn rfc4787_req13a_f16_what_may_be_fragmented_is_where_the_wan_is_narrower() {
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    network.router.ip("link set gw1 mtu 1280");
+    network.wan.ip("link set wan0 mtu 1280");
+    let router = network.start();
+    let capture = tcpdump(&network.wan, "wan0", "icmp");
+    assert!(network.lan.run("ping -n -c 2 -i 0.2 -M dont -s 1400 203.0.113.1").contains(" 0% packet loss"));
+    capture.wait_for("ip-proto-1");
+    let narrow = network.lan.output("ping -n -c 1 -W 5 -M do -s 1400 203.0.113.1");
+    assert!(String::from_utf8_lossy(&narrow.stdout).contains("mtu = 1280"));
+    stop(router);
+}
+
+#[test]
 fn nc_out_is_masqueraded_as_tcpdump_shows_on_both_sides() {
     let Some((network, router)) = reference() else { return };
     let (lan, wan) = (tcpdump(&network.lan, "lan0", "tcp"), tcpdump(&network.wan, "wan0", "tcp"));

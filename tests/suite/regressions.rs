@@ -12,7 +12,7 @@ use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress};
 /// removed under its hands, and its slot then put into the queue of cooling mappings although it is free.
 #[test]
 fn x02_tidying_a_full_table_does_not_remove_the_mapping_in_hand() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     lab.send(udp(ALICE.port(5000), BOB.port(53)));
     lab.wait_secs(200);
     for n in 0..255 {
@@ -37,8 +37,8 @@ fn x02_tidying_a_full_table_does_not_remove_the_mapping_in_hand() {
 #[test]
 fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
     let mut lab = Lab::with(|settings| {
-        settings.mapping = Dependence::Address;
-        settings.filtering = Dependence::Endpoint;
+        settings.mapping = Dependence::Address.into();
+        settings.filtering = Dependence::Endpoint.into();
         settings.ports = range(2000, 2001);
         settings.timers.port_cooldown = Duration::ZERO;
     });
@@ -57,7 +57,7 @@ fn rfc4787_req3_m05_address_dependent_mapping_never_shares_a_port() {
 
 #[test]
 fn x02_a_flow_that_is_refused_takes_no_port() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     for n in 0..256 {
         lab.send(udp(DAVE.port(6000), remote(n).port(53)));
     }
@@ -126,7 +126,7 @@ fn t12_nothing_from_outside_alone_keeps_a_connection_alive() {
 /// A mapping may outlive its last session by a tick of the wheel, and no longer.
 #[test]
 fn t03_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
-    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint);
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
     let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
     lab.wait(Duration::from_millis(240_000 + 1_024));
     lab.refuse(tcp("S", CAROL.port(99), external), DropReason::NoMapping);
@@ -248,4 +248,111 @@ fn answer(sender: Host, hardware: EthernetAddress) -> ArpRepr {
         target_hardware_addr: EthernetAddress([2, 0, 0, 0, 0, 0x0B]),
         target_protocol_addr: OUTSIDE.0,
     }
+}
+
+/// The first of the sessions that an address-dependent mapping was shared by has ended, and its port with it; those
+/// that outlive it use another.
+#[test]
+fn m01_an_address_dependent_mapping_outlives_the_first_session_that_used_it() {
+    let mut lab = Lab::with(|settings| {
+        settings.mapping = Dependence::Address.into();
+        settings.filtering = Dependence::Endpoint.into();
+    });
+    lab.send(tcp("S", ALICE.port(5000), BOB.port(80)));
+    let to_carol = lab.send(tcp("S", ALICE.port(5000), CAROL.port(80))).source();
+    lab.deliver(tcp("S", BOB.port(99), to_carol));
+    lab.send(tcp("S.", ALICE.port(5000), BOB.port(99)));
+    lab.deliver(tcp(".", BOB.port(99), to_carol));
+    lab.wait_secs(400);
+    let [first, second] = [81, 82].map(|port| lab.send(tcp("S", ALICE.port(5000), BOB.port(port))).source());
+    assert_eq!(first, second);
+}
+
+/// Somebody outside who was let in because the inside had once called keeps calling, and nobody answers.
+#[test]
+fn rfc4787_req6_t12_who_is_not_answered_does_not_keep_a_filter_open() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    let mut last = 0;
+    for round in 0..40 {
+        let call = tcp("S", BOB.port(1000 + round), external);
+        if lab.try_deliver(call) == Verdict::Forward(Realm::Internal) {
+            last = 200 * u64::from(round);
+        }
+        lab.wait_secs(200);
+    }
+    assert!(last <= 240, "let in after {last} s");
+    assert_eq!(lab.engine.occupancy().mappings, 0);
+}
+
+/// A hairpinned packet opens two sessions, or none.
+#[test]
+fn h01_a_hairpin_that_is_refused_leaves_nothing() {
+    let mut lab = Lab::without_shares();
+    let daves = lab.send(udp(DAVE.port(6000), BOB.port(53))).source();
+    for n in 0..254 {
+        lab.send(udp(DAVE.port(6000), remote(n).port(53)));
+    }
+    let before = lab.engine.occupancy();
+    assert_eq!(lab.try_send(udp(ALICE.port(5000), daves)), Verdict::Reject(RejectReason::TableFull));
+    assert_eq!(lab.engine.occupancy(), before);
+}
+
+/// A server that closes before its SYN-ACK was acknowledged does not make a forged SYN last two hours.
+#[test]
+fn c05_a_fin_does_not_open_a_connection() {
+    let mut lab = Lab::with_forward();
+    lab.deliver(tcp("S", BOB.port(1), OUTSIDE.port(54321)));
+    lab.send(tcp("S.", ALICE.port(80), BOB.port(1)));
+    lab.send(tcp("F.", ALICE.port(80), BOB.port(1)));
+    lab.wait_secs(242);
+    assert_eq!(lab.engine.occupancy().sessions, 0);
+}
+
+/// What makes room for a mapping is what has cooled longest, of whatever protocol.
+#[test]
+fn rfc6888_req8_m18_room_is_made_by_what_has_cooled_longest() {
+    let mut lab = Lab::with(|settings| {
+        settings.shares.guaranteed = Some(u32::MAX);
+        settings.timers.port_cooldown = Duration::from_secs(10_000);
+    });
+    // UDP mappings cool from 300 s on, those of TCP from 240 s after that.
+    for n in 0..200 {
+        lab.send(udp(ALICE.port(2000 + n), BOB.port(53)));
+    }
+    lab.wait_secs(400);
+    let tcps: Vec<_> =
+        (0..56).map(|n| lab.send(tcp("S", DAVE.port(2000 + n), BOB.port(80))).source()).collect();
+    lab.wait_secs(400);
+    assert_eq!((lab.engine.occupancy().sessions, lab.engine.occupancy().mappings), (0, 256));
+    // Ten new ones need room; DAVE's own are still his.
+    for n in 0..10 {
+        lab.send(udp(CAROL_INSIDE.port(n + 1000), BOB.port(53)));
+    }
+    for (n, before) in (0..).zip(tcps) {
+        assert_eq!(lab.send(tcp("S", DAVE.port(2000 + n), BOB.port(80))).source(), before);
+    }
+}
+
+const CAROL_INSIDE: Host = Host(Ipv4Addr::new(192, 0, 2, 3));
+
+/// A flow that is refused for want of a port has cost nobody the rest of a cool-down.
+#[test]
+fn rfc6888_req8_m18_a_refused_flow_ends_no_cool_down() {
+    let mut lab = Lab::with(|settings| {
+        settings.shares.guaranteed = Some(u32::MAX);
+        settings.ports = range(1024, 1223);
+        settings.timers.port_cooldown = Duration::from_secs(10_000);
+    });
+    for n in 0..56 {
+        lab.send(tcp("S", DAVE.port(2000 + n), BOB.port(80)));
+    }
+    lab.wait_secs(250);
+    for n in 0..200 {
+        lab.send(udp(ALICE.port(2000 + n), BOB.port(53)));
+    }
+    assert_eq!(lab.engine.occupancy().mappings, 256);
+    let refused = lab.try_send(udp(DAVE.port(2000), BOB.port(53)));
+    assert_eq!(refused, Verdict::Reject(RejectReason::PortsExhausted));
+    assert_eq!(lab.engine.occupancy().mappings, 256);
 }

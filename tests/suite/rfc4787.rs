@@ -31,7 +31,7 @@ fn rfc4787_m16_mapping_stays_for_later_packets() {
 
 #[test]
 fn rfc4787_address_dependent_mapping_is_one_per_address() {
-    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address);
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address.into());
     let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
     let same = lab.send(udp(ALICE.port(5000), BOB.port(99)));
     let other = lab.send(udp(ALICE.port(5000), CAROL.port(53)));
@@ -41,7 +41,7 @@ fn rfc4787_address_dependent_mapping_is_one_per_address() {
 
 #[test]
 fn rfc4787_address_dependent_mapping_is_one_per_address_for_tcp_too() {
-    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address);
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::Address.into());
     let first = lab.send(tcp("S", ALICE.port(5000), BOB.port(53)));
     let same = lab.send(tcp("S", ALICE.port(5000), BOB.port(99)));
     let other = lab.send(tcp("S", ALICE.port(5000), CAROL.port(53)));
@@ -51,7 +51,7 @@ fn rfc4787_address_dependent_mapping_is_one_per_address_for_tcp_too() {
 
 #[test]
 fn rfc4787_address_and_port_dependent_mapping_is_one_per_endpoint() {
-    let mut lab = Lab::with(|settings| settings.mapping = Dependence::AddressAndPort);
+    let mut lab = Lab::with(|settings| settings.mapping = Dependence::AddressAndPort.into());
     let first = lab.send(udp(ALICE.port(5000), BOB.port(53)));
     let other = lab.send(udp(ALICE.port(5000), BOB.port(99)));
     assert_ne!(first.source(), other.source());
@@ -172,7 +172,7 @@ fn rfc4787_t15_expiry_needs_no_packet() {
 
 #[test]
 fn rfc4787_req8_m11_endpoint_independent_filtering_lets_anybody_in() {
-    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint);
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
     let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
     assert_eq!(lab.deliver(udp(CAROL.port(9), out.source())).destination(), ALICE.port(5000));
 }
@@ -187,7 +187,7 @@ fn rfc4787_req8_m11_address_dependent_filtering_lets_known_addresses_in() {
 
 #[test]
 fn rfc4787_req8_m11_address_and_port_dependent_filtering_lets_known_endpoints_in() {
-    let mut lab = Lab::with(|settings| settings.filtering = Dependence::AddressAndPort);
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::AddressAndPort.into());
     let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
     lab.deliver(udp(BOB.port(53), out.source()));
     lab.refuse(udp(BOB.port(9), out.source()), DropReason::Filtered);
@@ -326,7 +326,7 @@ fn rfc6888_req11_x01_exhausted_ports_refuse_new_flows_and_keep_old_ones() {
 
 #[test]
 fn rfc6888_req11_x02_a_full_table_refuses_new_flows_and_keeps_old_ones() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     let outs: Vec<_> = (0..256).map(|n| lab.send(udp(ALICE.port(2000 + n), BOB.port(53)))).collect();
     let verdict = lab.try_send(udp(DAVE.port(5000), BOB.port(53)));
     assert_eq!(verdict, Verdict::Reject(RejectReason::TableFull));
@@ -337,7 +337,7 @@ fn rfc6888_req11_x02_a_full_table_refuses_new_flows_and_keeps_old_ones() {
 
 #[test]
 fn rfc6888_x04_expired_sessions_make_room() {
-    let mut lab = Lab::new();
+    let mut lab = Lab::without_shares();
     for round in 0..20 {
         for n in 0..256 {
             lab.send(udp(ALICE.port(2000 + round * 256 + n), BOB.port(53)));

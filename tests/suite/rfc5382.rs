@@ -225,7 +225,7 @@ fn rfc5382_req3_m11_filtering_lets_syns_in_as_configured() {
         (Dependence::AddressAndPort, false, false),
     ];
     for (filtering, same_address, other_address) in cases {
-        let mut lab = Lab::with(|settings| settings.filtering = filtering);
+        let mut lab = Lab::with(|settings| settings.filtering = filtering.into());
         let external = connect(&mut lab).source();
         let mut passes = |packet: Packet| matches!(lab.try_deliver(packet), Verdict::Forward(_));
         assert_eq!(passes(tcp("S", BOB.port(9), external)), same_address, "{filtering:?}");

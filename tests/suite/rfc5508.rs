@@ -308,19 +308,6 @@ fn rfc1191_a_large_frame_is_judged_by_the_segments_it_stands_for() {
 }
 
 #[test]
-fn v1_no_other_protocol_and_no_fragment_leaks() {
-    let mut lab = Lab::new();
-    for protocol in [2, 4, 33, 41, 47, 50, 51, 132, 136, 255] {
-        let packet = sekisho_tests::raw(protocol, ALICE.0, BOB.0, &[0; 64]);
-        assert_eq!(lab.try_send(packet), Verdict::Drop(DropReason::Protocol));
-    }
-    for (byte, value) in [(6, 0x20), (7, 1)] {
-        let fragment = udp(ALICE.port(5000), BOB.port(53)).changed(|bytes| bytes[byte] = value);
-        assert_eq!(lab.try_send(fragment), Verdict::Drop(DropReason::Fragment));
-    }
-}
-
-#[test]
 fn a21_malformed_headers_are_dropped_by_name() {
     let mut lab = Lab::new();
     let mut drop = |packet: Packet, reason: DropReason| {

@@ -9,15 +9,17 @@ use core::net::Ipv4Addr;
 use crate::DropReason;
 use crate::checksum::{Delta, is_whole, sum};
 use crate::endpoint::{Endpoint, Protocol};
-use crate::packet::{self, HEADER, raw, set_raw};
+use crate::packet::{self, HEADER, long, raw, set_raw, word};
 use crate::rewrite::{self, Rewrite};
-use crate::transport::{Message, quoted_ports};
+use crate::transport::{Message, covers_addresses, quoted_ports};
 
 /// A quoted packet, still inside its error.
 pub(crate) struct Embedded<'a> {
     pub(crate) protocol: Protocol,
     pub(crate) source: Endpoint,
     pub(crate) destination: Endpoint,
+    /// The sequence number of a TCP segment.
+    pub(crate) seq: Option<u32>,
     error: &'a mut [u8; 8],
     header: &'a mut [u8; HEADER],
     transport: &'a mut [u8; 8],
@@ -28,6 +30,7 @@ impl<'a> Embedded<'a> {
     /// Parses what `message` quotes, after checking the error's own checksum (RFC 5508 REQ-3).
     pub(crate) fn parse(message: Message<'a>) -> Result<Self, DropReason> {
         verify_icmp(&message)?;
+        verify_mtu(message.header)?;
         let Message { header: error, body } = message;
         let header_len = verify_header(body)?;
         let (header, rest) = body.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
@@ -37,9 +40,10 @@ impl<'a> Embedded<'a> {
         }
         let (transport, rest) = behind.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
         let (protocol, source, destination) = quoted_ports(header[9], transport)?;
+        let seq = (protocol == Protocol::Tcp).then(|| long(transport, 4));
         let source = Endpoint::new(packet::source(header), source);
         let destination = Endpoint::new(packet::destination(header), destination);
-        Ok(Self { protocol, source, destination, error, header, transport, rest })
+        Ok(Self { protocol, source, destination, seq, error, header, transport, rest })
     }
 
     /// Rewrites the quoted packet and, for all that changed in it, the error's checksum.
@@ -52,6 +56,10 @@ impl<'a> Embedded<'a> {
             Protocol::Tcp => update_tcp(self.rest, addresses.and(ports)),
             Protocol::Udp => update(self.transport, 6, |sum| addresses.and(ports).apply_udp(sum)),
             Protocol::Icmp => update(self.transport, 2, |sum| ports.apply(sum)),
+            Protocol::Other if covers_addresses(self.header[9]) => {
+                update(self.transport, 6, |sum| addresses.apply(sum))
+            }
+            Protocol::Other => Delta::NONE,
         };
         let header = Delta::word(header_sum, raw(self.header, 10));
         let all = addresses.and(header).and(ports).and(transport);
@@ -62,6 +70,15 @@ impl<'a> Embedded<'a> {
 fn verify_icmp(message: &Message<'_>) -> Result<(), DropReason> {
     let intact = is_whole(sum(message.header) + sum(message.body));
     if intact { Ok(()) } else { Err(DropReason::IcmpChecksum) }
+}
+
+/// No link has an MTU below 68 (RFC 791); whoever says so wants to slow us down (RFC 5927 s.7). Zero is what routers
+/// said before RFC 1191.
+fn verify_mtu(error: &[u8; 8]) -> Result<(), DropReason> {
+    const FRAGMENTATION_NEEDED: [u8; 2] = [3, 4];
+    let mtu = word(error, 6);
+    let absurd = error[..2] == FRAGMENTATION_NEEDED && (1..68).contains(&mtu);
+    if absurd { Err(DropReason::EmbeddedMtu) } else { Ok(()) }
 }
 
 /// Checks the quoted header; its length in bytes.
@@ -76,6 +93,7 @@ fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8])
     match protocol {
         Protocol::Tcp | Protocol::Udp => rewrite::ports(rewrite, transport),
         Protocol::Icmp => rewrite::identifier(rewrite, transport),
+        Protocol::Other => Delta::NONE,
     }
 }
 

@@ -3,12 +3,13 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
-/// An address and a port; for an ICMP query, an address and the query identifier (RFC 4787, RFC 5508).
+/// An address and a port; for an ICMP query, an address and the query identifier (RFC 4787, RFC 5508); for a protocol
+/// without either, an address and the protocol's number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
     /// The IPv4 address.
     pub address: Ipv4Addr,
-    /// The TCP or UDP port, or the ICMP query identifier.
+    /// The TCP or UDP port, the ICMP query identifier, or the number of another protocol.
     pub port: u16,
 }
 
@@ -41,14 +42,22 @@ pub enum Protocol {
     Udp,
     /// ICMP queries and their replies, RFC 5508 s.3.
     Icmp,
+    /// Any other: told apart by its number and translated by address alone.
+    Other,
 }
 
 impl Protocol {
     /// How many there are.
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 4;
 
     /// Each of them.
-    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp];
+    pub(crate) const ALL: [Self; Self::COUNT] = [Self::Tcp, Self::Udp, Self::Icmp, Self::Other];
+
+    /// How many have ports, or identifiers, and therefore mappings.
+    pub(crate) const MAPPED: usize = 3;
+
+    /// Each of those.
+    pub(crate) const WITH_PORTS: [Self; Self::MAPPED] = [Self::Tcp, Self::Udp, Self::Icmp];
 }
 
 impl fmt::Display for Protocol {
@@ -57,6 +66,7 @@ impl fmt::Display for Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Icmp => "icmp",
+            Self::Other => "other",
         })
     }
 }

@@ -1,26 +1,20 @@
-//! The door: [`Engine::translate`], and behind it the three ways through the NAT.
+//! The door: [`Engine::translate`], which sorts packets by where they come from and what they carry.
 //!
-//! * *outbound*, from inside to anywhere outside: source becomes its external endpoint (RFC 3022 s.2.2);
-//! * *inbound*, from outside to an external endpoint: destination becomes the internal one, if the filter knows the
-//!   sender or a forward says so (RFC 4787 s.5);
-//! * *hairpin*, from inside to an external endpoint: both, as if it had gone out and come back (RFC 4787 s.6).
-//!
-//! Each of them, and ICMP errors too, goes parse, decide, commit, rewrite. Until the decision stands nothing changes
-//! but that expired sessions are ended; the rewriting itself cannot fail.
+//! Behind it, `ways` has the flows, `errors` the ICMP errors, `fragments` the packets in pieces.
 
 use core::net::Ipv4Addr;
 
 use crate::conntrack::Tables;
-use crate::embedded::{self, Embedded};
-use crate::endpoint::{Endpoint, Protocol};
-use crate::index::Slot;
+use crate::endpoint::Protocol;
+use crate::forward::MAX_FORWARDS;
+use crate::fragments::Identifications;
+use crate::hosts::HostUse;
 use crate::keys::Keys;
-use crate::packet::Packet;
-use crate::rewrite::{self, Rewrite};
-use crate::settings::{Dependence, Idle, Rules, Settings};
-use crate::tcp::{Direction, Segment, State};
+use crate::packet::{self, HEADER, Packet, Shape};
+use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
-use crate::transport::{Flow, Heading, Message, Transport};
+use crate::transit::Transit;
+use crate::transport::{self, Control, Covered, Data, Icmp, Opaque, Query, Reply, Udp};
 use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
 use crate::{Realm, Seed};
 
@@ -28,10 +22,27 @@ use crate::{Realm, Seed};
 pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) tables: &'t mut Tables<SESSIONS>,
     pub(crate) settings: Settings,
+    /// The external address; unspecified while there is none. Then there are no sessions either, and whoever begins one
+    /// looks at the settings.
+    pub(crate) external: Ipv4Addr,
     pub(crate) keys: Keys,
     pub(crate) idle: Idle,
     pub(crate) rules: Rules,
+    /// The largest TCP segment that a SYN may ask for.
+    pub(crate) segment_size: Option<u16>,
+    pub(crate) identifications: Identifications,
+    pub(crate) limits: Limits,
+    pub(crate) hits: [Hits; MAX_FORWARDS],
     counters: [Counters; 2],
+}
+
+/// How often something has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// So often.
+    pub count: u64,
+    /// And then for the last time.
+    pub last: Option<Instant>,
 }
 
 /// How full the tables are.
@@ -39,6 +50,8 @@ pub struct Engine<'t, const SESSIONS: usize> {
 pub struct Occupancy {
     /// Live sessions.
     pub sessions: u32,
+    /// The most there ever were.
+    pub most: u32,
     /// Mappings, those included that only cool.
     pub mappings: u32,
     /// Room for either.
@@ -49,16 +62,30 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// An engine that works by `settings`, in `tables` that nobody has used before.
     pub fn new(tables: &'t mut Tables<SESSIONS>, settings: Settings, seed: &Seed) -> Self {
         let (idle, rules) = (Idle::new(&settings.timers), Rules::new(&settings));
-        let keys = Keys::new(seed);
-        let mut engine = Self { tables, settings, keys, idle, rules, counters: Default::default() };
-        for protocol in Protocol::ALL {
+        let (mut keys, segment_size) = (Keys::new(seed), settings.segment_size());
+        let identifications = Identifications::new(&mut keys);
+        let mut engine = Self {
+            tables,
+            keys,
+            idle,
+            rules,
+            segment_size,
+            identifications,
+            limits: Limits::new(&settings.shares, SESSIONS as u32),
+            hits: [Hits { count: 0, last: None }; MAX_FORWARDS],
+            counters: Default::default(),
+            external: settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            settings,
+        };
+        for protocol in Protocol::WITH_PORTS {
             engine.fill_pool(protocol);
         }
         engine
     }
 
     /// Every port of the range is free, but those that belong to forwards (M19).
-    fn fill_pool(&mut self, protocol: Protocol) {
+    pub(crate) fn fill_pool(&mut self, protocol: Protocol) {
+        self.pool(protocol).clear();
         let range = self.settings.ports;
         for port in range.first()..=range.last() {
             self.pool(protocol).release(port);
@@ -71,25 +98,34 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// On any other verdict its bytes are as they were.
     #[inline]
     pub fn translate(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        let verdict = self.translate_own(now, from, packet);
-        self.count(from, verdict);
-        verdict
+        match self.pass_any(now, from, packet) {
+            Ok(realm) => Verdict::Forward(realm),
+            Err(verdict) => {
+                self.count(from, verdict);
+                verdict
+            }
+        }
     }
 
     /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.
-    #[inline]
     pub fn translate_own(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        let verdict = match from {
-            Realm::Internal => self.outbound(now, packet),
-            Realm::External => self.inbound(now, packet),
-        };
-        let (Ok(verdict) | Err(verdict)) = verdict;
+        let counted = self.counters[from as usize].clone();
+        let verdict = self.translate(now, from, packet);
+        self.counters[from as usize] = counted;
         verdict
     }
 
     /// Counts a verdict that was reached without the engine, such as that of a packet that could not be parsed.
+    #[cold]
     pub fn count(&mut self, from: Realm, verdict: Verdict) {
         self.counters[from as usize].count(verdict);
+    }
+
+    /// Counts a packet that is sent on.
+    #[inline(always)]
+    pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Result<Realm, Verdict> {
+        self.counters[from as usize].forwarded += 1;
+        Ok(to)
     }
 
     /// Ends what has expired at `now`, a bounded amount of it.
@@ -109,6 +145,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             Realm::Internal => self.settings.internal_mtu = mtu,
             Realm::External => self.settings.external_mtu = mtu,
         }
+        self.segment_size = self.settings.segment_size();
     }
 
     /// The counters of packets that came from a realm.
@@ -120,9 +157,25 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
             sessions: self.tables.sessions.live(),
+            most: self.tables.sessions.most(),
             mappings: self.tables.mappings.used(),
             capacity: SESSIONS as u32,
         }
+    }
+
+    /// Who inside has had sessions lately, and how many.
+    pub fn hosts(&self) -> impl Iterator<Item = HostUse> {
+        self.tables.hosts.iter()
+    }
+
+    /// How often somebody outside wanted to begin a session through each forward, in the order of the settings.
+    pub fn forward_hits(&self) -> impl Iterator<Item = Hits> {
+        self.hits.iter().copied().take(self.settings.forwards.iter().count())
+    }
+
+    /// How many sessions that began outside, through each forward, nobody has answered yet.
+    pub fn forwards_half_open(&self) -> impl Iterator<Item = u32> {
+        (0..self.settings.forwards.iter().count()).map(|number| self.tables.half_open.of(Some(number)))
     }
 
     /// What the engine was told.
@@ -130,324 +183,98 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         &self.settings
     }
 
-    #[inline]
-    fn outbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
-        if packet.is_fragment() {
-            return Err(DropReason::Fragment.into());
-        }
-        let transit = Transit::of(&packet);
-        let Packet { header, payload, checksum, .. } = packet;
-        match Transport::parse(header[9], payload)? {
-            Transport::Flow(flow) | Transport::Query(flow) => {
-                let Flow { heading, mut fields } = flow;
-                if transit.destination == self.settings.external {
-                    let rewrite = self.hairpin(now, transit, heading)?;
-                    rewrite::packet(&rewrite, header, &mut fields, checksum);
-                    return Ok(Verdict::Forward(Realm::Internal));
-                }
-                let rewrite = self.send(now, transit, heading)?;
-                rewrite::packet(&rewrite, header, &mut fields, checksum);
-                Ok(Verdict::Forward(Realm::External))
-            }
-            Transport::Reply(_) => Err(DropReason::NoSession.into()),
-            Transport::Error(message) => {
-                let (realm, outer) = self.send_error(now, transit, message)?;
-                rewrite::header(&outer, header);
-                Ok(Verdict::Forward(realm))
-            }
+    #[inline(always)]
+    fn pass_any(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Result<Realm, Verdict> {
+        let Packet { header, payload, shape, .. } = packet;
+        match packet::is_fragment(header) {
+            false => self.pass(now, from, header, payload, shape),
+            true => self.fragment(now, from, header, payload, shape),
         }
     }
 
-    #[inline]
-    fn inbound(&mut self, now: Instant, packet: Packet<'_>) -> Result<Verdict, Verdict> {
-        if packet.destination() != self.settings.external {
+    /// Takes a whole packet.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let number = header[9];
+        if number == transport::UDP {
+            return match from {
+                Realm::Internal => self.outbound::<Udp>(now, header, payload, shape),
+                Realm::External => self.inbound::<Udp>(now, header, payload, shape),
+            };
+        }
+        if number == transport::TCP && transport::is_data(payload) {
+            return match from {
+                Realm::Internal => self.outbound::<Data>(now, header, payload, shape),
+                Realm::External => self.inbound::<Data>(now, header, payload, shape),
+            };
+        }
+        self.pass_other(now, from, header, payload, shape)
+    }
+
+    /// Takes a packet of any kind, or the first fragment of one.
+    #[inline(never)]
+    pub(crate) fn pass_other(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let number = header[9];
+        let covers = transport::covers_addresses(number);
+        match (from, number) {
+            (Realm::Internal, transport::UDP) => self.outbound::<Udp>(now, header, payload, shape),
+            (Realm::External, transport::UDP) => self.inbound::<Udp>(now, header, payload, shape),
+            (Realm::Internal, transport::TCP) => self.outbound::<Control>(now, header, payload, shape),
+            (Realm::External, transport::TCP) => self.inbound::<Control>(now, header, payload, shape),
+            (Realm::Internal, transport::ICMP) => self.outbound_icmp(now, header, payload, shape),
+            (Realm::External, transport::ICMP) => self.inbound_icmp(now, header, payload, shape),
+            (Realm::Internal, _) if covers => self.outbound::<Covered>(now, header, payload, shape),
+            (Realm::External, _) if covers => self.inbound::<Covered>(now, header, payload, shape),
+            (Realm::Internal, _) => self.outbound::<Opaque>(now, header, payload, shape),
+            (Realm::External, _) => self.inbound::<Opaque>(now, header, payload, shape),
+        }
+    }
+
+    fn outbound_icmp(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let transit = Transit::of(header, payload, shape);
+        match transport::icmp(payload)? {
+            Icmp::Query => self.outbound::<Query>(now, header, payload, shape),
+            Icmp::Reply => Err(DropReason::NoSession.into()),
+            Icmp::Error(message) => self.send_error(now, transit, header, message),
+        }
+    }
+
+    fn inbound_icmp(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let transit = Transit::of(header, payload, shape);
+        if transit.destination != self.external {
             return Err(DropReason::NotOurs.into());
         }
-        if packet.is_fragment() {
-            return Err(DropReason::Fragment.into());
+        match transport::icmp(payload)? {
+            Icmp::Query => Err(Verdict::Local),
+            Icmp::Reply => self.inbound::<Reply>(now, header, payload, shape),
+            Icmp::Error(message) => self.deliver_error(now, transit, header, message),
         }
-        let transit = Transit::of(&packet);
-        let Packet { header, payload, checksum, .. } = packet;
-        let rewrite = match Transport::parse(header[9], payload)? {
-            Transport::Flow(flow) | Transport::Reply(flow) => {
-                let Flow { heading, mut fields } = flow;
-                let rewrite = self.deliver(now, transit, heading)?;
-                rewrite::packet(&rewrite, header, &mut fields, checksum);
-                return Ok(Verdict::Forward(Realm::Internal));
-            }
-            Transport::Query(_) => return Ok(Verdict::Local),
-            Transport::Error(message) => self.deliver_error(now, transit, message)?,
-        };
-        rewrite::header(&rewrite, header);
-        Ok(Verdict::Forward(Realm::Internal))
-    }
-
-    /// Decides on a packet from inside, and commits to it.
-    #[inline(always)]
-    fn send(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
-        let (internal, remote) = transit.ends(flow);
-        transit.check(flow.header_len, self.settings.external_mtu)?;
-        let slot = match self.find_outbound(now, flow.protocol, internal, remote) {
-            Some(slot) => slot,
-            None => self.begin_outbound(now, internal, remote, flow)?,
-        };
-        self.track(now, slot, Direction::Outbound, flow.segment);
-        Ok(Rewrite { source: Some(self.external_end(slot)), destination: None })
-    }
-
-    /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
-    ///
-    /// It is one packet of two sessions: the sender's, whose remote end is the external endpoint it was sent to, and
-    /// the receiver's, whose remote end is the sender's external endpoint. It comes from inside, so the receiver's
-    /// filter has no say.
-    #[cold]
-    #[inline(never)]
-    fn hairpin(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
-        let (internal, remote) = transit.ends(flow);
-        self.make_room(now);
-        let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let sender = match self.find_outbound(now, flow.protocol, internal, remote) {
-            Some(slot) => slot,
-            None => {
-                first_state(Direction::Inbound, flow.segment)?;
-                let state = first_state(Direction::Outbound, flow.segment)?;
-                self.open_outbound(now, flow.protocol, internal, remote, state)?
-            }
-        };
-        let source = self.external_end(sender);
-        let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
-            Some(slot) => slot,
-            None => {
-                let state = first_state(Direction::Inbound, flow.segment)?;
-                self.open_inbound(now, flow.protocol, receiver, remote.port, source, state)?
-            }
-        };
-        self.track(now, sender, Direction::Outbound, flow.segment);
-        self.track(now, receiving, Direction::Inbound, flow.segment);
-        let destination = Some(self.tables.sessions.at(receiving).internal);
-        Ok(Rewrite { source: Some(source), destination })
-    }
-
-    /// Decides on a packet from outside, and commits to it.
-    #[inline(always)]
-    fn deliver(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Rewrite, Verdict> {
-        let (remote, external) = transit.ends(flow);
-        let slot = match self.find_inbound(now, flow.protocol, external.port, remote) {
-            Some(slot) => {
-                transit.check(flow.header_len, self.settings.internal_mtu)?;
-                slot
-            }
-            None => self.begin_inbound(now, transit, flow)?,
-        };
-        self.track(now, slot, Direction::Inbound, flow.segment);
-        let destination = Some(self.tables.sessions.at(slot).internal);
-        Ok(Rewrite { source: None, destination })
-    }
-
-    /// Opens the session of a packet from inside that has none.
-    #[cold]
-    #[inline(never)]
-    fn begin_outbound(
-        &mut self,
-        now: Instant,
-        internal: Endpoint,
-        remote: Endpoint,
-        flow: Heading,
-    ) -> Result<Slot, Verdict> {
-        let state = first_state(Direction::Outbound, flow.segment)?;
-        self.make_room(now);
-        self.open_outbound(now, flow.protocol, internal, remote, state)
-    }
-
-    /// Opens the session of a packet from outside that has none, if it may have one.
-    #[cold]
-    #[inline(never)]
-    fn begin_inbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
-        let (remote, external) = transit.ends(flow);
-        self.make_room(now);
-        let internal = self.admit(flow.protocol, external.port, remote)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let state = first_state(Direction::Inbound, flow.segment)?;
-        self.leave_reserve()?;
-        self.open_inbound(now, flow.protocol, internal, external.port, remote, state)
-    }
-
-    /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
-    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
-    fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
-        if let Some(internal) = self.settings.forwards.inward(protocol, external) {
-            return Ok(internal);
-        }
-        let internal = self.mapped(protocol, external).ok_or(DropReason::NoMapping)?;
-        let known = match self.settings.filtering {
-            Dependence::Endpoint => true,
-            Dependence::Address => self.knows_address(protocol, external, internal, remote.address),
-            Dependence::AddressAndPort => false,
-        };
-        if known { Ok(internal) } else { Err(DropReason::Filtered) }
-    }
-
-    /// The last eighth of the table is for sessions that begin inside: whoever fills it from outside, through a forward
-    /// or an open filter, does not cut the inside off (A6).
-    fn leave_reserve(&self) -> Result<(), DropReason> {
-        let room = SESSIONS - self.tables.sessions.live() as usize;
-        if room > SESSIONS / 8 { Ok(()) } else { Err(DropReason::Reserve) }
-    }
-
-    /// Where an external port leads, by forward or by mapping.
-    fn leads_to(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
-        self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
-    }
-
-    fn open_inbound(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
-        external: u16,
-        remote: Endpoint,
-        state: State,
-    ) -> Result<Slot, Verdict> {
-        if self.find_outbound(now, protocol, internal, remote).is_some() {
-            return Err(DropReason::Ambiguous.into());
-        }
-        self.open(now, protocol, internal, external, remote, state)
-    }
-
-    /// Decides on an ICMP error from inside and rewrites what it quotes: a packet that was delivered to an internal
-    /// endpoint (RFC 5508 s.4.2.2). Whoever inside sent the error, outside it comes from us. Neither session nor timer
-    /// is touched (REQ-6). Returns how the error itself is to be rewritten.
-    #[cold]
-    #[inline(never)]
-    fn send_error(
-        &mut self,
-        now: Instant,
-        transit: Transit,
-        message: Message<'_>,
-    ) -> Result<(Realm, Rewrite), Verdict> {
-        let quoted = Embedded::parse(message)?;
-        embedded::returns_to(quoted.source, transit.destination)?;
-        let slot = self
-            .find_outbound(now, quoted.protocol, quoted.destination, quoted.source)
-            .ok_or(DropReason::EmbeddedNoSession)?;
-        let destination = Some(self.external_end(slot));
-        let source = Some(Endpoint::new(self.settings.external, 0));
-        if transit.destination != self.settings.external {
-            transit.check(0, self.settings.external_mtu)?;
-            quoted.rewrite(&Rewrite { source: None, destination });
-            return Ok((Realm::External, Rewrite { source, destination: None }));
-        }
-        // Hairpinned (RFC 5508 REQ-7): the quoted packet came from another internal endpoint, through us.
-        let external = self.external_end(slot);
-        let sender = self
-            .find_inbound(now, quoted.protocol, quoted.source.port, external)
-            .ok_or(DropReason::EmbeddedNoSession)?;
-        transit.check(0, self.settings.internal_mtu)?;
-        let internal = Some(self.tables.sessions.at(sender).internal);
-        quoted.rewrite(&Rewrite { source: internal, destination });
-        Ok((Realm::Internal, Rewrite { source, destination: internal }))
-    }
-
-    /// Decides on an ICMP error from outside and rewrites what it quotes: a packet that we translated on its way out
-    /// (RFC 5508 s.4.2.1). Any router on the path may be its source (RFC 4787 REQ-12a). Neither session nor timer is
-    /// touched (RFC 5508 REQ-6, RFC 5382 REQ-10). Returns how the error itself is to be rewritten.
-    #[cold]
-    #[inline(never)]
-    fn deliver_error(
-        &mut self,
-        now: Instant,
-        transit: Transit,
-        message: Message<'_>,
-    ) -> Result<Rewrite, Verdict> {
-        let quoted = Embedded::parse(message)?;
-        embedded::returns_to(quoted.source, transit.destination)?;
-        let slot = self
-            .find_inbound(now, quoted.protocol, quoted.source.port, quoted.destination)
-            .ok_or(DropReason::EmbeddedNoSession)?;
-        transit.check(0, self.settings.internal_mtu)?;
-        let internal = Some(self.tables.sessions.at(slot).internal);
-        quoted.rewrite(&Rewrite { source: internal, destination: None });
-        Ok(Rewrite { source: None, destination: internal })
-    }
-
-    /// Moves the session's state and timer on.
-    #[inline]
-    fn track(&mut self, now: Instant, slot: Slot, direction: Direction, segment: Option<Segment>) {
-        let session = self.tables.sessions.at_mut(slot);
-        let refreshed = match segment {
-            Some(segment) => {
-                let before = session.state;
-                session.state = before.next(direction, segment.flags);
-                before.refreshes(session.state, direction)
-            }
-            // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
-            None => direction == Direction::Outbound,
-        };
-        if refreshed {
-            session.refresh(now, self.idle.millis(session.protocol, session.state));
-        }
-    }
-
-    fn external_end(&self, slot: Slot) -> Endpoint {
-        Endpoint::new(self.settings.external, self.tables.sessions.at(slot).external)
-    }
-}
-
-/// What forwarding asks of a packet, whatever its transport.
-#[derive(Clone, Copy)]
-struct Transit {
-    source: Ipv4Addr,
-    destination: Ipv4Addr,
-    ttl: u8,
-    dont_fragment: bool,
-    total_len: usize,
-    /// For a packet that stands for many: how long each of them is, the transport header not included.
-    segment_len: Option<usize>,
-}
-
-impl Transit {
-    #[inline]
-    fn of(packet: &Packet<'_>) -> Self {
-        let header_len = packet.total_len() - packet.payload.len();
-        Self {
-            source: packet.source(),
-            destination: packet.destination(),
-            ttl: packet.header[8],
-            dont_fragment: packet.dont_fragment(),
-            total_len: packet.total_len(),
-            segment_len: packet.segment.map(|segment| header_len + usize::from(segment.get())),
-        }
-    }
-
-    /// Source and destination of a flow.
-    #[inline]
-    fn ends(self, flow: Heading) -> (Endpoint, Endpoint) {
-        (Endpoint::new(self.source, flow.source), Endpoint::new(self.destination, flow.destination))
-    }
-
-    /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
-    #[inline]
-    fn check(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
-        if self.ttl <= 1 {
-            return Err(RejectReason::TtlExpired.into());
-        }
-        let len = self.segment_len.map_or(self.total_len, |len| len + transport_header_len);
-        if len <= usize::from(mtu) {
-            return Ok(());
-        }
-        match self.dont_fragment {
-            true => Err(RejectReason::FragmentationNeeded { mtu }.into()),
-            false => Err(DropReason::TooLarge.into()),
-        }
-    }
-}
-
-/// The state in which a session begins; nothing but TCP has states, and theirs is never looked at.
-fn first_state(direction: Direction, segment: Option<Segment>) -> Result<State, DropReason> {
-    match segment {
-        Some(segment) => State::first(direction, segment.flags).ok_or(DropReason::NoSession),
-        None => Ok(State::Established),
     }
 }
 

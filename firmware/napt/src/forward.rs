@@ -27,7 +27,7 @@ impl Protocols {
         match protocol {
             Protocol::Tcp => self != Self::Udp,
             Protocol::Udp => self != Self::Tcp,
-            Protocol::Icmp => false,
+            Protocol::Icmp | Protocol::Other => false,
         }
     }
 }
@@ -98,6 +98,11 @@ impl Forwards {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Forward> {
         self.list.iter().take(self.count)
+    }
+
+    /// The place in the configuration of the forward that owns `external`.
+    pub(crate) fn number(&self, protocol: Protocol, external: u16) -> Option<usize> {
+        self.iter().position(|forward| forward.inward(protocol, external).is_some())
     }
 
     /// Where `external` leads.

@@ -11,21 +11,30 @@
 
 use core::num::NonZeroU32;
 
-/// A place in a table: its index plus one, so that "none" costs no memory.
+/// A place in a table: its index, and a bit that is always set, so that "none" costs no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(NonZeroU32);
 
 impl Slot {
     /// The largest number of slots that an entry can tell apart.
-    pub(crate) const LIMIT: usize = SLOT_MASK as usize;
+    pub(crate) const LIMIT: usize = 1 << INDEX_BITS;
 
     /// The slot at `index`, which is below [`Slot::LIMIT`].
     pub(crate) const fn new(index: u32) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(index))
+        Self(match NonZeroU32::new(index & INDEX_MASK | USED) {
+            Some(slot) => slot,
+            None => NonZeroU32::MIN,
+        })
     }
 
+    /// Every slot of a table of `N`.
+    pub(crate) fn all<const N: usize>() -> impl Iterator<Item = Self> {
+        (0..N as u32).map(Self::new)
+    }
+
+    #[inline(always)]
     pub(crate) const fn index(self) -> usize {
-        self.0.get() as usize - 1
+        (self.0.get() & INDEX_MASK) as usize
     }
 }
 
@@ -33,22 +42,31 @@ impl Slot {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry(NonZeroU32);
 
-const SLOT_BITS: u32 = 21;
-const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+const INDEX_BITS: u32 = 20;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const USED: u32 = 1 << INDEX_BITS;
+const TAG_MASK: u32 = !(INDEX_MASK | USED);
 
 impl Entry {
     fn new(hash: u64, slot: Slot) -> Self {
         Self(slot.0 | tag(hash))
     }
 
-    fn slot(self) -> Option<Slot> {
-        NonZeroU32::new(self.0.get() & SLOT_MASK).map(Slot)
+    /// Whether it may lie under a hash.
+    #[inline(always)]
+    fn has_tag_of(self, hash: u64) -> bool {
+        (self.0.get() ^ tag(hash)) & TAG_MASK == 0
+    }
+
+    #[inline(always)]
+    fn slot(self) -> Slot {
+        Slot::new(self.0.get())
     }
 }
 
 /// The hash bits that no bucket number uses, in the place where an entry keeps them.
 const fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32 & !SLOT_MASK
+    (hash >> 32) as u32 & TAG_MASK
 }
 
 const ROWS: usize = 4;
@@ -71,24 +89,28 @@ impl<const N: usize, const W: usize> Index<N, W> {
         Self { rows: [[None; W]; N] }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.rows.fill([None; W]);
+    }
+
     /// The slot under `hash` for which `is_it` holds.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.find_in(first::<N>(hash), hash, &is_it).or_else(|| self.find_in(second::<N>(hash), hash, &is_it))
-    }
-
-    #[inline(always)]
-    fn find_in(&self, bucket: Bucket, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        for entry in self.entries(bucket) {
-            let entry = (*entry)?;
-            if (entry.0.get() ^ tag(hash)) & !SLOT_MASK == 0 {
-                let found = entry.slot().filter(|slot| is_it(*slot));
-                if found.is_some() {
-                    return found;
+        let mut bucket = first::<N>(hash);
+        loop {
+            for entry in self.entries(bucket) {
+                let Some(entry) = *entry else { break };
+                if entry.has_tag_of(hash) && is_it(entry.slot()) {
+                    return Some(entry.slot());
                 }
             }
+            let other = second::<N>(hash);
+            if bucket == other {
+                return None;
+            }
+            bucket = other;
         }
-        None
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
@@ -144,11 +166,10 @@ const fn first<const N: usize>(hash: u64) -> Bucket {
     hash as usize & (N - ROWS)
 }
 
-/// The other one.
-#[inline]
+/// The other one, which differs by an odd number of buckets at least.
+#[inline(always)]
 const fn second<const N: usize>(hash: u64) -> Bucket {
-    let second = (hash >> 22) as usize & (N - ROWS);
-    if second == first::<N>(hash) { second ^ ROWS } else { second }
+    first::<N>(hash) ^ ((hash >> 22) as usize | ROWS) & (N - ROWS)
 }
 
 #[cfg(test)]

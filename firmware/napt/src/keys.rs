@@ -1,7 +1,7 @@
 //! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
 //!
-//! Table positions are SipHash-1-3, and random numbers SipHash-2-4 over a counter, each with a 128-bit key of its own
-//! from the seed. A table's key is thirteen bytes: both addresses, both ports, and the protocol with the kind of key it is.
+//! Table positions are SipHash-1-3, with a key of its own for each kind of entry and each protocol, so that what is
+//! hashed is nothing but addresses and ports. Those keys, and random numbers, are SipHash-2-4 of a counter under the seed.
 
 use core::net::Ipv4Addr;
 
@@ -14,7 +14,14 @@ use crate::sip::Sip;
 /// The keys of one engine, from its seed.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    table: Sip,
+    outbound: [Sip; Protocol::COUNT],
+    inbound: [Sip; Protocol::COUNT],
+    peer: [Sip; Protocol::COUNT],
+    internal: [Sip; Protocol::COUNT],
+    external: [Sip; Protocol::COUNT],
+    host: Sip,
+    source: Sip,
+    shuffle: Sip,
     random: Random,
 }
 
@@ -47,7 +54,12 @@ fn words(seed: &Seed) -> [u64; 4] {
 impl Keys {
     pub(crate) fn new(seed: &Seed) -> Self {
         let [k0, k1, _, _] = words(seed);
-        Self { table: Sip::new(k0, k1), random: Random::new(seed) }
+        let mut source = Random { function: SipHasher24::new_with_keys(k0, k1), drawn: 0 };
+        let mut key = || Sip::new(source.draw(), source.draw());
+        let mut each = || Protocol::ALL.map(|_| key());
+        let [outbound, inbound, peer, internal, external] = [(); 5].map(|()| each());
+        let [host, source, shuffle] = [(); 3].map(|()| key());
+        Self { outbound, inbound, peer, internal, external, host, source, shuffle, random: Random::new(seed) }
     }
 
     /// 64 unpredictable bits.
@@ -56,55 +68,76 @@ impl Keys {
     }
 
     /// Where a session lies, seen from inside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn outbound(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> u64 {
-        self.hash(Kind::Outbound, protocol, internal, remote)
+        let key = self.outbound[protocol as usize];
+        mark(Kind::Outbound, key.two(word(internal), word(remote)))
     }
 
     /// Where a session lies, seen from outside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> u64 {
-        self.hash(Kind::Inbound, protocol, at(external), remote)
+        let key = self.inbound[protocol as usize];
+        mark(Kind::Inbound, key.one(word(remote) | u64::from(external) << 48))
     }
 
     /// Where the first of the sessions between a near end and a remote address lies.
     pub(crate) fn peer(&self, protocol: Protocol, near: Endpoint, remote: Ipv4Addr) -> u64 {
-        self.hash(Kind::Peer, protocol, near, Endpoint::new(remote, 0))
+        let key = self.peer[protocol as usize];
+        mark(Kind::Peer, key.two(word(near), word(Endpoint::new(remote, 0))))
     }
 
     /// Where a mapping lies, seen from inside.
     pub(crate) fn internal(&self, protocol: Protocol, internal: Endpoint) -> u64 {
-        self.hash(Kind::Internal, protocol, internal, at(0))
+        mark(Kind::Internal, self.internal[protocol as usize].one(word(internal)))
     }
 
     /// Where a mapping lies, seen from outside.
     pub(crate) fn external(&self, protocol: Protocol, external: u16) -> u64 {
-        self.hash(Kind::External, protocol, at(external), at(0))
+        mark(Kind::External, self.external[protocol as usize].one(external.into()))
     }
 
-    #[inline]
-    fn hash(&self, kind: Kind, protocol: Protocol, near: Endpoint, far: Endpoint) -> u64 {
-        let address = |end: Endpoint| u64::from(u32::from_le_bytes(end.address.octets()));
-        let addresses = address(near) << 32 | address(far);
-        let ports = u64::from(near.port) << 24 | u64::from(far.port) << 8;
-        let hash = self.table.hash(addresses, ports | (kind as u64) << 4 | protocol as u64);
-        hash & !KIND | (kind as u64) << KIND.trailing_zeros()
+    /// Where an internal host lies.
+    pub(crate) fn host(&self, address: Ipv4Addr) -> u64 {
+        self.host.one(word(Endpoint::new(address, 0)))
+    }
+
+    /// The class of a remote source.
+    pub(crate) fn source(&self, address: Ipv4Addr) -> u64 {
+        self.source.one(word(Endpoint::new(address, 0)))
+    }
+
+    /// A permutation of all 16-bit numbers: a Feistel network of four rounds.
+    pub(crate) fn shuffle(&self, number: u16) -> u16 {
+        let [mut left, mut right] = number.to_be_bytes();
+        for round in 0..4 {
+            (left, right) = (right, left ^ self.shuffle.one(u64::from(right) << 8 | round) as u8);
+        }
+        u16::from_be_bytes([left, right])
     }
 }
 
-/// Keeps keys of different kinds apart.
+/// An endpoint in 48 bits.
+#[inline(always)]
+fn word(end: Endpoint) -> u64 {
+    u64::from(end.port) << 32 | u64::from(u32::from_ne_bytes(end.address.octets()))
+}
+
+/// The kinds of entries, two bits of them: of those in the same index, no two have the same.
 #[derive(Clone, Copy)]
 enum Kind {
-    Outbound,
-    Inbound,
-    Peer,
-    Internal,
-    External,
+    Outbound = 0,
+    Inbound = 1,
+    Peer = 2,
+    Internal = 3,
+    External = 4,
 }
 
-/// The bits of a hash that say its kind. An index keeps them in its tags, so that no two entries of one record are
-/// equal: of the five kinds, no two in the same index have the same two bits.
-const KIND: u64 = 3 << 62;
+/// Writes a kind into a hash. An index keeps these bits in its tags, so that no two entries of one record are equal.
+#[inline(always)]
+const fn mark(kind: Kind, hash: u64) -> u64 {
+    hash << 2 >> 2 | (kind as u64) << 62
+}
 
 /// The external end: its address is always ours and need not be in a key.
 pub(crate) const fn at(external: u16) -> Endpoint {

@@ -71,7 +71,7 @@ pub(crate) struct Mappings<const N: usize> {
     records: [Mapping; N],
     index: Index<N, ENTRIES>,
     /// By protocol and class, so that who looks for a port of one class leaves the other in peace.
-    cooling: [[Queue; CLASSES]; Protocol::COUNT],
+    cooling: [[Queue; CLASSES]; Protocol::MAPPED],
     slots: Slots<N>,
 }
 
@@ -81,7 +81,7 @@ impl<const N: usize> Mappings<N> {
         Self {
             records: [Mapping::FREE; N],
             index: Index::new(),
-            cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::COUNT],
+            cooling: [[Queue { head: None, tail: None }; CLASSES]; Protocol::MAPPED],
             slots: Slots::new(),
         }
     }
@@ -159,6 +159,40 @@ impl<const N: usize> Mappings<N> {
         }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.records.fill(Mapping::FREE);
+        self.index.clear();
+        self.cooling = [[Queue { head: None, tail: None }; CLASSES]; Protocol::MAPPED];
+        self.slots.clear();
+    }
+
+    /// Removes the mappings that only cool, but for those that `keep` wants.
+    pub(crate) fn forget(&mut self, keys: &Keys, keep: impl Fn(&Mapping) -> bool) {
+        for queue in self.cooling.iter_mut().flatten() {
+            *queue = Queue { head: None, tail: None };
+        }
+        // Queued again in the order in which they cool down, as nearly as one pass can tell: by slot.
+        for slot in Slot::all::<N>() {
+            let mapping = *self.at(slot);
+            if !mapping.queued {
+                continue;
+            }
+            self.records[slot.index() & (N - 1)].queued = false;
+            match mapping.is_live() {
+                true => (),
+                false if keep(&mapping) => self.enqueue(slot),
+                false => self.remove(keys, slot),
+            }
+        }
+    }
+
+    /// The protocol and the external port of the mapping in a slot, if there is one.
+    pub(crate) fn taken(&self, slot: Slot) -> Option<(Protocol, u16)> {
+        let mapping = self.at(slot);
+        (mapping.is_live() || mapping.queued).then_some((mapping.protocol, mapping.external))
+    }
+
     /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
     pub(crate) fn expire(&mut self, now: Instant, keys: &Keys, protocol: Protocol) -> Option<u16> {
         let cooled = |mapping: &Mapping| mapping.until.passed(now);
@@ -172,6 +206,24 @@ impl<const N: usize> Mappings<N> {
         classes.into_iter().find_map(|class| self.end_coolest(keys, protocol, class, |_| true))
     }
 
+    /// Removes the mapping that has the least of its cool-down left, of whatever protocol; with its external port.
+    pub(crate) fn reclaim_any(&mut self, now: Instant, keys: &Keys) -> Option<(Protocol, u16)> {
+        let left = |(protocol, class): &(Protocol, usize)| match self.head(*protocol, *class) {
+            Some(head) => self.at(head).until.remaining(now),
+            None => i32::MAX,
+        };
+        let mut queues = Protocol::WITH_PORTS.map(|protocol| [(protocol, 0), (protocol, 1)]);
+        let queues = queues.as_flattened_mut();
+        queues.sort_unstable_by_key(left);
+        queues.iter().find_map(|(protocol, class)| {
+            self.end_coolest(keys, *protocol, *class, |_| true).map(|port| (*protocol, port))
+        })
+    }
+
+    fn head(&self, protocol: Protocol, class: usize) -> Option<Slot> {
+        self.cooling.get(protocol as usize)?.get(class)?.head
+    }
+
     /// Removes the mapping at the head of the queue if it is `ready`, passing over a few that were revived meanwhile.
     fn end_coolest(
         &mut self,
@@ -181,7 +233,7 @@ impl<const N: usize> Mappings<N> {
         ready: impl Fn(&Mapping) -> bool,
     ) -> Option<u16> {
         for _ in 0..PASSED_OVER {
-            let head = self.cooling[protocol as usize][class].head?;
+            let head = self.head(protocol, class)?;
             let mapping = *self.at(head);
             if !mapping.is_live() && !ready(&mapping) {
                 return None;
@@ -207,7 +259,10 @@ impl<const N: usize> Mappings<N> {
         let mapping = &mut self.records[slot.index() & (N - 1)];
         mapping.queued = true;
         mapping.next = None;
-        let queue = &mut self.cooling[mapping.protocol as usize][class(mapping.external)];
+        let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
+        let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {
+            return;
+        };
         let last = queue.tail.replace(slot);
         match last {
             Some(last) => self.records[last.index() & (N - 1)].next = Some(slot),
@@ -220,7 +275,10 @@ impl<const N: usize> Mappings<N> {
         let mapping = &mut self.records[head.index() & (N - 1)];
         mapping.queued = false;
         let next = mapping.next.take();
-        let queue = &mut self.cooling[mapping.protocol as usize][class(mapping.external)];
+        let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
+        let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {
+            return;
+        };
         queue.head = next;
         if next.is_none() {
             queue.tail = None;

@@ -8,7 +8,7 @@ use core::net::Ipv4Addr;
 use core::num::NonZeroU16;
 
 use crate::DropReason;
-use crate::checksum::{is_whole, sum};
+use crate::checksum::{is_whole, sum, sum_of_header};
 
 /// The length of an IPv4 header without options, in bytes.
 pub const HEADER: usize = 20;
@@ -29,7 +29,14 @@ pub struct Packet<'a> {
     pub(crate) header: &'a mut [u8; HEADER],
     pub(crate) options: &'a mut [u8],
     pub(crate) payload: &'a mut [u8],
+    pub(crate) shape: Shape,
+}
+
+/// What a driver says of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
     pub(crate) checksum: Checksum,
+    /// The payload size of each segment where one large packet stands for many.
     pub(crate) segment: Option<NonZeroU16>,
 }
 
@@ -47,14 +54,35 @@ impl<'a> Packet<'a> {
         segment: Option<NonZeroU16>,
     ) -> Result<Self, DropReason> {
         let (header, rest) = bytes.split_first_chunk_mut().ok_or(DropReason::Truncated)?;
-        let options_len = header_len(header)? - HEADER;
-        let body_len = usize::from(word(header, 2)).checked_sub(HEADER).ok_or(DropReason::TotalLength)?;
-        let body = rest.get_mut(..body_len).ok_or(DropReason::TotalLength)?;
-        let (options, payload) = body.split_at_mut_checked(options_len).ok_or(DropReason::TotalLength)?;
-        if !is_intact(header, options) {
+        let shape = Shape { checksum, segment };
+        if header[0] != PLAIN {
+            return Self::parse_with_options(header, rest, shape);
+        }
+        let payload = body_of(header, rest)?;
+        if !is_whole(sum_of_header(header)) {
             return Err(DropReason::HeaderChecksum);
         }
-        Ok(Self { header, options, payload, checksum, segment })
+        Ok(Self { header, options: &mut [], payload, shape })
+    }
+
+    #[cold]
+    fn parse_with_options(
+        header: &'a mut [u8; HEADER],
+        rest: &'a mut [u8],
+        shape: Shape,
+    ) -> Result<Self, DropReason> {
+        let options_len = header_len(header)? - HEADER;
+        let body = body_of(header, rest)?;
+        let (options, payload) = body.split_at_mut_checked(options_len).ok_or(DropReason::TotalLength)?;
+        if !is_whole(sum(header) + sum(options)) {
+            return Err(DropReason::HeaderChecksum);
+        }
+        Ok(Self { header, options, payload, shape })
+    }
+
+    /// The header without its options.
+    pub fn header(&self) -> &[u8; HEADER] {
+        self.header
     }
 
     /// The source address.
@@ -74,12 +102,7 @@ impl<'a> Packet<'a> {
 
     /// Whether this is one of several fragments of a datagram.
     pub fn is_fragment(&self) -> bool {
-        word(self.header, 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
-    }
-
-    /// Whether routers are forbidden to fragment it.
-    pub(crate) fn dont_fragment(&self) -> bool {
-        word(self.header, 6) & DONT_FRAGMENT != 0
+        is_fragment(self.header)
     }
 
     /// The packet's length in bytes.
@@ -88,15 +111,24 @@ impl<'a> Packet<'a> {
     }
 }
 
-const DONT_FRAGMENT: u16 = 0x4000;
-const MORE_FRAGMENTS: u16 = 0x2000;
+/// The first octet of nearly every packet: version 4, no options.
+const PLAIN: u8 = 0x45;
+
+pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
+pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
-/// Whether the header checksum is right.
-#[inline]
-pub(crate) fn is_intact(header: &[u8; HEADER], options: &[u8]) -> bool {
-    let fixed = sum(header);
-    if options.is_empty() { is_whole(fixed) } else { is_whole(fixed + sum(options)) }
+/// What is behind the fixed header, up to the total length.
+#[inline(always)]
+fn body_of<'a>(header: &[u8; HEADER], rest: &'a mut [u8]) -> Result<&'a mut [u8], DropReason> {
+    let len = usize::from(word(header, 2)).checked_sub(HEADER);
+    len.and_then(|len| rest.get_mut(..len)).ok_or(DropReason::TotalLength)
+}
+
+/// Whether a header is that of a fragment.
+#[inline(always)]
+pub(crate) fn is_fragment(header: &[u8; HEADER]) -> bool {
+    word(header, 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
 }
 
 /// The length that a header states, options included: at least 20 bytes.
@@ -142,4 +174,10 @@ pub(crate) fn set_raw<const N: usize>(bytes: &mut [u8; N], offset: usize, value:
 #[inline(always)]
 pub(crate) fn word<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
     u16::from_be_bytes([bytes[offset], bytes[offset + 1]])
+}
+
+/// The 32-bit field at `offset`, which is a constant wherever this is called.
+#[inline(always)]
+pub(crate) fn long<const N: usize>(bytes: &[u8; N], offset: usize) -> u32 {
+    u32::from_be_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
 }

@@ -82,6 +82,11 @@ impl Ports {
         Self { free: [0; WORDS], even: [0; SUMMARIES], odd: [0; SUMMARIES] }
     }
 
+    /// Takes every port out of the pool.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
     pub(crate) fn is_free(&self, port: u16) -> bool {
         self.free[usize::from(port / 64)] & bit(port) != 0
     }

@@ -6,18 +6,22 @@
 //! one permission are all that the RFCs ask for. TCP connections are always told apart.
 //!
 //! Where a behaviour looks at the remote *address* while sessions are kept by address *and port*, somebody has to know
-//! whether any session with that address exists. The first such session is the *host* of the others: it has a
-//! third entry in the index and counts them. If it ends before they do, its record *lingers*, invisible to packets,
-//! until the last has ended.
+//! whether any session vouches for that address: one that the inside has begun, or answered. The first of them is
+//! the *host* of the others: it has a third entry in the index and counts them. If it ends before they do, its record
+//! *lingers*, invisible to packets, until the last has ended.
 
 use core::net::Ipv4Addr;
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
+use crate::settings::Idle;
 use crate::slots::Slots;
-use crate::tcp::State;
+use crate::streams::{Fit, Streams};
+use crate::tcp::{Direction, Segment, State};
 use crate::time::{Instant, Stamp};
+use crate::transport::Heading;
+use crate::verdict::DropReason;
 use crate::wheel::Wheel;
 
 const ENTRIES: usize = 4;
@@ -26,22 +30,47 @@ const ENTRIES: usize = 4;
 pub const SESSION_BYTES: usize = size_of::<Session>() + ENTRIES * size_of::<u32>();
 const _: () = assert!(SESSION_BYTES <= 64);
 
-/// One session. Aligned, so that none lies across two cache lines.
+/// One session. Aligned, so that none lies across more than two cache lines.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
+#[repr(align(16))]
 pub(crate) struct Session {
     pub(crate) internal: Endpoint,
     pub(crate) remote: Endpoint,
     pub(crate) external: u16,
     pub(crate) protocol: Protocol,
     life: Life,
-    /// Looked at for TCP only.
+    /// Looked at for TCP only, like the next.
     pub(crate) state: State,
+    pub(crate) streams: Streams,
     /// As the host of its peers: how many they are, itself included while it lives.
     peers: u16,
     deadline: Stamp,
     /// The next in the wheel's list, or in the list of free slots.
     next: Option<Slot>,
+}
+
+/// What the first packet of a session says of its beginning.
+#[derive(Clone, Copy)]
+pub(crate) struct First {
+    pub(crate) begun: Begun,
+    pub(crate) state: State,
+    pub(crate) streams: Streams,
+}
+
+impl First {
+    /// The beginning of a session by `segment`, if there is one; nothing but TCP has states, and theirs is never
+    /// looked at. `None` if such a segment cannot begin a connection.
+    pub(crate) fn new(direction: Direction, segment: Option<Segment>) -> Option<Self> {
+        let begun = match direction {
+            Direction::Outbound => Begun::Inside,
+            Direction::Inbound => Begun::HalfOpen,
+        };
+        let Some(segment) = segment else {
+            return Some(Self { begun, state: State::Established, streams: Streams::NONE });
+        };
+        let state = State::first(direction, segment.flags)?;
+        Some(Self { begun, state, streams: Streams::begin(direction, &segment) })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,7 +80,18 @@ enum Life {
     /// Ended, but the host of peers that have not.
     Lingering,
     /// A session.
-    Live,
+    Live(Begun),
+}
+
+/// How a session has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// By a packet from inside.
+    Inside,
+    /// By one from outside that nobody has answered yet, or whose answer nobody has confirmed.
+    HalfOpen,
+    /// From outside, and answered since.
+    Outside,
 }
 
 impl Session {
@@ -62,6 +102,7 @@ impl Session {
         protocol: Protocol::Tcp,
         life: Life::Dead,
         state: State::SynOut,
+        streams: Streams::NONE,
         peers: 0,
         deadline: Stamp::ZERO,
         next: None,
@@ -73,9 +114,55 @@ impl Session {
         internal: Endpoint,
         external: u16,
         remote: Endpoint,
-        state: State,
+        first: First,
     ) -> Self {
-        Self { internal, remote, external, protocol, state, life: Life::Live, ..Self::FREE }
+        let First { begun, state, streams } = first;
+        Self { internal, remote, external, protocol, state, streams, life: Life::Live(begun), ..Self::FREE }
+    }
+
+    /// How it has begun, while it lives.
+    #[inline]
+    pub(crate) fn begun(&self) -> Option<Begun> {
+        match self.life {
+            Life::Live(begun) => Some(begun),
+            Life::Dead | Life::Lingering => None,
+        }
+    }
+
+    /// Whether it needs no answer, or has had one.
+    /// A dead session counts as one that was.
+    #[inline(always)]
+    pub(crate) fn is_answered(&self) -> bool {
+        self.life != Life::Live(Begun::HalfOpen)
+    }
+
+    /// Moves state and timer on; whether this packet is one that a session from outside waits for. A segment that cannot
+    /// belong to its connection moves neither; from outside, it goes no further.
+    pub(crate) fn track(
+        &mut self,
+        now: Instant,
+        idle: &Idle,
+        direction: Direction,
+        heading: Heading,
+    ) -> Result<bool, DropReason> {
+        let Heading { protocol, segment, .. } = heading;
+        let (refreshed, answered) = match segment {
+            Some(segment) => {
+                let before = self.state;
+                match self.streams.fit(before, direction, &segment) {
+                    Fit::Inside => self.state = before.next(direction, segment.flags),
+                    Fit::Outside if direction == Direction::Inbound => return Err(DropReason::OutOfWindow),
+                    Fit::Odd | Fit::Outside => return Ok(false),
+                }
+                (before.refreshes(self.state, direction, segment.flags), self.state.is_open())
+            }
+            // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
+            None => (direction == Direction::Outbound, direction == Direction::Outbound),
+        };
+        if refreshed {
+            self.refresh(now, idle.millis(protocol, self.state));
+        }
+        Ok(answered)
     }
 
     /// Whether its time is up.
@@ -127,6 +214,7 @@ pub(crate) struct Sessions<const N: usize> {
     wheel: Wheel,
     slots: Slots<N>,
     live: u32,
+    most: u32,
 }
 
 impl<const N: usize> Sessions<N> {
@@ -138,12 +226,23 @@ impl<const N: usize> Sessions<N> {
             wheel: Wheel::new(),
             slots: Slots::new(),
             live: 0,
+            most: 0,
         }
+    }
+
+    /// How many slots are free.
+    pub(crate) fn free(&self) -> usize {
+        N - self.slots.used() as usize
     }
 
     /// How many sessions there are.
     pub(crate) fn live(&self) -> u32 {
         self.live
+    }
+
+    /// The most there ever were at once.
+    pub(crate) fn most(&self) -> u32 {
+        self.most
     }
 
     /// Whether there is no room for another.
@@ -231,6 +330,7 @@ impl<const N: usize> Sessions<N> {
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
         *self.at_mut(slot) = Session { deadline: Stamp::after(now, millis), ..session };
         self.live += 1;
+        self.most = self.most.max(self.live);
         self.put_back(now, slot);
         if self.link(keys, grouping, slot).is_none() {
             self.unlink(keys, slot);
@@ -241,10 +341,20 @@ impl<const N: usize> Sessions<N> {
 
     /// Ends a session. Its slot is free again when the wheel next meets it, within a turn.
     pub(crate) fn end(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) {
+        let vouches = self.at(slot).is_answered();
         self.unlink(keys, slot);
-        if let Some(near) = grouping.near(self.at(slot)) {
+        if let Some(near) = grouping.near(self.at(slot)).filter(|_| vouches) {
             self.leave(keys, grouping, slot, near);
         }
+    }
+
+    /// Notes that a session that began outside has been answered. `None`, and nothing noted, if there is no room to.
+    pub(crate) fn answer(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
+        if let Some(near) = grouping.near(self.at(slot)) {
+            self.join(keys, grouping, slot, near)?;
+        }
+        self.at_mut(slot).life = Life::Live(Begun::Outside);
+        Some(())
     }
 
     /// Looks at one of the sessions that are due. `None` if there is none.
@@ -253,7 +363,7 @@ impl<const N: usize> Sessions<N> {
         let slot = (*list)?;
         *list = self.records[slot.index() & (N - 1)].next;
         let session = self.at(slot);
-        if session.life == Life::Live && session.has_expired(now) {
+        if session.begun().is_some() && session.has_expired(now) {
             return Some(Met::Expired(slot));
         }
         self.settle(now, slot);
@@ -270,7 +380,7 @@ impl<const N: usize> Sessions<N> {
     fn settle(&mut self, now: Instant, slot: Slot) {
         match self.at(slot).life {
             Life::Dead => self.vacate(slot),
-            Life::Lingering | Life::Live => self.put_back(now, slot),
+            Life::Lingering | Life::Live(_) => self.put_back(now, slot),
         }
     }
 
@@ -282,7 +392,7 @@ impl<const N: usize> Sessions<N> {
     fn put_back(&mut self, now: Instant, slot: Slot) {
         let session = self.at(slot);
         let remaining = match session.life {
-            Life::Live | Life::Dead => session.deadline.remaining(now),
+            Life::Live(_) | Life::Dead => session.deadline.remaining(now),
             // Nobody knows when its peers end: once a turn will do.
             Life::Lingering => i32::MAX,
         };
@@ -290,11 +400,31 @@ impl<const N: usize> Sessions<N> {
         self.at_mut(slot).next = next;
     }
 
+    /// Ends all.
+    pub(crate) fn clear(&mut self) {
+        self.records.fill(Session::FREE);
+        self.index.clear();
+        self.wheel.clear();
+        self.slots.clear();
+        self.live = 0;
+    }
+
+    /// Frees the slots of all that have ended at once, instead of one by one as the wheel meets them.
+    pub(crate) fn rebuild(&mut self, now: Instant) {
+        self.wheel.clear();
+        self.slots.recount();
+        for slot in Slot::all::<N>() {
+            if self.slots.has_been_used(slot) {
+                self.settle(now, slot);
+            }
+        }
+    }
+
     fn link(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
         let session = *self.at(slot);
         self.index.insert(keys.outbound(session.protocol, session.internal, session.remote), slot)?;
         self.index.insert(keys.inbound(session.protocol, session.external, session.remote), slot)?;
-        match grouping.near(&session) {
+        match grouping.near(&session).filter(|_| session.is_answered()) {
             Some(near) => self.join(keys, grouping, slot, near),
             None => Some(()),
         }
@@ -309,7 +439,7 @@ impl<const N: usize> Sessions<N> {
     }
 
     fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
-        let Session { protocol, remote, .. } = *self.at(slot);
+        let Session { protocol, remote, external, .. } = *self.at(slot);
         let host = match self.host(keys, grouping, protocol, near, remote.address) {
             Some(host) => host,
             None => {
@@ -319,6 +449,10 @@ impl<const N: usize> Sessions<N> {
         };
         let host = self.at_mut(host);
         host.peers = host.peers.checked_add(1)?;
+        if host.life == Life::Lingering {
+            // Its own port may be gone; a mapping by address goes on with what its peers use.
+            host.external = external;
+        }
         Some(())
     }
 

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::forward::Forwards;
+use crate::half_open;
 use crate::session::Grouping;
 use crate::tcp::{Phase, State};
 use crate::time::Stamp;
@@ -21,6 +22,70 @@ pub enum Dependence {
     Address,
     /// The remote address and port: address-and-port-dependent.
     AddressAndPort,
+}
+
+/// A behaviour of each protocol that has ports or identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByProtocol {
+    /// TCP's.
+    pub tcp: Dependence,
+    /// UDP's.
+    pub udp: Dependence,
+    /// That of ICMP queries.
+    pub icmp: Dependence,
+}
+
+impl ByProtocol {
+    /// That of one protocol. Those without ports depend on addresses.
+    pub(crate) const fn of(self, protocol: Protocol) -> Dependence {
+        match protocol {
+            Protocol::Tcp => self.tcp,
+            Protocol::Udp => self.udp,
+            Protocol::Icmp => self.icmp,
+            Protocol::Other => Dependence::Address,
+        }
+    }
+}
+
+impl From<Dependence> for ByProtocol {
+    fn from(all: Dependence) -> Self {
+        Self { tcp: all, udp: all, icmp: all }
+    }
+}
+
+/// How much of the tables anybody may have; what is `None` follows from their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// The sessions that one internal host may begin; all, if `None` (RFC 6888 REQ-4).
+    pub each_host: Option<u32>,
+    /// The sessions that an internal host may always begin, while there is one free; a 128th, between 2 and 64, if
+    /// `None`.
+    pub guaranteed: Option<u32>,
+    /// The half-open sessions that one source outside may have; a 64th, between 4 and 256, if `None`.
+    pub half_open_each_source: Option<u32>,
+    /// The half-open sessions that one forward may have; a 16th, if `None`.
+    pub half_open_each_forward: Option<u32>,
+}
+
+/// The shares of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) each_host: u32,
+    pub(crate) guaranteed: u32,
+    pub(crate) half_open: half_open::Limits,
+}
+
+impl Limits {
+    pub(crate) fn new(shares: &Shares, sessions: u32) -> Self {
+        Self {
+            each_host: shares.each_host.unwrap_or(sessions),
+            guaranteed: shares.guaranteed.unwrap_or((sessions / 128).clamp(2, 64)),
+            half_open: half_open::Limits {
+                each_source: shares.half_open_each_source.unwrap_or((sessions / 64).clamp(4, 256)),
+                each_forward: shares.half_open_each_forward.unwrap_or((sessions / 16).max(4)),
+            },
+        }
+    }
 }
 
 /// An inclusive range of ports; never empty, never with port 0.
@@ -68,6 +133,10 @@ pub struct Timers {
     pub tcp_closing: Duration,
     /// ICMP queries: at least 60 s (RFC 5508 REQ-2).
     pub icmp: Duration,
+    /// Other protocols: no RFC says.
+    pub other: Duration,
+    /// How long after its first fragment a datagram's others may come: at least 2 s (RFC 6146 s.4).
+    pub fragment: Duration,
     /// How long a released external port is kept from other internal endpoints: 120 s (RFC 6888 REQ-8).
     pub port_cooldown: Duration,
 }
@@ -80,6 +149,8 @@ impl Default for Timers {
             tcp_opening: Duration::from_secs(240),
             tcp_closing: Duration::from_secs(240),
             icmp: Duration::from_secs(60),
+            other: Duration::from_secs(600),
+            fragment: Duration::from_secs(5),
             port_cooldown: Duration::from_secs(120),
         }
     }
@@ -88,20 +159,28 @@ impl Default for Timers {
 /// Everything the engine is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The one external address.
-    pub external: Ipv4Addr,
+    /// The one external address, if there is one: without, nothing leaves and nothing comes in.
+    pub external: Option<Ipv4Addr>,
     /// The largest packet the external link carries, in bytes.
     pub external_mtu: u16,
     /// The largest packet the internal link carries, in bytes.
     pub internal_mtu: u16,
     /// External ports (and query identifiers) that mappings may take.
     pub ports: PortRange,
-    /// Mapping behaviour.
-    pub mapping: Dependence,
-    /// Filtering behaviour.
-    pub filtering: Dependence,
+    /// Whether a mapping takes its internal endpoint's port, if that is free (RFC 7857 s.9 would rather not).
+    pub preserve_ports: bool,
+    /// Mapping behaviours.
+    pub mapping: ByProtocol,
+    /// Filtering behaviours.
+    pub filtering: ByProtocol,
+    /// Whether protocols other than TCP, UDP and ICMP are translated, by address alone; if not, they are dropped.
+    pub other_protocols: bool,
+    /// Whether the segment size that a TCP connection agrees on is kept to what both links carry (RFC 4459 s.3.2).
+    pub clamp_segment_size: bool,
     /// Idle times.
     pub timers: Timers,
+    /// How much of the tables anybody may have.
+    pub shares: Shares,
     /// Configured mappings from outside to inside.
     pub forwards: Forwards,
 }
@@ -111,15 +190,26 @@ impl Settings {
     /// REQ-1, REQ-8), every port, Ethernet's MTU on both sides, no forwards.
     pub fn new(external: Ipv4Addr) -> Self {
         Self {
-            external,
+            external: Some(external),
             external_mtu: 1500,
             internal_mtu: 1500,
             ports: PortRange::ALL,
-            mapping: Dependence::Endpoint,
-            filtering: Dependence::Address,
+            preserve_ports: false,
+            mapping: Dependence::Endpoint.into(),
+            filtering: Dependence::Address.into(),
+            other_protocols: true,
+            clamp_segment_size: true,
             timers: Timers::default(),
+            shares: Shares::default(),
             forwards: Forwards::default(),
         }
+    }
+
+    /// The largest TCP segment that fits both links, without options in either header.
+    pub(crate) fn segment_size(&self) -> Option<u16> {
+        const HEADERS: u16 = 40;
+        let mtu = self.external_mtu.min(self.internal_mtu);
+        self.clamp_segment_size.then(|| mtu.saturating_sub(HEADERS))
     }
 }
 
@@ -132,16 +222,26 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let scope = Protocol::ALL.map(|protocol| scope(settings, protocol));
-        Self { scope: scope.map(Scope::new), grouping: scope.map(|scope| grouping(settings, scope)) }
+        let scope_of = |protocol| scope(settings, protocol);
+        Self {
+            scope: Protocol::ALL.map(|protocol| Scope::new(scope_of(protocol))),
+            grouping: Protocol::ALL.map(|protocol| grouping(settings, protocol, scope_of(protocol))),
+        }
     }
 
     /// As much of a remote end as a session keeps; the rest is zero.
     #[inline]
     pub(crate) fn scoped(&self, protocol: Protocol, remote: Endpoint) -> Endpoint {
         let scope = self.scope[protocol as usize];
-        let address = remote.address.to_bits() & scope.address;
-        Endpoint::new(Ipv4Addr::from_bits(address), remote.port & scope.port)
+        // All or none of the bits: their order does not matter.
+        let address = u32::from_ne_bytes(remote.address.octets()) & scope.address;
+        Endpoint::new(Ipv4Addr::from(address.to_ne_bytes()), remote.port & scope.port)
+    }
+
+    /// Whether the sessions of a protocol are kept alike by other rules.
+    pub(crate) fn agree(&self, other: &Self, protocol: Protocol) -> bool {
+        let of = |rules: &Self| (rules.scope[protocol as usize], rules.grouping[protocol as usize]);
+        of(self) == of(other)
     }
 
     /// How sessions are grouped by remote address.
@@ -152,7 +252,7 @@ impl Rules {
 }
 
 /// The bits of a remote end that a session keeps: all or none of its address, all or none of its port.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scope {
     address: u32,
     port: u16,
@@ -173,14 +273,18 @@ impl Scope {
 fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
     match protocol {
         Protocol::Tcp => Dependence::AddressAndPort,
+        Protocol::Other => Dependence::Address,
         _ if settings.forwards.converge(protocol) => Dependence::AddressAndPort,
-        _ => settings.mapping.max(settings.filtering),
+        _ => settings.mapping.of(protocol).max(settings.filtering.of(protocol)),
     }
 }
 
 /// Only where a behaviour looks at less than sessions keep.
-fn grouping(settings: &Settings, scope: Dependence) -> Grouping {
-    match (scope, settings.mapping, settings.filtering) {
+fn grouping(settings: &Settings, protocol: Protocol, scope: Dependence) -> Grouping {
+    if protocol == Protocol::Other {
+        return Grouping::None;
+    }
+    match (scope, settings.mapping.of(protocol), settings.filtering.of(protocol)) {
         (Dependence::AddressAndPort, Dependence::Address, _) => Grouping::ByInternal,
         (Dependence::AddressAndPort, _, Dependence::Address) => Grouping::ByExternal,
         _ => Grouping::None,
@@ -192,9 +296,11 @@ fn grouping(settings: &Settings, scope: Dependence) -> Grouping {
 pub(crate) struct Idle {
     udp: u32,
     icmp: u32,
-    tcp_opening: u32,
-    tcp_established: u32,
-    tcp_closing: u32,
+    other: u32,
+    /// By [`State`].
+    tcp: [u32; State::COUNT],
+    /// How long the pieces of a datagram may take.
+    pub(crate) fragment: u32,
     /// How long a released port cools.
     pub(crate) cooldown: u32,
 }
@@ -205,9 +311,13 @@ impl Idle {
         Self {
             udp: millis(timers.udp),
             icmp: millis(timers.icmp),
-            tcp_opening: millis(timers.tcp_opening),
-            tcp_established: millis(timers.tcp_established),
-            tcp_closing: millis(timers.tcp_closing),
+            other: millis(timers.other),
+            tcp: State::ALL.map(|state| match state.phase() {
+                Phase::Opening => millis(timers.tcp_opening),
+                Phase::Established => millis(timers.tcp_established),
+                Phase::Closing => millis(timers.tcp_closing),
+            }),
+            fragment: millis(timers.fragment),
             cooldown: millis(timers.port_cooldown),
         }
     }
@@ -215,12 +325,11 @@ impl Idle {
     /// How long a session may idle.
     #[inline]
     pub(crate) const fn millis(&self, protocol: Protocol, state: State) -> u32 {
-        match (protocol, state.phase()) {
-            (Protocol::Udp, _) => self.udp,
-            (Protocol::Icmp, _) => self.icmp,
-            (Protocol::Tcp, Phase::Opening) => self.tcp_opening,
-            (Protocol::Tcp, Phase::Established) => self.tcp_established,
-            (Protocol::Tcp, Phase::Closing) => self.tcp_closing,
+        match protocol {
+            Protocol::Udp => self.udp,
+            Protocol::Icmp => self.icmp,
+            Protocol::Other => self.other,
+            Protocol::Tcp => self.tcp[state as usize],
         }
     }
 }

@@ -20,6 +20,22 @@ impl<const N: usize> Slots<N> {
         Self { free: None, fresh: 0, used: 0 }
     }
 
+    /// Frees all.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Holds every slot for used that has ever been: whoever calls releases those that are not.
+    pub(crate) fn recount(&mut self) {
+        self.free = None;
+        self.used = self.fresh;
+    }
+
+    /// Whether a slot has ever been used.
+    pub(crate) fn has_been_used(&self, slot: Slot) -> bool {
+        slot.index() < self.fresh as usize
+    }
+
     /// How many are not free.
     pub(crate) fn used(&self) -> u32 {
         self.used

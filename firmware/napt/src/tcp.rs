@@ -1,7 +1,7 @@
 //! TCP tracking, as a table (RFC 6146 s.3.5.2.2, RFC 7857 s.2, RFC 5382 REQ-2 and REQ-5).
 //!
-//! A session's state says how long it may idle and what a SYN may do to it; it never stops a segment of a known
-//! session from passing. Two deviations from RFC 6146, both towards caution: a connection that was opened from outside
+//! A session's state says how long it may idle and what a SYN may do to it. Which segments may move it at all is the
+//! business of `streams`. Two deviations from RFC 6146, both towards caution: a connection that was opened from outside
 //! is established only when the outside has answered our SYN-ACK, so that forged SYNs hold a session for minutes, not
 //! hours; and what follows a RST other than a SYN does not bring the session back (the rule VPP arrived at, because a
 //! FIN, ACK, ACK, RST close otherwise left sessions established), it only keeps the closing timer running.
@@ -17,13 +17,15 @@ pub(crate) enum Flags {
 }
 
 impl Flags {
+    /// Whether a flags octet is [`Flags::Ack`]'s.
+    #[inline(always)]
+    pub(crate) const fn is_ack(octet: u8) -> bool {
+        octet & (FIN | SYN | RST | ACK) == ACK
+    }
+
     /// Sorts a flags octet; `None` for combinations that no connection sends (C28). ECN, URG and PSH do not matter.
     #[inline]
     pub(crate) const fn new(octet: u8) -> Option<Self> {
-        const FIN: u8 = 0x01;
-        const SYN: u8 = 0x02;
-        const RST: u8 = 0x04;
-        const ACK: u8 = 0x10;
         const RST_ACK: u8 = RST | ACK;
         const SYN_ACK: u8 = SYN | ACK;
         const FIN_ACK: u8 = FIN | ACK;
@@ -38,10 +40,25 @@ impl Flags {
     }
 }
 
+const FIN: u8 = 0x01;
+pub(crate) const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+pub(crate) const ACK: u8 = 0x10;
+
 /// What tracking knows of one segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) flags: Flags,
+    /// Its first sequence number.
+    pub(crate) seq: u32,
+    /// The sequence number after its last, SYN and FIN counted.
+    pub(crate) end: u32,
+    /// What it acknowledges, if anything. Only a SYN and some RSTs acknowledge nothing.
+    pub(crate) ack: Option<u32>,
+    /// The window it offers, before scaling.
+    pub(crate) window: u16,
+    /// The window scale option of a SYN or SYN-ACK (RFC 7323 s.2.2).
+    pub(crate) scale: Option<u8>,
 }
 
 /// The direction of a segment across the NAT.
@@ -49,6 +66,15 @@ pub(crate) struct Segment {
 pub(crate) enum Direction {
     Outbound,
     Inbound,
+}
+
+impl Direction {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Outbound => Self::Inbound,
+            Self::Inbound => Self::Outbound,
+        }
+    }
 }
 
 /// The state of a connection. `Out` and `In` say who began, or who has finished.
@@ -84,6 +110,22 @@ pub(crate) enum Phase {
 }
 
 impl State {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 9;
+
+    /// Each of them.
+    pub(crate) const ALL: [Self; Self::COUNT] = [
+        Self::SynOut,
+        Self::SynIn,
+        Self::SynBoth,
+        Self::PickedUp,
+        Self::Established,
+        Self::FinOut,
+        Self::FinIn,
+        Self::FinBoth,
+        Self::Reset,
+    ];
+
     /// The state of a session that begins with a segment; `None` if it cannot begin one. From inside, a segment in
     /// mid-connection may (C26); from outside, only a SYN (M13).
     pub(crate) const fn first(direction: Direction, flags: Flags) -> Option<Self> {
@@ -111,35 +153,50 @@ impl State {
         }
     }
 
-    /// Whether a segment restarts the timer: an outbound one that changes the state, or any once the connection has
-    /// opened, so that retries alone do not keep an unanswered session alive (C23); an inbound one only if with it the
-    /// connection opens or closes, so that nobody outside keeps one alive alone (T12).
+    /// Whether a side has begun its half of the connection, as far as we have seen.
+    pub(crate) const fn has_begun(self, side: Direction) -> bool {
+        match self {
+            Self::SynOut | Self::PickedUp => matches!(side, Direction::Outbound),
+            Self::SynIn => matches!(side, Direction::Inbound),
+            _ => true,
+        }
+    }
+
+    /// Whether SYNs are still being exchanged.
+    pub(crate) const fn is_opening(self) -> bool {
+        matches!(self, Self::SynOut | Self::SynIn | Self::SynBoth)
+    }
+
+    /// Whether a segment restarts the timer: an outbound one that changes the state, or any but a RST (RFC 7857 s.7.1)
+    /// once the connection has opened, so that retries alone do not keep an unanswered session alive (C23); an inbound
+    /// one only if with it the connection opens or closes, so that nobody outside keeps one alive alone (T12).
     #[inline]
-    pub(crate) fn refreshes(self, next: Self, direction: Direction) -> bool {
+    pub(crate) fn refreshes(self, next: Self, direction: Direction, flags: Flags) -> bool {
         match direction {
-            Direction::Outbound => self != next || self.phase() != Phase::Opening,
+            Direction::Outbound => self != next || (self.phase() != Phase::Opening && flags != Flags::Rst),
             Direction::Inbound => self.is_open() != next.is_open(),
         }
     }
 
+    /// Whether both sides have answered, and not both have finished.
     #[inline]
-    fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         self.phase() == Phase::Established
     }
 }
 
 /// The state after a segment, by state, flags and direction (`>` outbound, `<` inbound).
 #[rustfmt::skip]
-const NEXT: [[State; 10]; 9] = {
+const NEXT: [[State; 10]; State::COUNT] = {
     use State::{
         Established as Est, FinBoth as Fbo, FinIn as Fin, FinOut as Fou, PickedUp as Pup, Reset as Rst,
         SynBoth as Sbo, SynIn as Sin, SynOut as Sou,
     };
     [
         //            SYN>  SYN<  S+A>  S+A<  ACK>  ACK<  FIN>  FIN<  RST>  RST<
-        /* Sou */ [   Sou,  Sbo,  Sou,  Est,  Sou,  Sou,  Fbo,  Sou,  Rst,  Rst ],
+        /* Sou */ [   Sou,  Sbo,  Sou,  Est,  Sou,  Sou,  Sou,  Sou,  Rst,  Rst ],
         /* Sin */ [   Sbo,  Sin,  Sbo,  Sin,  Sin,  Sin,  Sin,  Sin,  Rst,  Rst ],
-        /* Sbo */ [   Sbo,  Sbo,  Sbo,  Est,  Sbo,  Est,  Fou,  Fin,  Rst,  Rst ],
+        /* Sbo */ [   Sbo,  Sbo,  Sbo,  Est,  Sbo,  Est,  Sbo,  Fin,  Rst,  Rst ],
         /* Pup */ [   Sou,  Pup,  Pup,  Pup,  Pup,  Est,  Fbo,  Fbo,  Rst,  Rst ],
         /* Est */ [   Est,  Est,  Est,  Est,  Est,  Est,  Fou,  Fin,  Rst,  Rst ],
         /* Fou */ [   Fou,  Fou,  Fou,  Fou,  Fou,  Fou,  Fou,  Fbo,  Rst,  Rst ],

@@ -13,6 +13,9 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
+    /// The clock's zero.
+    pub(crate) const ZERO: Self = Self(0);
+
     /// The moment `millis` milliseconds after the clock's zero.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)

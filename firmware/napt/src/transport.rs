@@ -1,50 +1,81 @@
 //! What an IPv4 packet carries, as far as a translation needs it: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792).
 //!
+//! Every other protocol, be it GRE, ESP, SCTP or unknown, is translated by address alone, with its number in the place of
+//! ports. That leaves SCTP's own checksum right, which does not cover addresses; DCCP's and UDP-Lite's do, and are seen
+//! to. AH authenticates addresses and cannot be translated; IGMP never leaves its link.
+//!
 //! Like a packet, a transport header is taken apart once and then held as fixed-size arrays. Lengths that contradict
 //! each other end here (A21), so that no later step reads or writes past a header.
 
-use crate::packet::word;
-use crate::tcp::{Flags, Segment};
+use crate::checksum::Delta;
+use crate::options;
+use crate::packet::{self, Checksum, HEADER, long, word};
+use crate::rewrite::{self, Rewrite};
+use crate::session::Session;
+use crate::tcp::{ACK, Direction, Flags, Segment, State};
 use crate::{DropReason, Protocol};
 
-/// The payload of a packet, by what the engine does with it.
-pub(crate) enum Transport<'a> {
-    /// It has a port, or a query identifier, at each end that is ours to translate.
-    Flow(Flow<'a>),
-    /// An ICMP query, such as an echo request.
-    Query(Flow<'a>),
-    /// The answer to an ICMP query.
-    Reply(Flow<'a>),
-    /// An ICMP error, with a packet inside.
-    Error(Message<'a>),
+/// A transport whose packets belong to flows.
+pub(crate) trait Transport {
+    /// Its name among the engine's.
+    const PROTOCOL: Protocol;
+
+    /// The ports in the header at the start of `payload`, if it is sound; the packet's own header tells whether more of
+    /// it follows.
+    fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason>;
+
+    /// Everything that such a sound header says.
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason>;
+
+    /// Takes note of the packet, if that is all that a session has to do; false, and nothing done, where it may be more.
+    fn track_quickly(session: &mut Session, direction: Direction, payload: &[u8]) -> bool;
+
+    /// Changes that header and the checksum over it, where the change of addresses comes to `addresses`. It is there:
+    /// `heading` has seen it.
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum);
 }
 
-/// The header of a packet that belongs to a session.
-pub(crate) struct Flow<'a> {
-    pub(crate) heading: Heading,
-    pub(crate) fields: Fields<'a>,
+/// The ports of a header, or what is in their place.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none; the number of another
+    /// protocol.
+    pub(crate) source: u16,
+    /// The destination port; the identifier of an ICMP reply; zero in a query; the number of another protocol.
+    pub(crate) destination: u16,
 }
 
-/// What such a header says.
+/// What a header says of the flow it belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Heading {
     pub(crate) protocol: Protocol,
-    /// The source port; the identifier of an ICMP query; zero in a reply, whose sender has none.
-    pub(crate) source: u16,
-    /// The destination port; the identifier of an ICMP reply; zero in a query.
-    pub(crate) destination: u16,
+    pub(crate) ports: Ports,
     /// For TCP, what tracking looks at.
     pub(crate) segment: Option<Segment>,
     /// The transport header's length in bytes.
     pub(crate) header_len: usize,
 }
 
-/// The bytes of a transport header that a translation may change.
-pub(crate) enum Fields<'a> {
-    Tcp(&'a mut [u8; 20]),
-    Udp(&'a mut [u8; 8]),
-    Icmp(&'a mut [u8; 8]),
-}
+/// TCP segments with no flag but ACK that tracking looks at.
+pub(crate) struct Data;
+
+/// TCP segments of any kind: those that open, close or reset a connection, and first fragments.
+pub(crate) struct Control;
+
+/// UDP.
+pub(crate) struct Udp;
+
+/// ICMP queries, such as echo requests.
+pub(crate) struct Query;
+
+/// The answers to ICMP queries.
+pub(crate) struct Reply;
+
+/// Other protocols whose checksum, at offset 6, covers the addresses.
+pub(crate) struct Covered;
+
+/// Other protocols.
+pub(crate) struct Opaque;
 
 /// An ICMP error: its own header and what follows it.
 pub(crate) struct Message<'a> {
@@ -52,84 +83,308 @@ pub(crate) struct Message<'a> {
     pub(crate) body: &'a mut [u8],
 }
 
-impl<'a> Transport<'a> {
-    /// Parses the payload of a packet of IP protocol `number`.
+/// What the engine does with an ICMP message.
+pub(crate) enum Icmp<'a> {
+    /// A query.
+    Query,
+    /// The answer to a query.
+    Reply,
+    /// An error, with a packet inside.
+    Error(Message<'a>),
+}
+
+/// The numbers of IP protocols.
+pub(crate) const ICMP: u8 = 1;
+pub(crate) const TCP: u8 = 6;
+pub(crate) const UDP: u8 = 17;
+
+impl Transport for Data {
+    const PROTOCOL: Protocol = Protocol::Tcp;
+
     #[inline(always)]
-    pub(crate) fn parse(number: u8, payload: &'a mut [u8]) -> Result<Self, DropReason> {
-        match number {
-            6 => parse_tcp(payload).map(Self::Flow),
-            17 => parse_udp(payload).map(Self::Flow),
-            1 => parse_icmp(payload),
-            _ => Err(DropReason::Protocol),
+    fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        let (tcp, _) = split_tcp(payload)?;
+        ports(tcp)
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        Control::heading(header, payload)
+    }
+
+    #[inline(always)]
+    fn track_quickly(session: &mut Session, direction: Direction, payload: &[u8]) -> bool {
+        let Ok((tcp, header_len)) = split_tcp(payload) else { return false };
+        session.state == State::Established
+            && session
+                .streams
+                .take_data(direction, &segment(Flags::Ack, tcp, &[], payload.len() - header_len))
+    }
+
+    #[inline(always)]
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
+        let Some(header) = payload.first_chunk_mut() else { return };
+        rewrite::tcp(header, rewrite, addresses, checksum);
+    }
+}
+
+impl Transport for Control {
+    const PROTOCOL: Protocol = Protocol::Tcp;
+
+    fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        let (tcp, _) = split_tcp(payload)?;
+        Flags::new(tcp[13]).ok_or(DropReason::TcpFlags)?;
+        ports(tcp)
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let (tcp, header_len) = split_tcp(payload)?;
+        let flags = Flags::new(tcp[13]).ok_or(DropReason::TcpFlags)?;
+        let (data_len, options) = match packet::is_fragment(header) {
+            false => (payload.len() - header_len, payload.get(tcp.len()..header_len)),
+            // How much data follows the first fragment nobody knows: as much as can.
+            true => (usize::from(u16::MAX), payload.get(tcp.len()..header_len)),
+        };
+        let segment = Some(segment(flags, tcp, options.unwrap_or_default(), data_len));
+        Ok(Heading { protocol: Protocol::Tcp, ports: ports(tcp)?, segment, header_len })
+    }
+
+    fn track_quickly(_: &mut Session, _: Direction, _: &[u8]) -> bool {
+        false
+    }
+
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
+        let Some((header, rest)) = payload.split_first_chunk_mut() else { return };
+        let clamped = rewrite::clamp(header, rest, rewrite);
+        rewrite::tcp(header, rewrite, addresses, checksum);
+        // The sum of the pseudo-header, which is all that an unfinished checksum is, does not cover options.
+        if checksum == Checksum::Complete {
+            rewrite::change(header, clamped);
         }
     }
 }
 
+/// The fixed part of a TCP header, and the length of all of it.
 #[inline(always)]
-fn parse_tcp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
-    let payload_len = payload.len();
-    let (header, _) = payload.split_first_chunk_mut::<20>().ok_or(DropReason::Transport)?;
-    let header_len = usize::from(header[12] >> 4) * 4;
-    if header_len < 20 || header_len > payload_len {
-        return Err(DropReason::Transport);
-    }
-    let flags = Flags::new(header[13]).ok_or(DropReason::TcpFlags)?;
-    let (source, destination) = ports(word(header, 0), word(header, 2))?;
-    let segment = Some(Segment { flags });
-    let heading = Heading { protocol: Protocol::Tcp, source, destination, segment, header_len };
-    Ok(Flow { heading, fields: Fields::Tcp(header) })
+fn split_tcp(payload: &[u8]) -> Result<(&[u8; 20], usize), DropReason> {
+    let tcp = payload.first_chunk::<20>().ok_or(DropReason::Transport)?;
+    let header_len = usize::from(tcp[12] >> 4) * 4;
+    let is_sound = header_len >= tcp.len() && header_len <= payload.len();
+    if is_sound { Ok((tcp, header_len)) } else { Err(DropReason::Transport) }
 }
 
+/// Whether a TCP segment's flags are ACK alone, as nearly all are.
 #[inline(always)]
-fn parse_udp(payload: &mut [u8]) -> Result<Flow<'_>, DropReason> {
-    let payload_len = payload.len();
-    let (header, _) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
-    let length = usize::from(word(header, 4));
-    if length < 8 || length > payload_len {
-        return Err(DropReason::Transport);
+pub(crate) fn is_data(payload: &[u8]) -> bool {
+    payload.get(13).is_some_and(|octet| Flags::is_ack(*octet))
+}
+
+impl Transport for Udp {
+    const PROTOCOL: Protocol = Protocol::Udp;
+
+    #[inline(always)]
+    fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        let udp = payload.first_chunk::<8>().ok_or(DropReason::Transport)?;
+        let length = usize::from(word(udp, 4));
+        if length < udp.len() || (length > payload.len() && !packet::is_fragment(header)) {
+            return Err(DropReason::Transport);
+        }
+        ports(udp)
     }
-    let (source, destination) = ports(word(header, 0), word(header, 2))?;
-    let heading = Heading { protocol: Protocol::Udp, source, destination, segment: None, header_len: 8 };
-    Ok(Flow { heading, fields: Fields::Udp(header) })
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Protocol::Udp, ports, segment: None, header_len: 8 })
+    }
+
+    #[inline(always)]
+    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
+        session.is_answered()
+    }
+
+    #[inline(always)]
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
+        let Some(header) = payload.first_chunk_mut() else { return };
+        rewrite::udp(header, rewrite, addresses, checksum);
+    }
 }
 
-/// Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
-fn ports(source: u16, destination: u16) -> Result<(u16, u16), DropReason> {
-    if source == 0 || destination == 0 { Err(DropReason::PortZero) } else { Ok((source, destination)) }
+impl Transport for Query {
+    const PROTOCOL: Protocol = Protocol::Icmp;
+
+    fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        Ok(Ports { source: identifier(payload)?, destination: 0 })
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Protocol::Icmp, ports, segment: None, header_len: 8 })
+    }
+
+    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
+        session.is_answered()
+    }
+
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, _: Delta, _: Checksum) {
+        let Some(header) = payload.first_chunk_mut() else { return };
+        rewrite::icmp(header, rewrite);
+    }
 }
 
-fn parse_icmp(payload: &mut [u8]) -> Result<Transport<'_>, DropReason> {
+impl Transport for Reply {
+    const PROTOCOL: Protocol = Protocol::Icmp;
+
+    fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        Ok(Ports { source: 0, destination: identifier(payload)? })
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Protocol::Icmp, ports, segment: None, header_len: 8 })
+    }
+
+    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
+        session.is_answered()
+    }
+
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, _: Delta, _: Checksum) {
+        let Some(header) = payload.first_chunk_mut() else { return };
+        rewrite::icmp(header, rewrite);
+    }
+}
+
+impl Transport for Covered {
+    const PROTOCOL: Protocol = Protocol::Other;
+
+    fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
+        match payload.len() {
+            0..8 => Err(DropReason::Transport),
+            _ => number(header),
+        }
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Protocol::Other, ports, segment: None, header_len: 0 })
+    }
+
+    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
+        session.is_answered()
+    }
+
+    fn rewrite(payload: &mut [u8], _: &Rewrite, addresses: Delta, _: Checksum) {
+        let Some(header) = payload.first_chunk_mut() else { return };
+        rewrite::covered(header, addresses);
+    }
+}
+
+impl Transport for Opaque {
+    const PROTOCOL: Protocol = Protocol::Other;
+
+    fn ports(header: &[u8; HEADER], _: &[u8]) -> Result<Ports, DropReason> {
+        number(header)
+    }
+
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Protocol::Other, ports, segment: None, header_len: 0 })
+    }
+
+    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
+        session.is_answered()
+    }
+
+    fn rewrite(_: &mut [u8], _: &Rewrite, _: Delta, _: Checksum) {}
+}
+
+/// The identifier of an ICMP query or its reply.
+fn identifier(payload: &[u8]) -> Result<u16, DropReason> {
+    let icmp = payload.first_chunk::<8>().ok_or(DropReason::Transport)?;
+    Ok(word(icmp, 4))
+}
+
+/// The number of another protocol in the place of both ports.
+fn number(header: &[u8; HEADER]) -> Result<Ports, DropReason> {
+    let number = u16::from(header[9]);
+    let ports = Ports { source: number, destination: number };
+    if is_translatable(header[9]) { Ok(ports) } else { Err(DropReason::Protocol) }
+}
+
+/// What tracking has to know of a segment with `data_len` bytes of data.
+#[inline(always)]
+fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> Segment {
+    let (seq, ack) = (long(header, 4), long(header, 8));
+    let len = match flags {
+        Flags::Syn | Flags::SynAck | Flags::Fin => data_len as u32 + 1,
+        Flags::Ack | Flags::Rst => data_len as u32,
+    };
+    let scale = match flags {
+        Flags::Syn | Flags::SynAck => options::window_scale(options),
+        _ => None,
+    };
+    Segment {
+        flags,
+        seq,
+        end: seq.wrapping_add(len),
+        ack: match flags {
+            Flags::Ack | Flags::SynAck | Flags::Fin => Some(ack),
+            Flags::Syn => None,
+            Flags::Rst => (header[13] & ACK != 0).then_some(ack),
+        },
+        window: word(header, 14),
+        scale,
+    }
+}
+
+/// The ports at the start of a header. Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
+#[inline(always)]
+fn ports<const N: usize>(header: &[u8; N]) -> Result<Ports, DropReason> {
+    let ports = Ports { source: word(header, 0), destination: word(header, 2) };
+    if ports.source == 0 || ports.destination == 0 { Err(DropReason::PortZero) } else { Ok(ports) }
+}
+
+/// Sorts an ICMP message.
+pub(crate) fn icmp(payload: &mut [u8]) -> Result<Icmp<'_>, DropReason> {
     let (header, body) = payload.split_first_chunk_mut::<8>().ok_or(DropReason::Transport)?;
-    let id = word(header, 4);
     match header[0] {
-        icmp::ECHO | icmp::TIMESTAMP => Ok(Transport::Query(icmp_flow(id, 0, header))),
-        icmp::ECHO_REPLY | icmp::TIMESTAMP_REPLY => Ok(Transport::Reply(icmp_flow(0, id, header))),
+        icmp::ECHO | icmp::TIMESTAMP => Ok(Icmp::Query),
+        icmp::ECHO_REPLY | icmp::TIMESTAMP_REPLY => Ok(Icmp::Reply),
         // Source quench (4) and redirect (5) are errors too, but not for us to carry (RFC 6633, RFC 5508 REQ-10).
         icmp::UNREACHABLE | icmp::TIME_EXCEEDED | icmp::PARAMETER_PROBLEM => {
-            Ok(Transport::Error(Message { header, body }))
+            Ok(Icmp::Error(Message { header, body }))
         }
         _ => Err(DropReason::IcmpType),
     }
 }
 
-fn icmp_flow(source: u16, destination: u16, header: &mut [u8; 8]) -> Flow<'_> {
-    let heading = Heading { protocol: Protocol::Icmp, source, destination, segment: None, header_len: 8 };
-    Flow { heading, fields: Fields::Icmp(header) }
+const fn is_translatable(number: u8) -> bool {
+    const HOP_BY_HOP: u8 = 0;
+    const IGMP: u8 = 2;
+    const AH: u8 = 51;
+    const RESERVED: u8 = 255;
+    !matches!(number, HOP_BY_HOP | IGMP | AH | RESERVED)
+}
+
+/// Whether a protocol without ports of ours has a checksum over addresses: DCCP (RFC 4340 s.9.1), UDP-Lite (RFC 3828).
+pub(crate) const fn covers_addresses(number: u8) -> bool {
+    const DCCP: u8 = 33;
+    const UDP_LITE: u8 = 136;
+    matches!(number, DCCP | UDP_LITE)
 }
 
 /// The ports, or identifiers, in the first eight bytes of a quoted transport header, which is all that an ICMP error
 /// is sure to quote (RFC 792).
 pub(crate) fn quoted_ports(number: u8, quoted: &[u8; 8]) -> Result<(Protocol, u16, u16), DropReason> {
     match number {
-        6 => Ok((Protocol::Tcp, word(quoted, 0), word(quoted, 2))),
-        17 => Ok((Protocol::Udp, word(quoted, 0), word(quoted, 2))),
-        1 => match quoted[0] {
+        TCP => Ok((Protocol::Tcp, word(quoted, 0), word(quoted, 2))),
+        UDP => Ok((Protocol::Udp, word(quoted, 0), word(quoted, 2))),
+        ICMP => match quoted[0] {
             icmp::ECHO | icmp::TIMESTAMP => Ok((Protocol::Icmp, word(quoted, 4), 0)),
             icmp::ECHO_REPLY | icmp::TIMESTAMP_REPLY => Ok((Protocol::Icmp, 0, word(quoted, 4))),
             // Nobody may send an error about an error (RFC 1122 s.3.2.2).
             _ => Err(DropReason::Embedded),
         },
-        _ => Err(DropReason::EmbeddedNoSession),
+        number if is_translatable(number) => Ok((Protocol::Other, number.into(), number.into())),
+        _ => Err(DropReason::Embedded),
     }
 }
 

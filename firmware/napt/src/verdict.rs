@@ -10,6 +10,10 @@ pub enum Verdict {
     Forward(Realm),
     /// It is for the box itself, untouched.
     Local,
+    /// It is a fragment whose first has not come yet, untouched: hold it, and present it again when the first has been
+    /// forwarded. This is not the last word on it, so it is not counted; if the first does not come, count it with
+    /// [`crate::Engine::count`] as [`DropReason::FragmentEarly`].
+    Hold,
     /// It goes no further, untouched, and its sender is to be told why.
     Reject(RejectReason),
     /// It goes no further, untouched, silently.
@@ -30,15 +34,17 @@ pub enum RejectReason {
     TableFull,
     /// Every external port of its class is taken: 3/13, as above.
     PortsExhausted,
+    /// Its sender has as many sessions as it may have: 3/13, as above (RFC 6888 REQ-4, REQ-11).
+    HostShare,
 }
 
 impl RejectReason {
     /// How many there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// What the counters call each, in the order of [`RejectReason::index`].
     pub const NAMES: [&str; Self::COUNT] =
-        ["ttl expired", "fragmentation needed", "table full", "ports exhausted"];
+        ["ttl expired", "fragmentation needed", "table full", "ports exhausted", "host share"];
 
     /// The reason's place among the counters.
     pub const fn index(self) -> usize {
@@ -47,6 +53,7 @@ impl RejectReason {
             Self::FragmentationNeeded { .. } => 1,
             Self::TableFull => 2,
             Self::PortsExhausted => 3,
+            Self::HostShare => 4,
         }
     }
 }
@@ -65,11 +72,20 @@ pub enum DropReason {
     TotalLength,
     /// A wrong header checksum.
     HeaderChecksum,
-    /// A fragment.
+    /// A fragment for the box itself, which puts nothing together.
     Fragment,
-    /// Larger than the next link carries, and nobody here fragments it.
+    /// A fragment that no sender makes: its length is zero, or not a multiple of eight though more follow, or it ends
+    /// beyond 65,535 bytes; or it begins inside a TCP header (RFC 3128).
+    FragmentShape,
+    /// A fragment of what has passed already, in part at least, or that does not agree with where the datagram ends.
+    FragmentOverlap,
+    /// A fragment of a datagram that has come in too many separate parts.
+    FragmentsTooMany,
+    /// A fragment whose datagram's first did not come, or not in time.
+    FragmentEarly,
+    /// A packet that stands for many, each of which is larger than the next link carries.
     TooLarge,
-    /// A protocol that has no translation.
+    /// A protocol that is not translated: IGMP, AH, and any but TCP, UDP and ICMP where the settings say so.
     Protocol,
     /// A TCP, UDP or ICMP header that is cut short or contradicts the packet's length.
     Transport,
@@ -77,6 +93,8 @@ pub enum DropReason {
     PortZero,
     /// TCP flags that no connection sends: none, SYN with FIN, SYN with RST, FIN without ACK.
     TcpFlags,
+    /// From inside, while there is no external address.
+    NoAddress,
     /// From outside, and not to the external address.
     NotOurs,
     /// From outside, to a port without mapping or forward; or from inside, to such a port of the external address.
@@ -85,11 +103,19 @@ pub enum DropReason {
     Filtered,
     /// A TCP segment that belongs to no session and cannot begin one.
     NoSession,
+    /// A TCP segment from outside that cannot belong to the connection it is sent to (RFC 5961; RFC 7857 s.2.2).
+    OutOfWindow,
     /// A second external port leads one remote endpoint to one internal endpoint, by another forward or by a mapping
     /// that is not endpoint-independent: answers could not be told apart.
     Ambiguous,
+    /// Another internal host speaks this protocol with this remote host already: without ports, answers could not be
+    /// told apart.
+    ProtocolTaken,
     /// From outside, to begin a session where only the reserve for those from inside is left.
     Reserve,
+    /// From outside, to begin a session where as many as may be wait for an answer already, through the same forward
+    /// or from the same source.
+    HalfOpen,
     /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
     IcmpType,
     /// An ICMP error with a wrong ICMP checksum (RFC 5508 REQ-3).
@@ -102,11 +128,15 @@ pub enum DropReason {
     EmbeddedMismatch,
     /// An ICMP error about a packet of no session (RFC 5508 s.4.2.1).
     EmbeddedNoSession,
+    /// An ICMP error about a TCP segment that cannot be under way any more (RFC 5927 s.4.1).
+    EmbeddedOutOfWindow,
+    /// An ICMP error that tells of an MTU no link has.
+    EmbeddedMtu,
 }
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 23;
+    pub const COUNT: usize = 33;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -116,23 +146,33 @@ impl DropReason {
         "total length",
         "header checksum",
         "fragment",
+        "fragment shape",
+        "fragment overlap",
+        "too many fragments",
+        "fragment without first",
         "too large",
         "protocol",
         "transport header",
         "port zero",
         "tcp flags",
+        "no address",
         "not our address",
         "no mapping",
         "filtered",
         "no session",
+        "out of window",
         "ambiguous forward",
+        "protocol taken",
         "reserve",
+        "half-open",
         "icmp type",
         "icmp checksum",
         "embedded packet",
         "embedded fragment",
         "embedded mismatch",
         "embedded without session",
+        "embedded out of window",
+        "embedded mtu",
     ];
 
     /// The reason's place among the counters.
@@ -141,10 +181,10 @@ impl DropReason {
     }
 }
 
-const _: () = assert!(DropReason::EmbeddedNoSession.index() + 1 == DropReason::COUNT);
+const _: () = assert!(DropReason::EmbeddedMtu.index() + 1 == DropReason::COUNT);
 
 /// How often each verdict was given to packets from one realm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Packets translated and sent on.
     pub forwarded: u64,
@@ -156,12 +196,19 @@ pub struct Counters {
     pub dropped: [u64; DropReason::COUNT],
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self { forwarded: 0, local: 0, rejected: [0; RejectReason::COUNT], dropped: [0; DropReason::COUNT] }
+    }
+}
+
 impl Counters {
     /// Counts one verdict.
     pub(crate) fn count(&mut self, verdict: Verdict) {
         let counter = match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
             Verdict::Local => Some(&mut self.local),
+            Verdict::Hold => None,
             Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
             Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
         };

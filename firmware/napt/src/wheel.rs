@@ -29,6 +29,11 @@ impl Wheel {
         Self { heads: [None; BUCKETS], cursor: 0 }
     }
 
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.heads = [None; BUCKETS];
+    }
+
     /// The head of the list on which a session with `remaining` milliseconds to live belongs. The caller links the
     /// session in front of it.
     pub(crate) fn list_for(&mut self, now: Instant, remaining: i32) -> &mut Option<Slot> {

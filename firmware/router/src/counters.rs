@@ -100,7 +100,7 @@ pub struct Counters {
     pub local: u64,
     /// Packets sent on.
     pub forwarded: u64,
-    /// Packets that wait for their next hop's address now.
+    /// Packets that wait now: for their next hop's address, or for the first fragment of their datagram.
     pub held: u64,
     /// Frames dropped by the router, by [`Refusal`].
     pub refused: [u64; Refusal::COUNT],
@@ -138,8 +138,8 @@ impl Summary<'_> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Occupancy { sessions, mappings, capacity } = self.occupancy;
-        writeln!(f, "sessions {sessions} mappings {mappings} of {capacity}")?;
+        let Occupancy { sessions, most, mappings, capacity } = self.occupancy;
+        writeln!(f, "sessions {sessions} (at most {most}) mappings {mappings} of {capacity}")?;
         for side in Side::ALL {
             self.print_side(f, side)?;
         }

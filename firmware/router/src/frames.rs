@@ -21,15 +21,15 @@ pub(crate) const HELD: usize = 32;
 const HELD_EACH: usize = 4;
 
 #[derive(Clone, Copy)]
-struct Frame {
+pub(crate) struct Frame {
     len: usize,
     bytes: [u8; LONGEST],
 }
 
 impl Frame {
-    const EMPTY: Self = Self { len: 0, bytes: [0; LONGEST] };
+    pub(crate) const EMPTY: Self = Self { len: 0, bytes: [0; LONGEST] };
 
-    fn set(&mut self, bytes: &[u8]) -> Option<()> {
+    pub(crate) fn set(&mut self, bytes: &[u8]) -> Option<()> {
         let len = bytes.len().max(SHORTEST);
         self.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         self.bytes.get_mut(bytes.len()..len)?.fill(0);
@@ -39,6 +39,10 @@ impl Frame {
 
     fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
     }
 }
 
@@ -101,7 +105,7 @@ impl Held {
     }
 
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        self.frame.bytes.get_mut(..self.frame.len).unwrap_or_default()
+        self.frame.bytes_mut()
     }
 }
 

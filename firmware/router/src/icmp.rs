@@ -40,9 +40,9 @@ impl Complaint {
             Self::Rejected(RejectReason::FragmentationNeeded { .. }) => {
                 unreachable(Icmpv4DstUnreachable::FragRequired)
             }
-            Self::Rejected(RejectReason::TableFull | RejectReason::PortsExhausted) => {
-                unreachable(Icmpv4DstUnreachable::CommProhibited)
-            }
+            Self::Rejected(
+                RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare,
+            ) => unreachable(Icmpv4DstUnreachable::CommProhibited),
         }
     }
 

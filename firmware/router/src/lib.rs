@@ -20,6 +20,7 @@
 
 mod arp;
 mod counters;
+mod fragments;
 mod frames;
 mod icmp;
 mod limiter;

@@ -12,6 +12,7 @@ use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol
 
 use crate::arp::{self, Say};
 use crate::counters::{Counters, Refusal, Summary};
+use crate::fragments::{self, Datagram, Early};
 use crate::frames::{self, HELD, Hold, Origin, Outbox};
 use crate::icmp::{self, Complaint};
 use crate::limiter::{Limiter, Rate};
@@ -39,6 +40,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     ports: [Port; 2],
     outbox: Outbox,
     hold: Hold,
+    early: Early,
     errors: Limiter,
     answers: Limiter,
     random: Random,
@@ -69,6 +71,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             ports: [port(Side::Lan, lan), port(Side::Wan, wan)],
             outbox: Outbox::new(),
             hold: Hold::new(),
+            early: Early::new(),
             errors: Limiter::new(ERRORS, ERRORS_EACH, &mut random),
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
             random,
@@ -96,12 +99,15 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// When [`Router::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
-        neighbours.chain(self.engine.poll_timeout()).min()
+        neighbours.chain(self.engine.poll_timeout()).chain(self.early.due()).min()
     }
 
     /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
+        while let Some(waiting) = self.early.overdue(now) {
+            self.lose_early(waiting.side());
+        }
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
                 match overdue {
@@ -127,6 +133,39 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         if let Some(gateway) = self.addresses.gateway_on(side) {
             self.find_neighbour(now, side, gateway);
         }
+    }
+
+    /// Works by `config` from now on. Sessions that it does not touch live on (see [`Engine::reconfigure`]); another
+    /// network on the lan ends all. What waits to be sent on a side whose addresses change is lost, so that nothing
+    /// leaves with an address of before.
+    pub fn reconfigure(&mut self, now: Instant, config: &Config) {
+        let before = self.addresses;
+        self.addresses = Addresses::new(config);
+        if before.lan != self.addresses.lan {
+            self.engine.flush();
+        }
+        let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
+        self.engine.reconfigure(now, settings::settings(config, lan, wan));
+        for side in Side::ALL {
+            let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
+            if (address, gateway) != (before.on(side), before.gateway_on(side)) {
+                self.readdress(now, side);
+            }
+        }
+    }
+
+    /// Starts afresh on a side whose addresses have changed.
+    fn readdress(&mut self, now: Instant, side: Side) {
+        while let Some((side, _)) = self.outbox.pop() {
+            self.ports[side as usize].counters.suppressed += 1;
+        }
+        let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
+        let seeds = [self.random.draw(), self.random.draw()];
+        let port = self.port(side);
+        port.neighbours = Neighbours::new(gateway, seeds[0] as u32);
+        port.local = Local::new(address, seeds[1]);
+        let link = port.link;
+        self.link_up(now, side, link);
     }
 
     /// What became of every frame so far.
@@ -177,6 +216,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             }
         };
         let end = ETHERNET + packet.total_len();
+        let datagram = Datagram::of(side, &packet);
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
             Ok(Recipient::Own) if packet.is_fragment() => {
@@ -196,7 +236,17 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 if let Some(padding) = frame.get_mut(end..) {
                     padding.fill(0);
                 }
-                self.send_on(now, side, Side::of(realm), frame, end, offload)
+                let disposition = self.send_on(now, side, Side::of(realm), frame, end, offload);
+                if let Some(datagram) = datagram {
+                    self.release_early(now, datagram);
+                }
+                disposition
+            }
+            Verdict::Hold => {
+                if let Some(datagram) = datagram {
+                    self.hold_early(now, datagram, frame.get(..end).unwrap_or_default());
+                }
+                Ok(Disposition::Done)
             }
             Verdict::Local => self.serve(now, side, packet_in(frame, end)),
             Verdict::Reject(reason) => {
@@ -219,6 +269,12 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
         let next_hop = self.next_hop(to, packet_in(frame, end)).ok_or(Refusal::NoRoute)?;
+        let mtu = usize::from(self.port(to).link.mtu);
+        if end - ETHERNET > mtu && offload.segment.is_none() {
+            self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload);
+            self.port(from).counters.forwarded += 1;
+            return Ok(Disposition::Done);
+        }
         match self.find_neighbour(now, to, next_hop) {
             Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
                 address(frame, self.hardware(to), hardware);
@@ -239,6 +295,63 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 Ok(Disposition::Done)
             }
         }
+    }
+
+    /// Fragments a packet that is larger than the next link carries (RFC 4787 REQ-13a).
+    #[cold]
+    fn send_in_pieces(&mut self, now: Instant, to: Side, frame: &mut [u8], mtu: usize, offload: Offload) {
+        if offload.checksum == Checksum::Partial {
+            finish_checksum(frame);
+        }
+        let packet = packet_in(frame, frame.len());
+        fragments::cut(packet, mtu, |piece| self.send_own(now, to, piece));
+    }
+
+    /// Lets a fragment wait that came before its datagram's first.
+    #[cold]
+    fn hold_early(&mut self, now: Instant, datagram: Datagram, frame: &[u8]) {
+        self.port(datagram.side()).counters.held += 1;
+        if let Some(side) = self.early.push(now, datagram, frame) {
+            self.lose_early(side);
+        }
+    }
+
+    /// Sends the fragments on that waited for their datagram's first.
+    #[cold]
+    fn release_early(&mut self, now: Instant, datagram: Datagram) {
+        while let Some(mut waiting) = self.early.pop(datagram) {
+            let side = waiting.side();
+            self.port(side).counters.held -= 1;
+            match self.follow(now, side, waiting.bytes_mut()) {
+                Ok(Disposition::Send(to)) if self.outbox.push(to, waiting.bytes_mut()).is_some() => (),
+                Ok(Disposition::Send(_)) => self.port(side).counters.suppressed += 1,
+                Ok(Disposition::Done) => (),
+                Err(refusal) => self.port(side).counters.refuse(refusal),
+            }
+        }
+    }
+
+    /// Translates a fragment that has waited for its datagram's first. The rules have let it in before.
+    fn follow(&mut self, now: Instant, side: Side, frame: &mut [u8]) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return Err(Refusal::Runt) };
+        let end = ETHERNET + packet.total_len();
+        match self.engine.translate(now, side.realm(), packet) {
+            Verdict::Forward(realm) => {
+                self.send_on(now, side, Side::of(realm), frame, end, Offload::default())
+            }
+            Verdict::Hold => {
+                self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
+                Ok(Disposition::Done)
+            }
+            Verdict::Local | Verdict::Reject(_) | Verdict::Drop(_) => Ok(Disposition::Done),
+        }
+    }
+
+    /// Counts a fragment whose first did not come.
+    fn lose_early(&mut self, side: Side) {
+        self.port(side).counters.held -= 1;
+        self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
     }
 
     /// Hands a packet to the box's own stack and sends what that answers.

@@ -9,14 +9,14 @@ const _: () = assert!(config::MAX_FORWARDS <= napt::MAX_FORWARDS);
 pub(crate) fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
     let nat = config.nat();
     Settings {
-        external: config.wan().address().address(),
         external_mtu: wan_mtu,
         internal_mtu: lan_mtu,
         ports: range(nat.ports()),
-        mapping: dependence(nat.mapping()),
-        filtering: dependence(nat.filtering()),
+        mapping: dependence(nat.mapping()).into(),
+        filtering: dependence(nat.filtering()).into(),
         timers: timers(config.timers()),
         forwards: forwards(config.forwards()),
+        ..Settings::new(config.wan().address().address())
     }
 }
 
@@ -41,6 +41,7 @@ fn timers(timers: config::Timers) -> Timers {
         tcp_closing: timers.tcp_closing(),
         icmp: timers.icmp(),
         port_cooldown: timers.port_cooldown(),
+        ..Timers::default()
     }
 }
 

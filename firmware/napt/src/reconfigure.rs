@@ -1,0 +1,116 @@
+//! Changing what the engine was told while it works: every session that the new settings would have made just so lives
+//! on, every other ends, and nothing of it is left (X06, X07).
+//!
+//! This is the operator's doing, not a packet's: it looks at every record once.
+
+use core::net::Ipv4Addr;
+
+use crate::endpoint::Protocol;
+use crate::engine::{Engine, Hits};
+use crate::half_open::HalfOpen;
+use crate::index::Slot;
+use crate::session::{Begun, Session};
+use crate::settings::{Idle, Limits, Rules, Settings};
+use crate::time::Instant;
+
+impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
+    /// Works by `settings` from now on. With another external address, or none, everything ends: whoever is outside
+    /// knows our sessions by the old one. Otherwise those end whose forward is gone or leads elsewhere, whose external
+    /// port has become a forward's or is no longer ours to give, and all of a protocol whose behaviours have changed.
+    pub fn reconfigure(&mut self, now: Instant, settings: Settings) {
+        let rules = Rules::new(&settings);
+        if settings.external != self.settings.external {
+            self.flush();
+        }
+        self.end_unless(now, |engine, session| engine.keeps(session, &settings, &rules));
+        self.hits = self.hits_by(&settings);
+        self.rules = rules;
+        self.idle = Idle::new(&settings.timers);
+        self.limits = Limits::new(&settings.shares, SESSIONS as u32);
+        self.segment_size = settings.segment_size();
+        self.external = settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        self.settings = settings;
+        self.tables.fragments.clear();
+        self.rebuild(now);
+    }
+
+    /// Ends every session and forgets every mapping, those that cool included.
+    pub fn flush(&mut self) {
+        self.tables.sessions.clear();
+        self.tables.mappings.clear();
+        self.tables.hosts.clear();
+        self.tables.half_open = HalfOpen::new();
+        self.tables.fragments.clear();
+        for protocol in Protocol::WITH_PORTS {
+            self.fill_pool(protocol);
+        }
+    }
+
+    /// Whether a session is as it would be under other settings.
+    fn keeps(&self, session: &Session, settings: &Settings, rules: &Rules) -> bool {
+        let Session { protocol, internal, external, .. } = *session;
+        if !self.rules.agree(rules, protocol)
+            || settings.mapping.of(protocol) != self.settings.mapping.of(protocol)
+        {
+            return false;
+        }
+        if protocol == Protocol::Other {
+            return settings.other_protocols;
+        }
+        match (
+            self.settings.forwards.inward(protocol, external),
+            settings.forwards.inward(protocol, external),
+        ) {
+            (Some(_), after) => after == Some(internal),
+            (None, Some(_)) => false,
+            (None, None) => {
+                let is_ours = settings.ports.contains(external) || settings.preserve_ports;
+                is_ours && settings.forwards.outward(protocol, internal).is_none()
+            }
+        }
+    }
+
+    fn end_unless(&mut self, now: Instant, keeps: impl Fn(&Self, &Session) -> bool) {
+        for slot in Slot::all::<SESSIONS>() {
+            let session = *self.tables.sessions.at(slot);
+            if session.begun().is_some() && !keeps(self, &session) {
+                self.close(now, slot);
+            }
+        }
+    }
+
+    /// The hits of forwards that are still there, in their new places.
+    fn hits_by(&self, settings: &Settings) -> [Hits; crate::MAX_FORWARDS] {
+        let mut hits = [Hits::default(); crate::MAX_FORWARDS];
+        for (place, forward) in hits.iter_mut().zip(settings.forwards.iter()) {
+            let before = self.settings.forwards.iter().zip(self.hits).find(|(before, _)| *before == forward);
+            *place = before.map_or(Hits::default(), |(_, hits)| hits);
+        }
+        hits
+    }
+
+    /// Brings everything that counts, or lists, into step with the sessions that are left.
+    fn rebuild(&mut self, now: Instant) {
+        self.tables.sessions.rebuild(now);
+        let (ports, forwards) = (self.settings.ports, &self.settings.forwards);
+        self.tables.mappings.forget(&self.keys, |mapping| {
+            ports.contains(mapping.external) && forwards.inward(mapping.protocol, mapping.external).is_none()
+        });
+        for protocol in Protocol::WITH_PORTS {
+            self.fill_pool(protocol);
+        }
+        for slot in Slot::all::<SESSIONS>() {
+            if let Some((protocol, external)) = self.tables.mappings.taken(slot) {
+                self.pool(protocol).take(external);
+            }
+        }
+        self.tables.half_open = HalfOpen::new();
+        for slot in Slot::all::<SESSIONS>() {
+            let Session { protocol, external, remote, .. } = *self.tables.sessions.at(slot);
+            if self.tables.sessions.at(slot).begun() == Some(Begun::HalfOpen) {
+                let forward = self.settings.forwards.number(protocol, external);
+                self.tables.half_open.enter(&self.keys, remote.address, forward);
+            }
+        }
+    }
+}

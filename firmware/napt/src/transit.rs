@@ -1,0 +1,77 @@
+//! What forwarding asks of a packet, whatever its transport (RFC 1812 s.5.3.1, RFC 1191).
+
+use core::net::Ipv4Addr;
+
+use crate::endpoint::Endpoint;
+use crate::packet::{self, DONT_FRAGMENT, HEADER, Shape, word};
+use crate::transport::Heading;
+use crate::verdict::{DropReason, RejectReason, Verdict};
+
+/// A packet, as far as forwarding looks at it.
+#[derive(Clone, Copy)]
+pub(crate) struct Transit {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    ttl: u8,
+    dont_fragment: bool,
+    total_len: usize,
+    /// For a packet that stands for many: how long each of them is, the transport header not included.
+    segment_len: Option<usize>,
+}
+
+/// Whether [`Transit::check`] has nothing to say of a packet, where that is plain.
+#[inline(always)]
+pub(crate) fn passes(header: &[u8; HEADER], mtu: u16) -> bool {
+    header[8] > 1 && word(header, 2) <= mtu
+}
+
+impl Transit {
+    #[inline(always)]
+    pub(crate) fn of(header: &[u8; HEADER], payload: &[u8], shape: Shape) -> Self {
+        let total_len = usize::from(word(header, 2));
+        let header_len = total_len - payload.len();
+        Self {
+            source: packet::source(header),
+            destination: packet::destination(header),
+            ttl: header[8],
+            dont_fragment: word(header, 6) & DONT_FRAGMENT != 0,
+            total_len,
+            segment_len: shape.segment.map(|segment| header_len + usize::from(segment.get())),
+        }
+    }
+
+    /// Source and destination of a flow.
+    #[inline]
+    pub(crate) fn ends(self, flow: Heading) -> (Endpoint, Endpoint) {
+        (
+            Endpoint::new(self.source, flow.ports.source),
+            Endpoint::new(self.destination, flow.ports.destination),
+        )
+    }
+
+    /// Whether whoever sends the packet over a link with `mtu` has to fragment it.
+    #[inline(always)]
+    pub(crate) fn leaves_in_pieces(self, mtu: u16) -> bool {
+        self.total_len > usize::from(mtu) && self.segment_len.is_none()
+    }
+
+    /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
+    #[inline(always)]
+    pub(crate) fn check(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+        if self.ttl <= 1 {
+            return Err(RejectReason::TtlExpired.into());
+        }
+        if self.total_len <= usize::from(mtu) { Ok(()) } else { self.check_large(transport_header_len, mtu) }
+    }
+
+    #[inline(always)]
+    fn check_large(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+        match self.segment_len {
+            Some(len) if len + transport_header_len <= usize::from(mtu) => Ok(()),
+            _ if self.dont_fragment => Err(RejectReason::FragmentationNeeded { mtu }.into()),
+            Some(_) => Err(DropReason::TooLarge.into()),
+            // Whoever sends it fragments it (RFC 4787 REQ-13a).
+            None => Ok(()),
+        }
+    }
+}

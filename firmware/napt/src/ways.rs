@@ -1,0 +1,357 @@
+//! The three ways of a flow through the NAT.
+//!
+//! * *outbound*, from inside to anywhere outside: source becomes its external endpoint (RFC 3022 s.2.2);
+//! * *inbound*, from outside to an external endpoint: destination becomes the internal one, if the filter knows the
+//!   sender or a forward says so (RFC 4787 s.5);
+//! * *hairpin*, from inside to an external endpoint: both, as if it had gone out and come back (RFC 4787 s.6).
+//!
+//! Each of them goes decide, commit, rewrite. Until the decision stands nothing changes but that expired sessions are
+//! ended; the rewriting itself cannot fail. What happens to every packet is inlined into one run of instructions for
+//! each protocol; what happens once a session is kept out of its way.
+
+use core::net::Ipv4Addr;
+
+use crate::Realm;
+use crate::endpoint::{Endpoint, Protocol};
+use crate::engine::{Engine, Hits};
+use crate::index::Slot;
+use crate::packet::{self, HEADER, Shape};
+use crate::rewrite::{self, Rewrite};
+use crate::session::{Begun, First};
+use crate::settings::Dependence;
+use crate::tcp::{Direction, Segment, State};
+use crate::time::Instant;
+use crate::transit::{self, Transit};
+use crate::transport::{Heading, Transport};
+use crate::verdict::{DropReason, RejectReason, Verdict};
+
+impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
+    /// Takes a packet of a flow from inside.
+    #[inline(never)]
+    pub(crate) fn outbound<T: Transport>(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let ports = T::ports(header, payload)?;
+        let destination = packet::destination(header);
+        if destination == self.external {
+            return self.hairpin::<T>(now, header, payload, shape);
+        }
+        let internal = Endpoint::new(packet::source(header), ports.source);
+        let remote = Endpoint::new(destination, ports.destination);
+        match self.seek_outbound(T::PROTOCOL, internal, remote) {
+            Some(slot)
+                if transit::passes(header, self.settings.external_mtu)
+                    && self.track_quickly::<T>(now, slot, Direction::Outbound, payload) =>
+            {
+                let source = Some(Endpoint::new(self.external, self.tables.sessions.at(slot).external));
+                let rewrite = Rewrite { source, ..Rewrite::default() };
+                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+                self.forwarded(Realm::Internal, Realm::External)
+            }
+            found => self.outbound_slowly::<T>(now, found, header, payload, shape),
+        }
+    }
+
+    /// Moves a session's state and timer on, if there is nothing special about it or the packet.
+    #[inline(always)]
+    fn track_quickly<T: Transport>(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        direction: Direction,
+        payload: &[u8],
+    ) -> bool {
+        let session = self.tables.sessions.at_mut(slot);
+        !session.has_expired(now)
+            && T::track_quickly(session, direction, payload)
+            && (direction == Direction::Inbound || {
+                session.refresh(now, self.idle.millis(T::PROTOCOL, State::Established));
+                true
+            })
+    }
+
+    /// Takes a packet of a flow from inside that has no session yet, or with which its session changes. It is taken
+    /// apart again: what is handed over would have to lie in memory for every packet.
+    #[cold]
+    #[inline(never)]
+    fn outbound_slowly<T: Transport>(
+        &mut self,
+        now: Instant,
+        found: Option<Slot>,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let flow = T::heading(header, payload)?;
+        let transit = Transit::of(header, payload, shape);
+        transit.check(flow.header_len, self.settings.external_mtu)?;
+        let slot = match self.close_expired(now, found) {
+            Some(slot) => slot,
+            None => self.begin_outbound(now, transit, flow)?,
+        };
+        self.leave::<T>(now, slot, flow, header, payload, shape)
+    }
+
+    /// Sends a packet of a session out.
+    fn leave<T: Transport>(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        flow: Heading,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let session = self.tables.sessions.at_mut(slot);
+        let source = Some(Endpoint::new(self.external, session.external));
+        let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
+        let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
+        rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        if answers && session.begun() == Some(Begun::HalfOpen) {
+            self.answer(slot);
+        }
+        if Transit::of(header, payload, shape).leaves_in_pieces(self.settings.external_mtu) {
+            self.identify(header);
+        }
+        self.forwarded(Realm::Internal, Realm::External)
+    }
+
+    /// Takes a packet of a flow from outside.
+    #[inline(never)]
+    pub(crate) fn inbound<T: Transport>(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        if packet::destination(header) != self.external {
+            return Err(DropReason::NotOurs.into());
+        }
+        let ports = T::ports(header, payload)?;
+        let remote = Endpoint::new(packet::source(header), ports.source);
+        match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
+            Some(slot)
+                if transit::passes(header, self.settings.internal_mtu)
+                    && self.track_quickly::<T>(now, slot, Direction::Inbound, payload) =>
+            {
+                let destination = Some(self.tables.sessions.at(slot).internal);
+                let rewrite = Rewrite { destination, ..Rewrite::default() };
+                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+                self.forwarded(Realm::External, Realm::Internal)
+            }
+            found => self.inbound_slowly::<T>(now, found, header, payload, shape),
+        }
+    }
+
+    /// Takes a packet of a flow from outside that has no session yet, if it may have one, or with which its session
+    /// changes.
+    #[cold]
+    #[inline(never)]
+    fn inbound_slowly<T: Transport>(
+        &mut self,
+        now: Instant,
+        found: Option<Slot>,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let flow = T::heading(header, payload)?;
+        let transit = Transit::of(header, payload, shape);
+        let slot = match self.close_expired(now, found) {
+            Some(slot) => {
+                transit.check(flow.header_len, self.settings.internal_mtu)?;
+                slot
+            }
+            None => self.begin_inbound(now, transit, flow)?,
+        };
+        self.arrive::<T>(now, slot, flow, header, payload, shape)
+    }
+
+    /// Lets a packet of a session in.
+    fn arrive<T: Transport>(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        flow: Heading,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let session = self.tables.sessions.at_mut(slot);
+        let destination = Some(session.internal);
+        let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
+        let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
+        rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        if confirms && session.begun() == Some(Begun::HalfOpen) {
+            self.answer(slot);
+        }
+        self.forwarded(Realm::External, Realm::Internal)
+    }
+
+    /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
+    ///
+    /// It is one packet of two sessions: the sender's, whose remote end is the external endpoint it was sent to, and
+    /// the receiver's, whose remote end is the sender's external endpoint. It comes from inside, so the receiver's
+    /// filter has no say.
+    #[cold]
+    #[inline(never)]
+    fn hairpin<T: Transport>(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Result<Realm, Verdict> {
+        let (flow, transit) = (T::heading(header, payload)?, Transit::of(header, payload, shape));
+        let (internal, remote) = transit.ends(flow);
+        self.settings.external.ok_or(DropReason::NoAddress)?;
+        self.make_room(now);
+        let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
+        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        let known = self.find_outbound(now, flow.protocol, internal, remote);
+        let sender = match known {
+            Some(slot) => slot,
+            None => {
+                first(Direction::Inbound, flow.segment)?;
+                let first = first(Direction::Outbound, flow.segment)?;
+                // Two sessions, or none.
+                if self.tables.sessions.free() < 2 {
+                    return Err(RejectReason::TableFull.into());
+                }
+                self.open_outbound(now, flow.protocol, internal, remote, first)?
+            }
+        };
+        let source = self.external_end(sender);
+        let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
+            Some(slot) => Ok(slot),
+            None => self.begin_receiving(now, receiver, remote.port, source, flow),
+        };
+        let receiving = match receiving {
+            Ok(slot) => slot,
+            Err(verdict) => {
+                if known.is_none() {
+                    self.close(now, sender);
+                }
+                return Err(verdict);
+            }
+        };
+        let (destination, _) = self.track(now, receiving, Direction::Inbound, flow)?;
+        self.track(now, sender, Direction::Outbound, flow)?;
+        let rewrite =
+            Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
+        rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        self.forwarded(Realm::Internal, Realm::Internal)
+    }
+
+    /// Opens the receiver's session of a hairpinned packet.
+    fn begin_receiving(
+        &mut self,
+        now: Instant,
+        receiver: Endpoint,
+        external: u16,
+        source: Endpoint,
+        flow: Heading,
+    ) -> Result<Slot, Verdict> {
+        let first = first(Direction::Inbound, flow.segment)?;
+        self.open_inbound(now, flow.protocol, receiver, external, source, first)
+    }
+
+    /// Opens the session of a packet from inside that has none.
+    fn begin_outbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
+        let (internal, remote) = transit.ends(flow);
+        let first = first(Direction::Outbound, flow.segment)?;
+        self.make_room(now);
+        self.open_outbound(now, flow.protocol, internal, remote, first)
+    }
+
+    /// Opens the session of a packet from outside that has none, if it may have one.
+    fn begin_inbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
+        let (remote, external) = transit.ends(flow);
+        self.settings.external.ok_or(DropReason::NotOurs)?;
+        self.make_room(now);
+        let internal = self.admit(flow.protocol, external.port, remote)?;
+        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        let first = first(Direction::Inbound, flow.segment)?;
+        let forward = self.settings.forwards.number(flow.protocol, external.port);
+        self.let_in(now, remote.address, forward)?;
+        self.open_inbound(now, flow.protocol, internal, external.port, remote, first)
+    }
+
+    /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
+    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
+    fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
+        if let Some(internal) = self.settings.forwards.inward(protocol, external) {
+            return Ok(internal);
+        }
+        let internal = self.mapped(protocol, external).ok_or(DropReason::NoMapping)?;
+        let known = match self.settings.filtering.of(protocol) {
+            Dependence::Endpoint => true,
+            Dependence::Address => self.knows_address(protocol, external, internal, remote.address),
+            Dependence::AddressAndPort => false,
+        };
+        if known { Ok(internal) } else { Err(DropReason::Filtered) }
+    }
+
+    /// Whether one more session may begin outside (A6).
+    fn let_in(&mut self, now: Instant, source: Ipv4Addr, forward: Option<usize>) -> Result<(), DropReason> {
+        if let Some(hits) = forward.and_then(|number| self.hits.get_mut(number)) {
+            *hits = Hits { count: hits.count + 1, last: Some(now) };
+        }
+        if self.is_reserve() {
+            return Err(DropReason::Reserve);
+        }
+        let has_room = self.tables.half_open.has_room(&self.keys, self.limits.half_open, source, forward);
+        if has_room { Ok(()) } else { Err(DropReason::HalfOpen) }
+    }
+
+    /// Where an external port leads, by forward or by mapping.
+    fn leads_to(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
+        self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
+    }
+
+    fn open_inbound(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        first: First,
+    ) -> Result<Slot, Verdict> {
+        if self.find_outbound(now, protocol, internal, remote).is_some() {
+            return Err(DropReason::Ambiguous.into());
+        }
+        self.open(now, protocol, internal, external, remote, first)
+    }
+
+    /// Moves the session's state and timer on; its internal endpoint and its external port.
+    fn track(
+        &mut self,
+        now: Instant,
+        slot: Slot,
+        direction: Direction,
+        heading: Heading,
+    ) -> Result<(Endpoint, u16), DropReason> {
+        let session = self.tables.sessions.at_mut(slot);
+        let ends = (session.internal, session.external);
+        let answered = session.track(now, &self.idle, direction, heading)?;
+        if answered && session.begun() == Some(Begun::HalfOpen) {
+            self.answer(slot);
+        }
+        Ok(ends)
+    }
+
+    pub(crate) fn external_end(&self, slot: Slot) -> Endpoint {
+        Endpoint::new(self.external, self.tables.sessions.at(slot).external)
+    }
+}
+
+/// How a session begins with a packet.
+fn first(direction: Direction, segment: Option<Segment>) -> Result<First, DropReason> {
+    First::new(direction, segment).ok_or(DropReason::NoSession)
+}

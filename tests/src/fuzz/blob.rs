@@ -1,0 +1,30 @@
+//! Any bytes as a configuration blob, and any bytes as the settings inside a sound one.
+
+use config::{Config, MAX_BLOB, SCHEMA_VERSION};
+
+/// What is taken is what we would have written, byte for byte, and comes back as the same configuration.
+pub fn blob(data: &[u8]) {
+    check(data);
+    check(&enveloped(data));
+}
+
+fn check(blob: &[u8]) {
+    let Ok(config) = Config::decode(blob) else { return };
+    let mut buffer = [0; MAX_BLOB];
+    let len = config.encode(&mut buffer).expect("MAX_BLOB bytes are always enough");
+    assert_eq!(buffer[..len], *blob, "one configuration has one blob");
+    assert_eq!(Config::decode(&buffer[..len]), Ok(config));
+}
+
+/// A blob with these settings: magic, version, length, and a checksum that a fuzzer would not find.
+fn enveloped(body: &[u8]) -> Vec<u8> {
+    let covered = [&SCHEMA_VERSION.to_le_bytes()[..], &(body.len() as u16).to_le_bytes()].concat();
+    let checksum = crc32(&[&covered, body].concat());
+    [b"SKSH", &covered[..], &checksum.to_le_bytes(), body].concat()
+}
+
+/// CRC-32/ISO-HDLC, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xEDB8_8320 };
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
