@@ -14,7 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use napt::{Dependence, Endpoint, Forward, Protocols, Settings, Tables};
+use napt::{ByProtocol, Dependence, Endpoint, Forward, Protocols, Settings, Shares, Tables};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use sekisho_tests::{ALICE, DAVE, Host, OUTSIDE, range};
@@ -86,20 +86,41 @@ const ALL: [Dependence; 3] = [Dependence::Endpoint, Dependence::Address, Depende
 /// What is chosen of the settings.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
-    mapping: Dependence,
-    filtering: Dependence,
+    mapping: ByProtocol,
+    filtering: ByProtocol,
     ports: (u16, u16),
+    preserve: bool,
     cooldown: u64,
     forwards: usize,
+    shares: Shares,
+    /// Whether other protocols are translated, and segment sizes clamped.
+    more: bool,
     /// Whether the engine is woken whenever it asks to be, or never.
     woken: bool,
 }
 
 impl Plan {
+    /// With the same behaviours for every protocol, a pool of a port or two, and all of the tables for anybody.
+    fn plain(mapping: Dependence, filtering: Dependence, ports: (u16, u16)) -> Self {
+        Self {
+            mapping: mapping.into(),
+            filtering: filtering.into(),
+            ports,
+            preserve: false,
+            cooldown: 120,
+            forwards: 0,
+            shares: Shares { guaranteed: Some(u32::MAX), ..Shares::default() },
+            more: true,
+            woken: true,
+        }
+    }
+
     fn settings(&self) -> Settings {
         let mut settings = Settings::new(OUTSIDE.0);
         (settings.mapping, settings.filtering) = (self.mapping, self.filtering);
-        settings.ports = range(self.ports.0, self.ports.1);
+        (settings.ports, settings.preserve_ports) = (range(self.ports.0, self.ports.1), self.preserve);
+        (settings.other_protocols, settings.clamp_segment_size) = (self.more, self.more);
+        settings.shares = self.shares;
         settings.timers.port_cooldown = Duration::from_secs(self.cooldown);
         // Timers that differ, so that no other can be taken for them.
         settings.timers.tcp_closing = Duration::from_secs(270);
@@ -115,19 +136,46 @@ impl Plan {
 /// Every behaviour, over pools from two ports to many.
 fn plan() -> impl Strategy<Value = Plan> {
     const POOLS: [(u16, u16); 5] = [(2000, 2001), (1020, 1027), (2000, 2005), (900, 2000), (900, 2000)];
-    let (mapping, filtering) = (proptest::sample::select(&ALL[..]), proptest::sample::select(&ALL[..]));
-    let (ports, cooldown) =
-        (proptest::sample::select(&POOLS[..]), proptest::sample::select(&[0, 120_u64][..]));
-    (mapping, filtering, ports, cooldown, 0..forwards().len(), proptest::bool::weighted(0.9)).prop_map(
-        |(mapping, filtering, ports, cooldown, forwards, woken)| Plan {
-            woken,
+    let ports = proptest::sample::select(&POOLS[..]);
+    let cooldown = proptest::sample::select(&[0, 120_u64][..]);
+    let bits = (proptest::bool::weighted(0.3), proptest::bool::weighted(0.9), proptest::bool::weighted(0.9));
+    (behaviour(), behaviour(), ports, cooldown, 0..forwards().len(), shares(), bits).prop_map(
+        |(mapping, filtering, ports, cooldown, forwards, shares, (preserve, more, woken))| Plan {
             mapping,
             filtering,
             ports,
+            preserve,
             cooldown,
             forwards,
+            shares,
+            more,
+            woken,
         },
     )
+}
+
+/// Mostly the same for all protocols.
+fn behaviour() -> impl Strategy<Value = ByProtocol> {
+    let any = || proptest::sample::select(&ALL[..]);
+    let each = (any(), any(), any()).prop_map(|(tcp, udp, icmp)| ByProtocol { tcp, udp, icmp });
+    prop_oneof![2 => any().prop_map(ByProtocol::from), 1 => each]
+}
+
+/// The defaults, none at all, and narrow ones.
+fn shares() -> impl Strategy<Value = Shares> {
+    let none = Shares {
+        each_host: None,
+        guaranteed: Some(u32::MAX),
+        half_open_each_source: Some(u32::MAX),
+        half_open_each_forward: Some(u32::MAX),
+    };
+    let narrow = Shares {
+        each_host: Some(5),
+        guaranteed: Some(1),
+        half_open_each_source: Some(2),
+        half_open_each_forward: Some(3),
+    };
+    prop_oneof![Just(Shares::default()), Just(none), Just(narrow)]
 }
 
 /// None; one; one whose ports lie in the pools; two that lead to the same endpoint.

@@ -1,71 +1,62 @@
 //! What is left open: packets that the oracle does not judge, for the steps to leave out.
 
-use std::collections::BTreeSet;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use napt::{Dependence, Realm};
 
 use super::Oracle;
 use super::sessions::Session;
-use super::tcp::Segment;
 use super::wire::{self, Subject, View};
 use crate::Packet;
 
 impl Oracle {
-    /// Whether what becomes of a packet from realm `from` is left open.
+    /// Whether what becomes of a packet from realm `from` is left open. So is that of a hairpin whose sender needs a new
+    /// port, and that with some ports would be refused: which port it was, nobody sees, nor how long it cools.
     pub fn is_open(&self, from: Realm, packet: &Packet) -> bool {
-        let Ok(view) = wire::read(packet) else { return false };
-        let undecided = [Self::may_go_half_way, Self::ends_half_agreed, Self::shares_with_several];
-        from == Realm::Internal && undecided.iter().any(|is| is(self, &view))
+        let is_first = wire::part(&packet.bytes).is_ok_and(|part| part.first == 0);
+        let Some(view) = wire::read(packet).ok().filter(|_| is_first) else { return false };
+        let is_ours = *view.destination.ip() == self.external;
+        let hairpins = from == Realm::Internal && is_ours;
+        (hairpins && self.may_go_half_way(&view)) || self.has_unknown_windows(from, &view)
     }
 
-    /// A new session, mapped by the remote address, with an address that has come in through other ports than it was
-    /// called from: which of them it shares, when the first of those sessions may have ended.
-    fn shares_with_several(&self, view: &View) -> bool {
-        let group = (view.protocol, view.source, *view.destination.ip());
-        let ours = |session: &&Session| (session.protocol, session.internal, *session.remote.ip()) == group;
-        let ports: BTreeSet<u16> =
-            self.sessions.iter().filter(ours).map(|session| session.external).collect();
-        let first_may_be_gone = self.lingering.iter().any(|(known, _)| *known == group);
-        self.settings.mapping == Dependence::Address
-            && self.alive_out(view).is_none()
-            && (ports.len() > 1 || first_may_be_gone)
+    /// See [`Streams::is_open`](super::streams::Streams).
+    fn has_unknown_windows(&self, from: Realm, view: &View) -> bool {
+        let Subject::Segment(segment) = view.subject else { return false };
+        let out = self.find_out(view.protocol, view.source, view.destination);
+        let (port, source) = match (from, out) {
+            (Realm::Internal, Some(known)) => {
+                (view.destination.port(), self.outside(self.sessions[known].external))
+            }
+            _ => (view.destination.port(), view.source),
+        };
+        let known = [out, self.find_in(view.protocol, port, source)];
+        let connections = known.into_iter().flatten().filter_map(|known| self.sessions[known].connection);
+        connections.into_iter().any(|(connection, streams)| streams.is_open(&connection, segment.kind))
     }
 
-    /// A hairpin whose sender needs a session, and which its receiver may refuse: whether the sender keeps its own.
     fn may_go_half_way(&self, view: &View) -> bool {
-        let external = view.destination.port();
-        if *view.destination.ip() != self.settings.external || self.alive_out(view).is_some() {
+        let (protocol, external) = (view.protocol, view.destination.port());
+        let has_port = self.forwarded_from(protocol, view.source).is_some()
+            || self.shared(protocol, view.source, view.destination).iter().any(|(_, sure)| *sure);
+        if has_port || self.alive_out(view).is_some() {
             return false;
         }
-        let receiver = self.leads_to(view.protocol, external).1;
+        let receiver = self.leads_to(protocol, external).1;
         let meets = |session: &&Session| {
-            let ours = (session.protocol, Some(session.internal)) == (view.protocol, receiver);
-            ours && session.external != external && is_ours(session.remote, self.settings.external)
+            let ours = (session.protocol, Some(session.internal)) == (protocol, receiver);
+            ours && session.external != external && is_ours(session.remote, self.external)
         };
-        let to_itself = receiver == Some(view.source) && self.settings.mapping != Dependence::Endpoint;
-        to_itself
-            || self.slots().end() + 2 > self.capacity
-            || self.sessions.iter().any(|session| meets(&session))
-    }
-
-    /// A FIN from inside between our SYN-ACK and its answer: whether the connection opens with it.
-    fn ends_half_agreed(&self, view: &View) -> bool {
-        let half =
-            |session: &Session| session.connection.is_some_and(|connection| connection.is_half_agreed());
-        matches!(view.subject, Subject::Segment(Segment::Fin)) && self.alive_out(view).is_some_and(half)
+        let to_itself = receiver == Some(view.source) && self.mapping(protocol) != Dependence::Endpoint;
+        to_itself || self.sessions.iter().any(|session| meets(&session))
     }
 
     fn alive_out(&self, view: &View) -> Option<&Session> {
-        let remote = self.scoped(view.protocol, view.destination);
-        self.sessions.iter().find(|session| {
-            let key = (session.protocol, session.internal, session.remote);
-            session.deadline > self.now && key == (view.protocol, view.source, remote)
-        })
+        self.find_out(view.protocol, view.source, view.destination).map(|known| &self.sessions[known])
     }
 }
 
 /// Whether a remote end is, or may stand for, one of our own.
-fn is_ours(remote: SocketAddrV4, external: std::net::Ipv4Addr) -> bool {
+fn is_ours(remote: SocketAddrV4, external: Ipv4Addr) -> bool {
     *remote.ip() == external || remote.ip().is_unspecified()
 }

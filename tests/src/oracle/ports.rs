@@ -5,14 +5,14 @@
 
 use std::net::SocketAddrV4;
 
-use napt::{Dependence, RejectReason, Verdict};
+use napt::{Dependence, DropReason, RejectReason, Verdict};
 
-use super::sessions::{Session, scope};
+use super::sessions::{Session, has_ports, scope};
 use super::wire::{ICMP, View};
 use super::{Judgement, Mapping, Oracle};
 
-/// How good a port is: a free one of the class and parity, of the class, a cooling one of the class, any free, any
-/// cooling one, and one that is taken.
+/// How good a port is: the internal one, if it is free and to be preserved; a free one of the class and parity, of the
+/// class, a cooling one of the class, any free, any cooling one, and one that is taken.
 const TAKEN: u8 = 6;
 
 impl Oracle {
@@ -24,63 +24,117 @@ impl Oracle {
         remote: SocketAddrV4,
         port: u16,
     ) -> Result<(), String> {
+        if !has_ports(protocol) {
+            return Ok(());
+        }
         if let Some(forwarded) = self.forwarded_from(protocol, internal) {
             return (port == forwarded).then_some(()).ok_or(format!("{port}, not the forward's {forwarded}"));
         }
         let shared = self.shared(protocol, internal, remote);
-        let known = shared.iter().any(|(mapped, _)| *mapped == port);
+        let known = shared.iter().any(|(mapped, _)| *mapped == port)
+            || self.has_lingered(protocol, internal, remote, port);
         if shared.iter().any(|(_, sure)| *sure) {
             return known.then_some(()).ok_or(format!("REQ-1: {internal} has {shared:?}, and got {port}"));
         }
-        self.make_room();
         if known {
             return Ok(());
         }
+        if !self.pool(protocol).any(|candidate| candidate == port) {
+            return Err(format!("{port} is not in the pool"));
+        }
         let best = self.pool(protocol).map(|port| self.rank(protocol, internal, port).1).min();
-        match self.pool(protocol).find(|candidate| *candidate == port) {
-            None => Err(format!("{port} is not in the pool")),
-            Some(_) if self.rank(protocol, internal, port).0 == TAKEN => {
-                Err(format!("REQ-3: {port} is taken"))
-            }
-            Some(_) if Some(self.rank(protocol, internal, port).0) > best => {
+        match self.rank(protocol, internal, port).0 {
+            TAKEN => Err(format!("REQ-3: {port} is taken")),
+            rank if Some(rank) > best => {
                 Err(format!("{port} is not of the best there are: {:?}", self.mappings))
             }
-            Some(_) => Ok(()),
+            _ => {
+                self.make_room(protocol, port);
+                Ok(())
+            }
         }
     }
 
-    /// Whether a flow from inside that needs `new` sessions may have been refused.
-    pub(super) fn refused(&mut self, view: &View, verdict: Verdict, new: usize) -> Judgement {
+    /// Whether a flow from inside that needs `new` sessions may have been refused. It has changed nothing then.
+    pub(super) fn refused(&self, view: &View, verdict: Verdict, new: usize) -> Judgement {
         let (may_be_full, is_full) = (self.slots().end() + new > self.capacity, self.fits(new).is_err());
-        match verdict {
-            Verdict::Reject(RejectReason::TableFull) if may_be_full => Ok(None),
-            Verdict::Reject(RejectReason::PortsExhausted) if !is_full && self.may_be_dry(view) => {
-                // Room for the mapping may have been made before.
-                self.make_room();
-                Ok(None)
+        let share = self.share_of_host(*view.source.ip());
+        let may = match verdict {
+            Verdict::Reject(RejectReason::TableFull) => may_be_full,
+            Verdict::Reject(RejectReason::HostShare) => share.may_be_used_up && !is_full,
+            Verdict::Reject(RejectReason::PortsExhausted) => {
+                !is_full && !share.is_used_up && self.may_be_dry(view)
             }
-            verdict => Err(format!("{verdict:?} for a new flow, with {:?} slots in use", self.slots())),
-        }
+            Verdict::Drop(DropReason::ProtocolTaken) => {
+                self.is_taken(view.protocol, view.source, view.destination)
+            }
+            _ => false,
+        };
+        let error = || format!("{verdict:?} for a new flow, with {:?} slots in use, {share:?}", self.slots());
+        may.then_some(None).ok_or_else(error)
+    }
+
+    /// Whether another host inside speaks a protocol without ports with a remote host.
+    pub(super) fn is_taken(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4) -> bool {
+        let theirs = self.find_in(protocol, 0, remote);
+        !has_ports(protocol) && theirs.is_some_and(|known| self.sessions[known].internal != internal)
     }
 
     /// Whether every port may be taken.
     fn may_be_dry(&self, view: &View) -> bool {
-        self.forwarded_from(view.protocol, view.source).is_none()
+        has_ports(view.protocol)
+            && self.forwarded_from(view.protocol, view.source).is_none()
             && !self.shared(view.protocol, view.source, view.destination).iter().any(|(_, sure)| *sure)
             && self.pool(view.protocol).all(|port| self.rank(view.protocol, view.source, port).1 == TAKEN)
     }
 
+    /// Whether a port was that of the first of several sessions with a remote address, which has ended before the others:
+    /// as long as it cools, it may be brought back, too.
+    fn has_lingered(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4, port: u16) -> bool {
+        let cools = |mapping: &Mapping| {
+            (mapping.protocol, mapping.internal, mapping.external) == (protocol, internal, port)
+        };
+        let group = (protocol, internal, *remote.ip());
+        self.mapping(protocol) == Dependence::Address
+            && self.lingering.iter().any(|(known, _)| *known == group)
+            && self.mappings.iter().any(cools)
+    }
+
+    /// The port that a flow from inside will have, if that is sure.
+    pub(super) fn port_of(&self, view: &View) -> Option<u16> {
+        let shared = self.shared(view.protocol, view.source, view.destination);
+        let sure = shared.iter().find(|(_, sure)| *sure).map(|(port, _)| *port);
+        self.forwarded_from(view.protocol, view.source).or(sure)
+    }
+
+    /// Takes a session from inside back that had begun, because the receiver could have none: its slot is freed later,
+    /// and its mapping cools.
+    pub(super) fn take_back(&mut self, view: &View, port: u16) {
+        self.spend();
+        let now = self.now;
+        let ours = |mapping: &&mut Mapping| (mapping.protocol, mapping.external) == (view.protocol, port);
+        if let Some(mapping) = self.mappings.iter_mut().find(ours) {
+            mapping.last = mapping.last.max(now);
+        }
+    }
+
     /// The ports that the mapping behaviour wants used again, and whether that is sure.
-    fn shared(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4) -> Vec<(u16, bool)> {
+    pub(super) fn shared(
+        &self,
+        protocol: u8,
+        internal: SocketAddrV4,
+        remote: SocketAddrV4,
+    ) -> Vec<(u16, bool)> {
         let same =
-            |end: SocketAddrV4| scope(self.settings.mapping, end) == scope(self.settings.mapping, remote);
-        if self.settings.mapping == Dependence::Endpoint {
+            |end: SocketAddrV4| scope(self.mapping(protocol), end) == scope(self.mapping(protocol), remote);
+        if self.mapping(protocol) == Dependence::Endpoint {
             let ours = |mapping: &&Mapping| (mapping.protocol, mapping.internal) == (protocol, internal);
             let ports = self.mappings.iter().filter(ours);
             return ports.map(|mapping| (mapping.external, !self.may_be_free(mapping))).collect();
         }
         let ours = self.sessions.iter().filter(|session| {
             !session.ended
+                && session.vouches()
                 && (session.protocol, session.internal) == (protocol, internal)
                 && same(session.remote)
         });
@@ -92,6 +146,7 @@ impl Oracle {
         let class = protocol == ICMP || (port < 1024) == (internal.port() < 1024);
         let parity = protocol == ICMP || port % 2 == internal.port() % 2;
         let free = match (class, parity) {
+            _ if self.settings.preserve_ports && port == internal.port() => 0,
             (true, true) => 1,
             (true, false) => 2,
             (false, _) => 4,

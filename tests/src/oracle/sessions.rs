@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use napt::{Dependence, Instant};
+use napt::{ByProtocol, Dependence, Instant};
 
 use super::Oracle;
+use super::streams::{Fit, Streams};
 use super::tcp::{Connection, Phase, Way};
-use super::wire::{ICMP, Subject, TCP, View};
+use super::wire::{ICMP, Subject, TCP, UDP, View};
 
 /// Who talks to whom, through which external port, until when.
 #[derive(Clone, Debug)]
@@ -18,9 +19,38 @@ pub(super) struct Session {
     /// As much of the remote end as the behaviours look at; the rest is zero.
     pub(super) remote: SocketAddrV4,
     pub(super) deadline: Instant,
-    pub(super) connection: Option<Connection>,
+    pub(super) connection: Option<(Connection, Streams)>,
+    pub(super) begun: Begun,
     /// Whether somebody has noticed that it has expired.
     pub(super) ended: bool,
+}
+
+/// How a session has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Begun {
+    /// By a packet from inside.
+    Inside,
+    /// By a packet of this sender outside, whom nobody has answered, or who has not confirmed the answer.
+    HalfOpen(Ipv4Addr),
+    /// By a packet from outside, and answered since.
+    Answered,
+}
+
+/// What is told of a session that begins.
+pub(super) struct Start {
+    pub(super) protocol: u8,
+    pub(super) internal: SocketAddrV4,
+    pub(super) external: u16,
+    pub(super) remote: SocketAddrV4,
+    pub(super) begun: Begun,
+    pub(super) connection: Option<(Connection, Streams)>,
+}
+
+impl Session {
+    /// Whether it says that the inside wants to hear of its remote end.
+    pub(super) fn vouches(&self) -> bool {
+        !matches!(self.begun, Begun::HalfOpen(_))
+    }
 }
 
 impl Oracle {
@@ -28,6 +58,9 @@ impl Oracle {
     pub(super) fn leads_to(&self, protocol: u8, external: u16) -> (bool, Option<SocketAddrV4>) {
         if let Some(internal) = self.forwards_to(protocol, external) {
             return (true, Some(internal));
+        }
+        if !has_ports(protocol) {
+            return (true, None);
         }
         let sure = self.sessions_of(protocol, external).any(|session| session.deadline > self.now);
         (sure, self.sessions_of(protocol, external).next().map(|session| session.internal))
@@ -59,21 +92,15 @@ impl Oracle {
         self.sessions.iter().position(|session| session.deadline > self.now && is_it(session))
     }
 
-    pub(super) fn open(
-        &mut self,
-        protocol: u8,
-        internal: SocketAddrV4,
-        external: u16,
-        remote: SocketAddrV4,
-        connection: Option<Connection>,
-    ) {
+    pub(super) fn open(&mut self, start: Start) {
+        let Start { protocol, internal, external, remote, begun, connection } = start;
         let remote = self.scoped(protocol, remote);
         let deadline = self.now + self.idle(protocol, connection);
         for before in self.sessions.iter_mut().filter(|before| before.protocol == protocol) {
             // What had these ends before has been found expired, and a port that has changed hands belongs to one.
             before.ended |=
                 before.remote == remote && (before.internal == internal || before.external == external);
-            before.ended |= before.internal != internal && before.external == external;
+            before.ended |= has_ports(protocol) && before.internal != internal && before.external == external;
         }
         self.sessions.push(Session {
             protocol,
@@ -82,49 +109,85 @@ impl Oracle {
             remote,
             deadline,
             connection,
+            begun,
             ended: false,
         });
-        if self.forwards_to(protocol, external).is_none() {
+        if has_ports(protocol) && self.forwards_to(protocol, external).is_none() {
             self.keep_mapping(protocol, internal, external, deadline);
         }
     }
 
-    /// Moves a session's state and deadline on. Only what is outbound refreshes (RFC 4787 REQ-6).
-    pub(super) fn track(&mut self, known: usize, way: Way, view: &View) {
+    /// Moves a session's state and deadline on, or says that the packet does not belong there. Only what is outbound
+    /// refreshes (RFC 4787 REQ-6).
+    pub(super) fn track(&mut self, known: usize, way: Way, view: &View) -> Fit {
         let session = &mut self.sessions[known];
-        let refreshed = match (&mut session.connection, &view.subject) {
-            (Some(connection), Subject::Segment(segment)) => {
+        let (refreshed, answered) = match (&mut session.connection, &view.subject) {
+            (Some((connection, streams)), Subject::Segment(segment)) => {
                 let before = *connection;
-                *connection = before.after(way, *segment);
-                connection.refreshed(way, &before)
+                let fit = streams.fit(connection, way, segment);
+                if fit != Fit::Fits {
+                    return fit;
+                }
+                *connection = before.after(way, segment.kind);
+                (connection.refreshed(way, segment.kind, &before), connection.phase == Phase::Open)
             }
-            _ => way == Way::Out,
+            _ => (way == Way::Out, way == Way::Out),
         };
+        if answered && !session.vouches() {
+            session.begun = Begun::Answered;
+        }
         if refreshed {
             let (protocol, connection) = (session.protocol, session.connection);
             self.sessions[known].deadline = self.now + self.idle(protocol, connection);
         }
+        Fit::Fits
     }
 
-    fn idle(&self, protocol: u8, connection: Option<Connection>) -> Duration {
+    fn idle(&self, protocol: u8, connection: Option<(Connection, Streams)>) -> Duration {
         let timers = &self.settings.timers;
-        match (protocol, connection.map(|connection| connection.phase)) {
+        match (protocol, connection.map(|(connection, _)| connection.phase)) {
             (TCP, Some(Phase::Open)) => timers.tcp_established,
             (TCP, Some(Phase::Closing)) => timers.tcp_closing,
             (TCP, _) => timers.tcp_opening,
             (ICMP, _) => timers.icmp,
-            _ => timers.udp,
+            (UDP, _) => timers.udp,
+            _ => timers.other,
         }
+    }
+
+    /// The mapping behaviour of a protocol. Without ports, one internal end has all that comes from an address.
+    pub(super) fn mapping(&self, protocol: u8) -> Dependence {
+        by_protocol(self.settings.mapping, protocol)
+    }
+
+    /// The filtering behaviour of a protocol.
+    pub(super) fn filtering(&self, protocol: u8) -> Dependence {
+        by_protocol(self.settings.filtering, protocol)
     }
 
     /// As much of a remote end as sessions are told apart by: all of it for TCP, and where forwards converge, so that
     /// answers find their way; else what mapping or filtering looks at.
     pub(super) fn scoped(&self, protocol: u8, remote: SocketAddrV4) -> SocketAddrV4 {
-        let looks = self.settings.mapping.max(self.settings.filtering);
+        let looks = self.mapping(protocol).max(self.filtering(protocol));
         let looks =
             if protocol == TCP || self.converge(protocol) { Dependence::AddressAndPort } else { looks };
         scope(looks, remote)
     }
+}
+
+/// What a behaviour is for a protocol.
+pub(super) fn by_protocol(behaviour: ByProtocol, protocol: u8) -> Dependence {
+    match protocol {
+        TCP => behaviour.tcp,
+        UDP => behaviour.udp,
+        ICMP => behaviour.icmp,
+        _ => Dependence::Address,
+    }
+}
+
+/// Whether a protocol has ports, or identifiers, to be mapped.
+pub(super) fn has_ports(protocol: u8) -> bool {
+    [TCP, UDP, ICMP].contains(&protocol)
 }
 
 /// As much of a remote end as a behaviour looks at; the rest is zero.

@@ -2,15 +2,17 @@
 //!
 //! * A connection is *opening* until both sides have agreed to it: the outside has answered our SYN with a SYN-ACK, or
 //!   anything of it that acknowledges has come after SYNs of both sides, or after a segment in mid-connection.
-//! * It is *open* until both sides have sent their FIN, or either a RST; then it is *closing*. So is what the inside
-//!   ends before it has opened, or either side before anybody knows how it began.
+//! * It is *open* until both sides have sent their FIN, or either a RST; then it is *closing*. So is what either side
+//!   ends before anybody knows how it began.
 //! * A SYN begins it anew when it is closing, and nothing else does.
 //!
-//! Windows are not looked at; this is the place for them, and for what a RST has to prove.
+//! Only a segment that fits into the connection's windows moves it at all: see `streams`.
+
+use super::streams::Streams;
 
 /// What matters about a segment's flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Segment {
+pub enum Kind {
     /// SYN alone.
     Syn,
     /// SYN with ACK.
@@ -23,7 +25,7 @@ pub enum Segment {
     Rst,
 }
 
-impl Segment {
+impl Kind {
     /// `None` for flags that no connection sends (C28).
     pub fn of_flags(flags: u8) -> Option<Self> {
         let [fin, syn, rst, ack] = [1, 2, 4, 16].map(|bit| flags & bit != 0);
@@ -38,6 +40,39 @@ impl Segment {
     }
 }
 
+/// A segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Its flags.
+    pub kind: Kind,
+    /// Its first sequence number.
+    pub first: u32,
+    /// The sequence number after its last.
+    pub next: u32,
+    /// What it acknowledges.
+    pub ack: Option<u32>,
+    /// The window it offers, as it is written.
+    pub window: u16,
+    /// The scale that a SYN announces for those to come.
+    pub scale: Option<u8>,
+}
+
+impl Segment {
+    pub(super) fn new(
+        kind: Kind,
+        flags: u8,
+        (first, ack): (u32, u32),
+        data: u32,
+        window: u16,
+        scale: Option<u8>,
+    ) -> Self {
+        let counts = u32::from([Kind::Syn, Kind::SynAck, Kind::Fin].contains(&kind));
+        let scale = scale.filter(|_| [Kind::Syn, Kind::SynAck].contains(&kind));
+        let ack = (flags & 16 != 0).then_some(ack);
+        Self { kind, first, next: first.wrapping_add(data).wrapping_add(counts), ack, window, scale }
+    }
+}
+
 /// The direction of a segment across the NAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -45,6 +80,12 @@ pub enum Way {
     Out,
     /// From outside.
     In,
+}
+
+impl Way {
+    pub(super) fn back(self) -> Self {
+        if self == Self::Out { Self::In } else { Self::Out }
+    }
 }
 
 /// Which timer a connection runs on.
@@ -63,29 +104,32 @@ pub enum Phase {
 pub struct Connection {
     /// Its timer.
     pub phase: Phase,
-    syn: [bool; 2],
+    /// Who has sent a SYN.
+    pub(super) syn: [bool; 2],
     fin: [bool; 2],
-    mid: bool,
+    /// Whether it began before we saw it, and the outside has yet to be heard of.
+    pub(super) mid: bool,
 }
 
 impl Connection {
-    /// A connection that begins with a segment; `None` if none does (C26, M13).
-    pub fn begin(way: Way, segment: Segment) -> Option<Self> {
-        match (segment, way) {
-            (Segment::Syn, _) => Some(NEW.after(way, segment)),
-            (Segment::Ack | Segment::Fin, Way::Out) => Some(Self { mid: true, ..NEW }.after(way, segment)),
-            _ => None,
-        }
+    /// A connection that begins with a segment, and its streams; `None` if none does (C26, M13).
+    pub fn begin(way: Way, segment: &Segment) -> Option<(Self, Streams)> {
+        let connection = match (segment.kind, way) {
+            (Kind::Syn, _) => NEW.after(way, segment.kind),
+            (Kind::Ack | Kind::Fin, Way::Out) => Self { mid: true, ..NEW }.after(way, segment.kind),
+            _ => return None,
+        };
+        Some((connection, Streams::begin(way, segment)))
     }
 
-    /// The connection after a segment.
-    pub fn after(mut self, way: Way, segment: Segment) -> Self {
+    /// The connection after a segment that fits.
+    pub fn after(mut self, way: Way, segment: Kind) -> Self {
         match (self.phase, segment) {
-            (_, Segment::Rst) => self.to(Phase::Closing),
-            (Phase::Closing, Segment::Syn) => NEW.after(way, segment),
+            (_, Kind::Rst) => self.to(Phase::Closing),
+            (Phase::Closing, Kind::Syn) => NEW.after(way, segment),
             (Phase::Closing, _) => self,
             (Phase::Opening, _) => self.opening(way, segment),
-            (Phase::Open, Segment::Fin) => {
+            (Phase::Open, Kind::Fin) => {
                 self.fin[way as usize] = true;
                 if self.fin == [true; 2] { self.to(Phase::Closing) } else { self }
             }
@@ -93,19 +137,18 @@ impl Connection {
         }
     }
 
-    fn opening(mut self, way: Way, segment: Segment) -> Self {
+    fn opening(mut self, way: Way, segment: Kind) -> Self {
         let [ours, theirs] = self.syn;
         match (segment, way) {
-            (Segment::Syn, Way::Out) if self.mid => NEW.after(way, segment),
-            (Segment::Syn | Segment::SynAck, _) if self.mid => self,
-            (Segment::Syn, _) => self.with_syn(way),
-            (Segment::SynAck, Way::Out) => self.with_syn(way),
-            (Segment::SynAck, Way::In) if ours => self.to(Phase::Open),
-            (Segment::Ack, Way::In) if self.mid || (ours && theirs) => self.to(Phase::Open),
-            // Whoever ends what has not opened does not open it.
-            (Segment::Fin, Way::Out) if self.mid || ours => self.to(Phase::Closing),
-            (Segment::Fin, Way::In) if self.mid => self.to(Phase::Closing),
-            (Segment::Fin, Way::In) if ours && theirs => {
+            (Kind::Syn, Way::Out) if self.mid => NEW.after(way, segment),
+            (Kind::Syn | Kind::SynAck, _) if self.mid => self,
+            (Kind::Syn, _) => self.with_syn(way),
+            (Kind::SynAck, Way::Out) => self.with_syn(way),
+            (Kind::SynAck, Way::In) if ours => self.to(Phase::Open),
+            (Kind::Ack, Way::In) if self.mid || (ours && theirs) => self.to(Phase::Open),
+            (Kind::Fin, _) if self.mid => self.to(Phase::Closing),
+            // The outside's acknowledges our SYN; ours before that opens nothing.
+            (Kind::Fin, Way::In) if ours && theirs => {
                 self.fin[way as usize] = true;
                 self.to(Phase::Open)
             }
@@ -114,7 +157,7 @@ impl Connection {
     }
 
     fn to(self, phase: Phase) -> Self {
-        Self { phase, ..self }
+        Self { phase, mid: self.mid && phase == Phase::Opening, ..self }
     }
 
     fn with_syn(mut self, way: Way) -> Self {
@@ -123,17 +166,32 @@ impl Connection {
     }
 
     /// Whether the segment that made `self` of `before` restarts the timer: from outside only one that opens a
-    /// connection or closes an open one (T12), from inside any but the retries of an opening (C23).
-    pub fn refreshed(&self, way: Way, before: &Self) -> bool {
+    /// connection or closes an open one (T12), from inside any but the retries of an opening (C23) and of a RST
+    /// (RFC 7857 s.7.1).
+    pub fn refreshed(&self, way: Way, segment: Kind, before: &Self) -> bool {
         match way {
-            Way::Out => self.phase != Phase::Opening || self != before,
+            Way::Out => self != before || (self.phase != Phase::Opening && segment != Kind::Rst),
             Way::In => (self.phase == Phase::Open) != (before.phase == Phase::Open),
         }
     }
 
-    /// Whether both sides have sent their SYN, and the outside has yet to answer ours.
-    pub fn is_half_agreed(&self) -> bool {
-        self.phase == Phase::Opening && self.syn == [true; 2]
+    /// Whether SYNs are being exchanged.
+    pub(super) fn is_beginning(&self) -> bool {
+        self.phase == Phase::Opening && !self.mid
+    }
+
+    /// Whether a side has begun its half, as far as we have seen.
+    pub(super) fn has_begun(&self, way: Way) -> bool {
+        match self.phase {
+            Phase::Opening if self.mid => way == Way::Out,
+            Phase::Opening => self.syn[way as usize],
+            _ => true,
+        }
+    }
+
+    /// Whether either side has finished, or both.
+    pub(super) fn is_ending(&self) -> bool {
+        self.phase == Phase::Closing || self.fin != [false; 2]
     }
 }
 

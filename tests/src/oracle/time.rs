@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
 
-use napt::{Dependence, Instant, Occupancy, Protocols};
+use napt::{Dependence, Forward, Instant, Occupancy, Protocols};
 
-use super::sessions::Session;
+use super::sessions::{Session, by_protocol};
+use super::streams::Streams;
 use super::wire::{TCP, UDP};
 use super::{Group, LINGER, Mapping, Oracle};
 
@@ -36,6 +37,8 @@ impl Oracle {
         let ticks = 1 + self.mappings.len() as u32 / TIDIED;
         let longest = late + self.settings.timers.port_cooldown + late * ticks;
         self.mappings.retain(|mapping| mapping.last + longest >= now);
+        self.spent.retain(|until| *until > now);
+        self.datagrams.retain(|datagram| datagram.until > now);
     }
 
     /// Whether the tables are as full as they may be.
@@ -48,6 +51,7 @@ impl Oracle {
         let late = self.sessions.iter().filter(|session| session.deadline <= now && !session.ended).count();
         let sure = self.mappings.iter().filter(|mapping| !self.may_be_free(mapping)).count();
         let (sessions, mappings) = (alive..=alive + late, sure..=self.mappings.len());
+        self.mappings_seen = seen.mappings as usize;
         if sessions.contains(&(seen.sessions as usize)) && mappings.contains(&(seen.mappings as usize)) {
             return Ok(());
         }
@@ -60,22 +64,40 @@ impl Oracle {
         let from_now = |time: Instant| time.millis() as i64 - now;
         let sessions = self.sessions.iter().map(|session| {
             let ends = (session.protocol, session.internal, session.external, session.remote);
-            (ends, from_now(session.deadline), session.connection, session.ended)
+            // The numbers of its streams only matter beside those that are sent next: see `streams`.
+            let connection = session.connection.map(|(connection, _)| connection);
+            (ends, from_now(session.deadline), connection, session.begun, session.ended)
         });
         let mappings = self.mappings.iter().map(|mapping| {
             (mapping.protocol, mapping.internal, mapping.external, from_now(mapping.last), mapping.doubted)
         });
         let lingering = self.lingering.iter().map(|(group, last)| (*group, from_now(*last)));
-        (BTreeSet::from_iter(sessions), BTreeSet::from_iter(mappings), BTreeSet::from_iter(lingering))
+        let spent: Vec<_> = self.spent.iter().map(|until| from_now(*until)).collect();
+        let datagrams: Vec<_> = self.datagrams.iter().map(|datagram| datagram.state(self.now)).collect();
+        let tables =
+            (BTreeSet::from_iter(sessions), BTreeSet::from_iter(mappings), BTreeSet::from_iter(lingering));
+        (tables, spent, datagrams)
+    }
+
+    /// The streams of each connection, by protocol, internal and remote end.
+    pub fn streams(&self) -> impl Iterator<Item = (SocketAddrV4, SocketAddrV4, Streams)> {
+        self.sessions.iter().filter_map(|session| {
+            session.connection.map(|(_, streams)| (session.internal, session.remote, streams))
+        })
     }
 
     /// How many slots of the session table are in use.
     pub(super) fn slots(&self) -> RangeInclusive<usize> {
         let alive = self.sessions.iter().filter(|session| session.deadline > self.now).count();
-        alive..=self.sessions.len() + self.lingering.len()
+        alive..=self.sessions.len() + self.lingering.len() + self.spent.len()
     }
 
-    /// Whether so many new sessions may have been let in; shares of the table for each host would be asked for here.
+    /// Notes that a slot may be of no use for a while, because its session has been taken back.
+    pub(super) fn spend(&mut self) {
+        self.spent.push(self.now + self.late + LINGER);
+    }
+
+    /// Whether so many new sessions may have been let in.
     pub(super) fn fits(&self, new: usize) -> Result<(), String> {
         let room = self.slots().start() + new <= self.capacity;
         room.then_some(()).ok_or_else(|| format!("X02: {new} more than {:?}", self.slots()))
@@ -113,11 +135,21 @@ impl Oracle {
         self.mappings.push(Mapping { protocol, internal, external, last, doubted: false });
     }
 
-    /// A table that may be full makes room at the expense of what cools; of which, is the engine's choice.
-    pub(super) fn make_room(&mut self) {
-        if self.mappings.len() >= self.capacity {
-            let now = self.now;
-            self.mappings.iter_mut().for_each(|mapping| mapping.doubted |= mapping.last <= now);
+    /// A table that was full makes room for a mapping with a new port at the expense of the one that has cooled
+    /// longest; as far as lateness lets one know which that is.
+    pub(super) fn make_room(&mut self, protocol: u8, port: u16) {
+        let ours = |mapping: &&Mapping| (mapping.protocol, mapping.external) == (protocol, port);
+        let replaced = self.mappings.iter().find(ours).is_some_and(|mapping| !self.may_be_free(mapping));
+        if self.mappings_seen < self.capacity || replaced {
+            return;
+        }
+        let (now, late) = (self.now, self.late);
+        // Those in doubt may be gone already; of the others, the one that has cooled longest may be the next.
+        let certain =
+            self.mappings.iter().filter(|mapping| mapping.last <= now && !self.may_be_free(mapping));
+        let Some(longest) = certain.map(|mapping| mapping.last).min() else { return };
+        for mapping in self.mappings.iter_mut().filter(|mapping| mapping.last <= now) {
+            mapping.doubted |= mapping.last <= longest + late;
         }
     }
 
@@ -137,26 +169,41 @@ impl Oracle {
         pairs.any(|(port, end)| self.forwarded_from(protocol, end) != Some(port))
     }
 
+    /// Which of the forwards an external port belongs to.
+    pub(super) fn number(&self, protocol: u8, external: u16) -> Option<usize> {
+        let owns =
+            |forward: &Forward| includes(forward.protocols, protocol) && forward.external.contains(external);
+        self.settings.forwards.iter().position(owns)
+    }
+
     fn forward_pairs(&self, protocol: u8) -> impl Iterator<Item = (u16, SocketAddrV4)> {
-        let ours = move |protocols| match protocols {
-            Protocols::Tcp => protocol == TCP,
-            Protocols::Udp => protocol == UDP,
-            Protocols::Both => protocol == TCP || protocol == UDP,
-        };
-        self.settings.forwards.iter().filter(move |forward| ours(forward.protocols)).flat_map(|forward| {
-            let ports = forward.external.first()..=forward.external.last();
-            let inside =
-                (forward.internal.port..).map(|port| SocketAddrV4::new(forward.internal.address, port));
-            ports.zip(inside)
-        })
+        self.settings.forwards.iter().filter(move |forward| includes(forward.protocols, protocol)).flat_map(
+            |forward| {
+                let ports = forward.external.first()..=forward.external.last();
+                let inside =
+                    (forward.internal.port..).map(|port| SocketAddrV4::new(forward.internal.address, port));
+                ports.zip(inside)
+            },
+        )
+    }
+}
+
+fn includes(protocols: Protocols, protocol: u8) -> bool {
+    match protocols {
+        Protocols::Tcp => protocol == TCP,
+        Protocols::Udp => protocol == UDP,
+        Protocols::Both => protocol == TCP || protocol == UDP,
     }
 }
 
 /// By what a session is grouped, where a behaviour looks at addresses and sessions are told apart by more.
 fn group_of(settings: &napt::Settings, session: &Session) -> Option<Group> {
-    let outside = SocketAddrV4::new(settings.external, session.external);
-    let near = match (settings.mapping, settings.filtering) {
-        _ if session.remote.port() == 0 => return None,
+    let outside = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, session.external);
+    let near = match (
+        by_protocol(settings.mapping, session.protocol),
+        by_protocol(settings.filtering, session.protocol),
+    ) {
+        _ if session.remote.port() == 0 || !session.vouches() => return None,
         (Dependence::Address, _) => session.internal,
         (_, Dependence::Address) => outside,
         _ => return None,

@@ -1,16 +1,14 @@
-//! Packets taken apart by hand, and what a translation may change in them (RFC 791, 792, 768, 9293, 3022 s.4).
+//! Packets taken apart by hand (RFC 791, 792, 768, 9293).
 //!
 //! [`View`] is what a packet says; its *faults* are the reasons for which anybody may drop it, whatever state there
-//! is. [`Change`] is a translation, and [`Change::check`] compares what came out with what ought to have: every byte
-//! but the checksums literally, the checksums by the sum they complete. That sum, the *remainder*, is 0 for a right
-//! checksum and the same before and after for a wrong one: what was broken stays as broken as it was.
+//! is. Protocols without ports have port 0 at both ends. Of a fragment, only the first has ports; [`part`] says which
+//! part of its datagram any is.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::ops::Range;
 
-use napt::{Checksum, DropReason};
+use napt::DropReason;
 
-use super::tcp::Segment;
+use super::tcp::{Kind, Segment};
 use crate::Packet;
 
 /// IP protocol numbers.
@@ -29,14 +27,23 @@ pub struct View {
     pub source: SocketAddrV4,
     /// Whom it is for; without a port, port 0.
     pub destination: SocketAddrV4,
+    /// How far it may go.
+    pub hop: Hop,
+    /// What it is about.
+    pub subject: Subject,
+}
+
+/// What decides whether a packet goes one hop further.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
     /// The time to live.
     pub ttl: u8,
     /// Whether it must not be fragmented.
     pub dont_fragment: bool,
     /// How long it is, or each of those it stands for.
     pub len: usize,
-    /// What it is about.
-    pub subject: Subject,
+    /// Whether it stands for many.
+    pub is_many: bool,
 }
 
 /// What a packet is about.
@@ -44,14 +51,38 @@ pub struct View {
 pub enum Subject {
     /// A TCP segment.
     Segment(Segment),
-    /// A UDP datagram.
+    /// A datagram of UDP, or of another protocol.
     Datagram,
     /// An ICMP query.
     Query,
     /// The reply to one.
     Reply,
-    /// An ICMP error, and the ends of the packet that it quotes, by protocol, source and destination.
-    Error(u8, SocketAddrV4, SocketAddrV4),
+    /// An ICMP error.
+    Error(Quoted),
+}
+
+/// The packet that an ICMP error quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted {
+    /// Its protocol.
+    pub protocol: u8,
+    /// Who sent it.
+    pub source: SocketAddrV4,
+    /// Whom it was for.
+    pub destination: SocketAddrV4,
+    /// The sequence number of a TCP segment.
+    pub sequence: Option<u32>,
+}
+
+/// Which part of a datagram a fragment is: these units of eight bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The first.
+    pub first: usize,
+    /// The one after the last, which may be begun only.
+    pub end: usize,
+    /// Whether no other follows.
+    pub is_last: bool,
 }
 
 /// Takes a packet apart.
@@ -62,29 +93,63 @@ pub fn read(packet: &Packet) -> Result<View, Vec<DropReason>> {
     let bytes = &packet.bytes[..];
     let (header, len) = header(bytes).map_err(|fault| vec![fault])?;
     let (protocol, body) = (bytes[9], &bytes[header..len]);
-    if word(bytes, 6) & 0x3FFF != 0 {
-        return Err(vec![DropReason::Fragment]);
-    }
+    let is_whole = !is_fragment(bytes);
     let (ports, subject, heading) = match protocol {
-        TCP => segment(body)?,
-        UDP => datagram(body)?,
+        TCP => segment(body, is_whole)?,
+        UDP => datagram(body, is_whole)?,
         ICMP => message(body, address(bytes, 16))?,
-        _ => return Err(vec![DropReason::Protocol]),
+        _ if !is_translated(protocol) => return Err(vec![DropReason::Protocol]),
+        _ if covers_addresses(protocol) && body.len() < 8 => return Err(vec![DropReason::Transport]),
+        _ => ((0, 0), Subject::Datagram, 0),
     };
     let each = packet.segment.map_or(len, |segment| len.min(header + heading + usize::from(segment.get())));
     Ok(View {
         protocol,
         source: SocketAddrV4::new(address(bytes, 12), ports.0),
         destination: SocketAddrV4::new(address(bytes, 16), ports.1),
-        ttl: bytes[8],
-        dont_fragment: bytes[6] & 0x40 != 0,
-        len: each,
+        hop: Hop { len: each, is_many: packet.segment.is_some(), ..hop(bytes, len) },
         subject,
     })
 }
 
+/// What decides about the next hop of a packet that stands for itself, `len` bytes long.
+pub(super) fn hop(bytes: &[u8], len: usize) -> Hop {
+    Hop { ttl: bytes[8], dont_fragment: bytes[6] & 0x40 != 0, len, is_many: false }
+}
+
+/// Whether a packet is one of several of its datagram.
+pub(super) fn is_fragment(bytes: &[u8]) -> bool {
+    word(bytes, 6) & 0x3FFF != 0
+}
+
+/// Which part of its datagram a fragment is (RFC 791 s.3.2, RFC 3128).
+///
+/// # Errors
+/// What no sender makes, and what is not even a packet.
+pub(super) fn part(bytes: &[u8]) -> Result<Part, DropReason> {
+    let (header, len) = header(bytes)?;
+    let (first, is_last) = (usize::from(word(bytes, 6) & 0x1FFF), word(bytes, 6) & 0x2000 == 0);
+    let body = len - header;
+    match () {
+        () if body == 0 || (!is_last && body % 8 != 0) => Err(DropReason::FragmentShape),
+        () if header + first * 8 + body > 65_535 => Err(DropReason::FragmentShape),
+        () if bytes[9] == TCP && first == 1 => Err(DropReason::FragmentShape),
+        () => Ok(Part { first, end: first + body.div_ceil(8), is_last }),
+    }
+}
+
+/// Neither what stays on its link, nor what protects addresses, nor the numbers that are none.
+fn is_translated(protocol: u8) -> bool {
+    ![0, 2, 51, 255].contains(&protocol)
+}
+
+/// Whether another protocol has a checksum over addresses: DCCP and UDP-Lite.
+pub(super) fn covers_addresses(protocol: u8) -> bool {
+    [33, 136].contains(&protocol)
+}
+
 /// The lengths of an IPv4 header and of its packet (RFC 1812 s.5.2.2, in its order).
-fn header(bytes: &[u8]) -> Result<(usize, usize), DropReason> {
+pub(super) fn header(bytes: &[u8]) -> Result<(usize, usize), DropReason> {
     if bytes.len() < 20 {
         return Err(DropReason::Truncated);
     }
@@ -100,22 +165,49 @@ fn header(bytes: &[u8]) -> Result<(usize, usize), DropReason> {
 
 type Parts = ((u16, u16), Subject, usize);
 
-fn segment(body: &[u8]) -> Result<Parts, Vec<DropReason>> {
+fn segment(body: &[u8], is_whole: bool) -> Result<Parts, Vec<DropReason>> {
     let len = body.get(12).map_or(0, |byte| usize::from(byte >> 4) * 4);
     if body.len() < 20 || len < 20 || len > body.len() {
         return Err(vec![DropReason::Transport]);
     }
     let mut faults = port_zero(body);
-    let segment = Segment::of_flags(body[13]);
-    if segment.is_none() {
+    let kind = Kind::of_flags(body[13]);
+    if kind.is_none() {
         faults.push(DropReason::TcpFlags);
     }
-    let segment = segment.filter(|_| faults.is_empty()).ok_or(faults)?;
+    let kind = kind.filter(|_| faults.is_empty()).ok_or(faults)?;
+    // Nobody knows how much follows the first fragment: as much as can.
+    let data = if is_whole { body.len() - len } else { 65_535 };
+    let numbers = (long(body, 4), long(body, 8));
+    let scale =
+        option(&body[20..len], 3).filter(|value| value.len() == 1).map(|value| body[20 + value.start]);
+    let segment = Segment::new(kind, body[13], numbers, data as u32, word(body, 14), scale);
     Ok(((word(body, 0), word(body, 2)), Subject::Segment(segment), len))
 }
 
-fn datagram(body: &[u8]) -> Result<Parts, Vec<DropReason>> {
-    if body.len() < 8 || word(body, 4) < 8 || usize::from(word(body, 4)) > body.len() {
+/// Where the value of a TCP option lies among the options, if the list says so before it contradicts itself.
+pub(super) fn option(options: &[u8], wanted: u8) -> Option<std::ops::Range<usize>> {
+    let mut at = 0;
+    while at < options.len() && options[at] != 0 {
+        if options[at] == 1 {
+            at += 1;
+            continue;
+        }
+        let len = usize::from(*options.get(at + 1)?);
+        if len < 2 || at + len > options.len() {
+            return None;
+        }
+        if options[at] == wanted {
+            return Some(at + 2..at + len);
+        }
+        at += len;
+    }
+    None
+}
+
+fn datagram(body: &[u8], is_whole: bool) -> Result<Parts, Vec<DropReason>> {
+    let len = body.get(4..6).map_or(0, |len| usize::from(word(len, 0)));
+    if body.len() < 8 || len < 8 || (is_whole && len > body.len()) {
         return Err(vec![DropReason::Transport]);
     }
     let faults = port_zero(body);
@@ -135,21 +227,28 @@ fn message(body: &[u8], destination: Ipv4Addr) -> Result<Parts, Vec<DropReason>>
     match body[0] {
         8 | 13 => Ok(((word(body, 4), 0), Subject::Query, 8)),
         0 | 14 => Ok(((0, word(body, 4)), Subject::Reply, 8)),
-        3 | 11 | 12 => Ok(((0, 0), quote(body, destination)?, 8)),
+        // Behind the header of an error there is nothing of which a packet that stands for many could have more.
+        3 | 11 | 12 => Ok(((0, 0), Subject::Error(quote(body, destination)?), 0)),
         _ => Err(vec![DropReason::IcmpType]),
     }
 }
 
-/// What an ICMP error is about (RFC 5508 REQ-3 to REQ-5).
-fn quote(body: &[u8], destination: Ipv4Addr) -> Result<Subject, Vec<DropReason>> {
+/// What an ICMP error is about (RFC 5508 REQ-3 to REQ-5, RFC 5927 s.7).
+fn quote(body: &[u8], destination: Ipv4Addr) -> Result<Quoted, Vec<DropReason>> {
     let mut faults = Vec::new();
     if sum(body) != 0 {
         faults.push(DropReason::IcmpChecksum);
+    }
+    if body[..2] == [3, 4] && (1..68).contains(&word(body, 6)) {
+        faults.push(DropReason::EmbeddedMtu);
     }
     let inner = &body[8..];
     let header = inner.first().map_or(0, |byte| usize::from(byte & 15) * 4);
     if inner.len() < 20 || inner[0] >> 4 != 4 || header < 20 || inner.len() < header + 8 {
         faults.push(DropReason::Embedded);
+        if inner.len() >= 20 && word(inner, 6) & 0x1FFF != 0 {
+            faults.push(DropReason::EmbeddedFragment);
+        }
         return Err(faults);
     }
     if sum(&inner[..header]) != 0 {
@@ -166,136 +265,33 @@ fn quote(body: &[u8], destination: Ipv4Addr) -> Result<Subject, Vec<DropReason>>
         (TCP | UDP, _) => Some((word(transport, 0), word(transport, 2))),
         (ICMP, 8 | 13) => Some((word(transport, 4), 0)),
         (ICMP, 0 | 14) => Some((0, word(transport, 4))),
-        _ => None,
+        (ICMP, _) => None,
+        (other, _) => is_translated(other).then_some((0, 0)),
     };
     if ports.is_none() {
         faults.push(DropReason::Embedded);
     }
     let ports = ports.filter(|_| faults.is_empty()).ok_or(faults)?;
     let end = |at, port| SocketAddrV4::new(address(inner, at), port);
-    Ok(Subject::Error(inner[9], end(12, ports.0), end(16, ports.1)))
-}
-
-/// A translation: the ends that a packet gets. What has no port keeps none.
-#[derive(Clone, Copy, Debug)]
-pub struct Change {
-    /// Its source.
-    pub source: SocketAddrV4,
-    /// Its destination.
-    pub destination: SocketAddrV4,
-    /// For an ICMP error, the ends of the packet it quotes.
-    pub quoted: Option<(SocketAddrV4, SocketAddrV4)>,
-}
-
-impl Change {
-    /// Whether `after` is what becomes of `before`, a packet without faults.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self, before: &Packet, after: &Packet) -> Result<(), String> {
-        let (start, len) = header(&before.bytes).map_err(|fault| format!("{fault:?} has passed"))?;
-        let mut want = before.bytes.clone();
-        want[8] -= 1;
-        rewrite(&mut want, self.source, self.destination, self.quoted.is_some());
-        checksum_stays(before, after, start..len)?;
-        if let Some((source, destination)) = self.quoted {
-            rewrite(&mut want[start + 8..len], source, destination, false);
-            quoted_checksum_stays(&before.bytes[start + 8..len], &after.bytes[start + 8..len])?;
-            copy_checksum(&mut want[start + 8..len], &after.bytes[start + 8..len]);
-        }
-        copy_checksum(&mut want, &after.bytes);
-        let differs = (0..want.len()).find(|at| want.get(*at) != after.bytes.get(*at));
-        differs.map_or(Ok(()), |at| Err(format!("byte {at}: {:02x?}, not {want:02x?}", after.bytes)))
-    }
-}
-
-/// Gives a packet, or the quoted beginning of one, new ends and a header checksum that is computed anew.
-fn rewrite(bytes: &mut [u8], source: SocketAddrV4, destination: SocketAddrV4, is_error: bool) {
-    let start = usize::from(bytes[0] & 15) * 4;
-    bytes[12..16].copy_from_slice(&source.ip().octets());
-    bytes[16..20].copy_from_slice(&destination.ip().octets());
-    bytes[10..12].fill(0);
-    let sum = 0xFFFF - sum(&bytes[..start]);
-    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
-    let (protocol, kind) = (bytes[9], bytes[start]);
-    let mut set =
-        |at: usize, port: u16| bytes[start + at..start + at + 2].copy_from_slice(&port.to_be_bytes());
-    match (protocol, kind) {
-        _ if is_error => (),
-        (ICMP, 8 | 13) => set(4, source.port()),
-        (ICMP, _) => set(4, destination.port()),
-        _ => {
-            set(0, source.port());
-            set(2, destination.port());
-        }
-    }
-}
-
-/// Where the transport checksum of a packet lies, if the packet, or what is quoted of it, is long enough.
-fn checksum_at(bytes: &[u8]) -> Option<usize> {
-    let within = match bytes[9] {
-        TCP => 16,
-        UDP => 6,
-        _ => 2,
-    };
-    let at = usize::from(bytes[0] & 15) * 4 + within;
-    (at + 2 <= bytes.len()).then_some(at)
-}
-
-/// Takes the transport checksum over from what came out: it is judged elsewhere.
-fn copy_checksum(want: &mut [u8], got: &[u8]) {
-    if let Some(at) = checksum_at(want) {
-        want[at..at + 2].copy_from_slice(&got[at..at + 2]);
-    }
-}
-
-/// Whether the transport checksum is as right, or as wrong, as it was (V2, K02 to K05).
-fn checksum_stays(before: &Packet, after: &Packet, transport: Range<usize>) -> Result<(), String> {
-    let bytes = |packet: &Packet| packet.bytes[..transport.end].to_vec();
-    match before.checksum {
-        Checksum::Complete => complete_stays(&bytes(before), &bytes(after)),
-        // The field holds the pseudo-header's sum: what it falls short of that stays the same.
-        Checksum::Partial => {
-            let at = checksum_at(&before.bytes).ok_or("no checksum")?;
-            let short = |packet: &Packet| {
-                let pseudo = u32::from(sum(&packet.bytes[12..20]));
-                (pseudo + 0xFFFF - u32::from(word(&packet.bytes, at))) % 0xFFFF
-            };
-            let same = short(before) == short(after);
-            same.then_some(()).ok_or("a partial checksum went wrong".into())
-        }
-    }
-}
-
-/// The same for a quoted packet: what is not quoted is not changed either, so the sum of the rest decides.
-fn quoted_checksum_stays(before: &[u8], after: &[u8]) -> Result<(), String> {
-    checksum_at(before).map_or(Ok(()), |_| complete_stays(before, after))
-}
-
-fn complete_stays(before: &[u8], after: &[u8]) -> Result<(), String> {
-    let Some(at) = checksum_at(before) else { return Ok(()) };
-    let (old, new) = (word(before, at), word(after, at));
-    let start = usize::from(before[0] & 15) * 4;
-    let pseudo = |bytes: &[u8]| if bytes[9] == ICMP { 0 } else { sum(&bytes[12..20]) };
-    let remainder = |bytes: &[u8]| (u32::from(pseudo(bytes)) + u32::from(sum(&bytes[start..]))) % 0xFFFF;
-    match before[9] {
-        UDP if old == 0 || new == 0 => (old == new).then_some(()).ok_or("K02, K03: no checksum".to_string()),
-        _ if remainder(before) == remainder(after) => Ok(()),
-        _ => Err(format!("V2: a checksum of {old:04x} became {new:04x}")),
-    }
+    let sequence = (inner[9] == TCP).then(|| long(transport, 4));
+    Ok(Quoted { protocol: inner[9], source: end(12, ports.0), destination: end(16, ports.1), sequence })
 }
 
 /// The sum of some bytes in ones' complement, with 0 for both of its zeros.
-fn sum(bytes: &[u8]) -> u16 {
+pub(super) fn sum(bytes: &[u8]) -> u16 {
     let words =
         bytes.chunks(2).map(|pair| u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u64::from(*low)));
     (words.sum::<u64>() % 0xFFFF) as u16
 }
 
-fn word(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn address(bytes: &[u8], at: usize) -> Ipv4Addr {
+pub(super) fn address(bytes: &[u8], at: usize) -> Ipv4Addr {
     Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3])
+}
+
+fn long(bytes: &[u8], at: usize) -> u32 {
+    u32::from(word(bytes, at)) << 16 | u32::from(word(bytes, at + 2))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use sekisho_tests::Packet;
+use sekisho_tests::oracle::streams::Streams;
 
 /// The ends of a connection as its internal host sees them: its own, and its peer's.
 pub(crate) type Ends = (SocketAddrV4, SocketAddrV4);
@@ -68,6 +69,26 @@ impl Sequences {
         let mine = &mut self.connections.entry(ends).or_default()[speaker as usize];
         let (first, next) = span(*mine, packet);
         *mine = Sent { first: if flags(packet) & SYN == 0 { mine.first } else { first }, next };
+    }
+
+    /// What the oracle knows of a connection's streams, from where the connection is.
+    pub(crate) fn relative(&self, ends: Ends, streams: Streams) -> Streams {
+        let (ends, speaker) = self.resolve(ends, Speaker::Own);
+        let sent = self.connections.get(&ends).copied().unwrap_or_default();
+        let (own, peer) = (sent[speaker as usize].next, sent[speaker.other() as usize].next);
+        let from = |numbers: [u32; 2], [own, peer]: [u32; 2]| {
+            [numbers[0].wrapping_sub(own), numbers[1].wrapping_sub(peer)]
+        };
+        let mut streams = streams;
+        (streams.next, streams.acked) = (from(streams.next, [own, peer]), from(streams.acked, [peer, own]));
+        streams
+    }
+
+    /// Which sides have sent no more than a SYN: what they send next is the same.
+    pub(crate) fn repeated(&self) -> Vec<(Ends, [bool; 2])> {
+        let begun = |sent: Sent| sent.next == sent.first.wrapping_add(1);
+        let begun = self.connections.iter().map(|(ends, sent)| (*ends, sent.map(begun)));
+        begun.filter(|(_, sides)| *sides != [false; 2]).collect()
     }
 
     fn resolve(&self, ends: Ends, speaker: Speaker) -> (Ends, Speaker) {

@@ -73,14 +73,7 @@ fn rfc4787_req1_every_state_of_connections_in_both_directions() {
 /// All mapping and filtering behaviours.
 fn plans() -> impl Iterator<Item = Plan> {
     let pairs = ALL.iter().flat_map(|mapping| ALL.iter().map(move |filtering| (*mapping, *filtering)));
-    pairs.map(|(mapping, filtering)| Plan {
-        mapping,
-        filtering,
-        ports: PORTS,
-        cooldown: 120,
-        forwards: 0,
-        woken: true,
-    })
+    pairs.map(|(mapping, filtering)| Plan::plain(mapping, filtering, PORTS))
 }
 
 /// Two hosts inside talk UDP to two outside and to each other, and get answers and a complaint.
@@ -103,9 +96,7 @@ fn datagrams(plan: Plan) -> Scope {
 
 /// One host inside and one outside exchange every kind of segment; others try to get in, and to get a port.
 fn segments() -> Scope {
-    let (mapping, filtering) = (Dependence::Endpoint, Dependence::Address);
-    let plan =
-        Plan { mapping, filtering, ports: (PORTS.0, PORTS.0), cooldown: 120, forwards: 0, woken: true };
+    let plan = Plan::plain(Dependence::Endpoint, Dependence::Address, (PORTS.0, PORTS.0));
     let (near, far, ours) = (ALICE.port(5000), BOB.port(80), OUTSIDE.port(PORTS.0));
     let kinds = ["S", "S.", ".", "F.", "R"];
     let mut alphabet: Vec<_> = kinds.iter().map(|kind| segment(Realm::Internal, kind, near, far)).collect();

@@ -50,10 +50,13 @@ pub(crate) enum Step {
     Deliver { host: Pick, port: Pick, to: Pick, what: What, tweak: Tweak },
     /// Whoever got a packet answers, as a host would or with other flags.
     Answer { which: Pick, flags: Option<u8>, tweak: Tweak },
+    /// A host inside, or somebody outside, sends a datagram in pieces: of each, how many eighths of its bytes are before
+    /// it and in it. Some are missing, some come twice.
+    Pieces { inside: bool, host: Pick, port: Pick, to: Pick, what: What, id: u16, pieces: Vec<(Pick, Pick)> },
     /// A packet comes again.
     Again { which: Pick },
     /// Somebody complains about a packet that came out.
-    Complain { which: Pick, kind: u8, code: u8, by: Pick, quote: Quote, tweak: Tweak },
+    Complain { which: Pick, kind: u8, code: u8, mtu: u16, by: Pick, quote: Quote, tweak: Tweak },
     /// A host inside talks to many addresses: to none, or to a few more than the table has room for.
     Scan { host: Pick, port: Pick, count: Pick },
     /// Time passes.
@@ -67,6 +70,8 @@ pub(crate) enum What {
     Segment(u8, u16),
     Echo,
     EchoReply,
+    /// Of another protocol.
+    Other(u8, u16),
 }
 
 /// What is special about a packet.
@@ -76,8 +81,8 @@ pub(crate) enum Tweak {
     Ttl(u8),
     /// Padded to this length in all; whether it must not be fragmented.
     Len(u16, bool),
-    /// One large packet that stands for many with this payload.
-    Segments(u16),
+    /// One large packet that stands for many with this payload; whether it must not be fragmented.
+    Segments(u16, bool),
     Options,
     Padding,
     Timestamp,
@@ -85,6 +90,12 @@ pub(crate) enum Tweak {
     NoChecksum,
     WrongChecksum,
     Partial,
+    /// So much further on in its connection.
+    Sequence(i32),
+    Acknowledge(i32),
+    Window(u16),
+    /// A SYN says what its sender can do, or nonsense.
+    Abilities(Vec<u8>),
     /// A bit of it changes on the way, and the header checksum with it or not.
     Flip(Pick, u8, bool),
     Cut(Pick),
@@ -112,9 +123,15 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(host, port, to, what, tweak)| Step::Deliver { host, port, to, what, tweak }),
         16 => (index(), proptest::option::weighted(0.3, flags()), tweak())
             .prop_map(|(which, flags, tweak)| Step::Answer { which, flags, tweak }),
+        1 => (any::<bool>(), index(), index(), index(), what(), 0..3_u16, pieces())
+            .prop_map(|(inside, host, port, to, what, id, pieces)| {
+                Step::Pieces { inside, host, port, to, what, id, pieces }
+            }),
         4 => index().prop_map(|which| Step::Again { which }),
-        4 => (index(), kind(), 0..16_u8, index(), quote(), tweak())
-            .prop_map(|(which, kind, code, by, quote, tweak)| Step::Complain { which, kind, code, by, quote, tweak }),
+        4 => (index(), kind(), code(), mtu(), index(), quote(), tweak())
+            .prop_map(|(which, kind, code, mtu, by, quote, tweak)| {
+                Step::Complain { which, kind, code, mtu, by, quote, tweak }
+            }),
         1 => (index(), index(), index()).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
         8 => wait().prop_map(Step::Wait),
     ]
@@ -126,7 +143,17 @@ fn what() -> impl Strategy<Value = What> {
         5 => (flags(), 0..64_u16).prop_map(|(flags, len)| What::Segment(flags, len)),
         1 => Just(What::Echo),
         1 => Just(What::EchoReply),
+        2 => (protocol(), 0..64_u16).prop_map(|(protocol, len)| What::Other(protocol, len)),
     ]
+}
+
+/// GRE, ESP, those with checksums over addresses, and those that are not translated.
+fn protocol() -> impl Strategy<Value = u8> {
+    proptest::sample::select(&[47, 50, 33, 136, 2, 51][..])
+}
+
+fn pieces() -> impl Strategy<Value = Vec<(Pick, Pick)>> {
+    proptest::collection::vec((Pick::any(), Pick::any()), 1..6)
 }
 
 /// What connections send, and now and then anything (C28).
@@ -148,6 +175,15 @@ fn kind() -> impl Strategy<Value = u8> {
     prop_oneof![6 => Just(3_u8), 3 => Just(11_u8), 1 => Just(12_u8), 1 => any::<u8>()]
 }
 
+fn code() -> impl Strategy<Value = u8> {
+    prop_oneof![Just(4_u8), 0..16_u8]
+}
+
+/// What the next link carries, if the error says so: no link, none, and the least there is.
+fn mtu() -> impl Strategy<Value = u16> {
+    proptest::sample::select(&[0, 0, 1, 67, 68, 1_280_u16][..])
+}
+
 fn quote() -> impl Strategy<Value = Quote> {
     prop_oneof![
         4 => Just(Quote::Whole),
@@ -163,7 +199,7 @@ fn tweak() -> impl Strategy<Value = Tweak> {
         30 => Just(Tweak::None),
         1 => (0..4_u8).prop_map(Tweak::Ttl),
         1 => (1490..1504_u16, any::<bool>()).prop_map(|(len, whole)| Tweak::Len(len, whole)),
-        1 => (1440..1480_u16).prop_map(Tweak::Segments),
+        1 => (1440..1480_u16, any::<bool>()).prop_map(|(each, whole)| Tweak::Segments(each, whole)),
         1 => Just(Tweak::Options),
         1 => Just(Tweak::Padding),
         1 => Just(Tweak::Timestamp),
@@ -171,14 +207,43 @@ fn tweak() -> impl Strategy<Value = Tweak> {
         1 => Just(Tweak::NoChecksum),
         1 => Just(Tweak::WrongChecksum),
         1 => Just(Tweak::Partial),
-        1 => (Pick::any(), 0..8_u8, any::<bool>()).prop_map(|(at, bit, mended)| Tweak::Flip(at, bit, mended)),
+        2 => further().prop_map(Tweak::Sequence),
+        1 => further().prop_map(Tweak::Acknowledge),
+        1 => proptest::sample::select(&[0, 1, 1_000, 65_535_u16][..]).prop_map(Tweak::Window),
+        3 => abilities().prop_map(Tweak::Abilities),
+        2 => (Pick::any(), 0..8_u8, any::<bool>()).prop_map(|(at, bit, mended)| Tweak::Flip(at, bit, mended)),
         1 => Pick::any().prop_map(Tweak::Cut),
     ]
 }
 
+/// Around every edge of a window of 8,192 bytes, or of one that is scaled, and anywhere.
+fn further() -> impl Strategy<Value = i32> {
+    let edges = proptest::sample::select(vec![0, 8_192, 8_192 << 7, 1 << 20, (1 << 20) + 8_192, 65_535]);
+    let near =
+        (edges, -2..3, any::<bool>()).prop_map(|(edge, by, back)| if back { -edge + by } else { edge + by });
+    prop_oneof![5 => near, 2 => -100_i32..100, 1 => any::<i32>()]
+}
+
+/// Segment sizes at even and odd places, window scales, both, and lists that contradict themselves.
+fn abilities() -> impl Strategy<Value = Vec<u8>> {
+    let size = prop_oneof![Just(1_456_u16), Just(1_457), any::<u16>()];
+    (size, 0..16_u8, 0..7).prop_map(|(size, scale, which)| {
+        let [high, low] = size.to_be_bytes();
+        match which {
+            0 => vec![2, 4, high, low],
+            1 => vec![1, 2, 4, high, low, 1, 1, 0],
+            2 => vec![2, 4, high, low, 1, 3, 3, scale],
+            3 => vec![1, 3, 3, scale],
+            4 => vec![3, 3, scale, 2, 4, high, low, 0],
+            5 => vec![2, 3, high, 3, 3, scale, 1, 2],
+            _ => vec![0, 2, 4, high],
+        }
+    })
+}
+
 /// Each timer, a millisecond, a tick and a second to either side of it, and little pauses.
 fn wait() -> impl Strategy<Value = Duration> {
-    let timers = proptest::sample::select(vec![0, 60, 120, 240, 270, 300, 7440_i64]);
+    let timers = proptest::sample::select(vec![0, 5, 60, 120, 240, 270, 300, 600, 7440_i64]);
     let beside = proptest::sample::select(vec![-1_024, -1_000, -1, 0, 1, 1_000, 1_023, 1_024, 2_048, 2_100]);
     let around = (timers, beside).prop_map(|(timer, beside)| (timer * 1_000 + beside).max(0));
     let millis = prop_oneof![4 => around, 2 => 0..3_000_i64, 2 => 0..130_000_i64, 1 => 0..400_000_i64];

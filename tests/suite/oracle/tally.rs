@@ -42,11 +42,12 @@ impl Tally {
         format!("{} packets ({} left out): {}", self.packets(), self.left_out.get(), counts.join(", "))
     }
 
-    /// The reasons that have not been met. The steps make neither fragments nor other protocols.
+    /// The reasons that have not been met. The engine always has an address, no datagram is in so many pieces, and
+    /// whether a fragment comes too early is the router's to say.
     pub(crate) fn unmet(&self) -> Vec<&'static str> {
+        let left_out = [DropReason::NoAddress, DropReason::FragmentsTooMany, DropReason::FragmentEarly];
+        let left_out = left_out.map(|reason| DropReason::NAMES[reason.index()]);
         let counts = self.counts.borrow();
-        let left_out =
-            [DropReason::Fragment, DropReason::Protocol].map(|reason| DropReason::NAMES[reason.index()]);
         let all = DropReason::NAMES.into_iter().chain(RejectReason::NAMES);
         all.filter(|name| !counts.contains_key(name) && !left_out.contains(name)).collect()
     }
@@ -57,6 +58,7 @@ fn name(verdict: Verdict) -> &'static str {
         Verdict::Forward(Realm::Internal) => "inwards",
         Verdict::Forward(Realm::External) => "outwards",
         Verdict::Local => "local",
+        Verdict::Hold => "held",
         Verdict::Reject(reason) => RejectReason::NAMES[reason.index()],
         Verdict::Drop(reason) => DropReason::NAMES[reason.index()],
     }

@@ -1,6 +1,7 @@
 //! A world for steps to happen in: what can be picked from, and carrying a step out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -70,14 +71,24 @@ impl<'t, const N: usize> World<'t, N> {
                 let Some(answer) = answer(&packet, *flags) else { return Ok(()) };
                 self.pass(realm, &answer, tweak)
             }
+            Step::Pieces { inside, host, port, to, what, id, pieces } => {
+                let (near, far) = if *inside {
+                    (host.of(&INSIDE).port(port.of(&NEAR_PORTS)), to.of(&self.peers()))
+                } else {
+                    let ours = OUTSIDE.port(self.ports[to.index(self.ports.len())]);
+                    (host.of(&FAR).port(port.of(&FAR_PORTS)), ours)
+                };
+                let from = if *inside { Realm::Internal } else { Realm::External };
+                self.pass_in_pieces(from, &plain(what, near, far).with_id(*id).may_fragment(), pieces)
+            }
             Step::Again { which } => {
                 let Some((realm, packet)) = pick(&self.came, *which) else { return Ok(()) };
                 self.translate(realm, &packet).map(|_| ())
             }
-            Step::Complain { which, kind, code, by, quote, tweak } => {
+            Step::Complain { which, kind, code, mtu, by, quote, tweak } => {
                 let Some((realm, packet)) = pick(&self.went, *which) else { return Ok(()) };
                 let by = by.of(if realm == Realm::Internal { &INSIDE } else { &FAR });
-                let complaint = complain(&packet, *kind, *code, by, quote);
+                let complaint = complain(&packet, [*kind, *code], *mtu, by, quote);
                 self.translate(realm, &tweaked(complaint, tweak)).map(|_| ())
             }
             Step::Scan { host, port, count } => {
@@ -95,10 +106,17 @@ impl<'t, const N: usize> World<'t, N> {
         self.bench.wait(time)
     }
 
-    /// A number for the state of everything that matters from now on. Sequence numbers are none of it, as long as the
-    /// oracle does not look at them.
+    /// A number for the state of everything that matters from now on.
     pub(crate) fn fingerprint(&self) -> u64 {
-        self.bench.fingerprint()
+        let mut hasher = DefaultHasher::new();
+        let streams: BTreeSet<_> = self
+            .bench
+            .oracle
+            .streams()
+            .map(|(own, peer, streams)| ((own, peer), self.sequences.relative((own, peer), streams)))
+            .collect();
+        (self.bench.fingerprint(), streams, self.sequences.repeated()).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// What came and went last, for a person to read.
@@ -135,6 +153,32 @@ impl<'t, const N: usize> World<'t, N> {
         Ok(())
     }
 
+    /// Sends parts of a packet, each as a fragment. Of a segment as much as its first part has been sent.
+    fn pass_in_pieces(
+        &mut self,
+        from: Realm,
+        packet: &Packet,
+        pieces: &[(Pick, Pick)],
+    ) -> Result<(), String> {
+        let ends = self.ends(from, packet);
+        let packet = match ends {
+            Some((ends, speaker)) => self.sequences.number(ends, speaker, packet.clone()),
+            None => packet.clone(),
+        };
+        let eighths = packet.transport().len().div_ceil(8);
+        for (start, len) in pieces {
+            // Every other is a first one.
+            let start = start.index(2 * eighths).saturating_sub(eighths);
+            let end = start + len.index(eighths - start + 1);
+            let piece = packet.fragment(start * 8, packet.transport().len().min(end * 8));
+            let (verdict, _) = self.translate(from, &piece)?;
+            if let (Verdict::Forward(_), 0, Some((ends, speaker))) = (verdict, start, ends) {
+                self.sequences.sent(ends, speaker, &packet);
+            }
+        }
+        Ok(())
+    }
+
     /// The connection that a segment belongs to, as the host inside sees it.
     fn ends(&self, from: Realm, packet: &Packet) -> Option<(Ends, Speaker)> {
         let (source, destination) = (packet.source(), packet.destination());
@@ -159,7 +203,8 @@ impl<'t, const N: usize> World<'t, N> {
         if let Verdict::Forward(to) = verdict {
             remember(&mut self.went, (to, after.clone()));
             let port = after.source().port();
-            if *after.source().ip() == OUTSIDE.0 && port != 0 && !self.ports.contains(&port) {
+            let is_first = after.fragment_offset() == 0;
+            if is_first && *after.source().ip() == OUTSIDE.0 && port != 0 && !self.ports.contains(&port) {
                 remember(&mut self.ports, port);
             }
         }
@@ -191,6 +236,7 @@ fn plain(what: &What, from: SocketAddrV4, to: SocketAddrV4) -> Packet {
         What::Segment(flags, len) => segment(*flags, from, to).with_payload((*len).into()),
         What::Echo => echo(from.port(), *from.ip(), *to.ip()),
         What::EchoReply => echo_reply(to.port(), *from.ip(), *to.ip()),
+        What::Other(protocol, len) => raw(*protocol, *from.ip(), *to.ip(), &vec![0x5A; (*len).into()]),
     }
 }
 
@@ -200,11 +246,15 @@ fn segment(flags: u8, from: SocketAddrV4, to: SocketAddrV4) -> Packet {
     packet
 }
 
-/// What a host answers to a packet that has reached it; nothing to an error.
+/// What a host answers to a packet that has reached it; nothing to an error, nor to what has no header.
 fn answer(packet: &Packet, flags: Option<u8>) -> Option<Packet> {
+    if packet.fragment_offset() > 0 {
+        return None;
+    }
     let (own, peer) = (packet.destination(), packet.source());
     match packet.protocol() {
         UDP => Some(udp(own, peer)),
+        other if ![TCP, ICMP].contains(&other) => Some(raw(other, *own.ip(), *peer.ip(), &[0xA5; 20])),
         TCP => Some(segment(flags.unwrap_or_else(|| natural(packet.transport()[13])), own, peer)),
         ICMP if [8, 13].contains(&packet.transport()[0]) => {
             Some(echo_reply(peer.port(), *own.ip(), *peer.ip()))
@@ -223,7 +273,7 @@ fn natural(flags: u8) -> u8 {
     }
 }
 
-fn complain(about: &Packet, kind: u8, code: u8, by: Host, quote: &Quote) -> Packet {
+fn complain(about: &Packet, what: [u8; 2], mtu: u16, by: Host, quote: &Quote) -> Packet {
     let mut quoted = about.bytes.clone();
     quoted.truncate(about.header_len() + 1_400);
     match quote {
@@ -236,7 +286,7 @@ fn complain(about: &Packet, kind: u8, code: u8, by: Host, quote: &Quote) -> Pack
         Quote::Whole | Quote::Astray => (),
     }
     let to = if matches!(quote, Quote::Astray) { CAROL.0 } else { *about.source().ip() };
-    let mut complaint = raw(ICMP, by.0, to, &[&[kind, code, 0, 0, 0, 0, 0, 0], &quoted[..]].concat());
+    let mut complaint = raw(ICMP, by.0, to, &[&what[..], &[0; 4], &mtu.to_be_bytes(), &quoted].concat());
     complaint.fix_transport();
     complaint
 }
@@ -249,10 +299,11 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
         Tweak::Len(len, whole) if tcp_or_udp => {
             let payload = usize::from(*len) - (packet.bytes.len() - packet.payload().len());
             let packet = packet.with_payload(payload);
-            if *whole { packet.dont_fragment() } else { packet.changed(|bytes| bytes[6] &= !0x40) }
+            if *whole { packet.dont_fragment() } else { packet.may_fragment() }
         }
-        Tweak::Segments(each) if tcp_or_udp => {
-            let mut packet = packet.with_payload(4_000).dont_fragment();
+        Tweak::Segments(each, whole) if tcp_or_udp => {
+            let packet = packet.with_payload(4_000);
+            let mut packet = if *whole { packet.dont_fragment() } else { packet.may_fragment() };
             packet.segment = (*each).try_into().ok();
             packet
         }
@@ -272,6 +323,10 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
         }
         Tweak::WrongChecksum => packet.changed(|bytes| *bytes.last_mut().unwrap() ^= 0x55),
         Tweak::Partial if tcp_or_udp => packet.partial(),
+        Tweak::Sequence(by) if packet.protocol() == TCP => moved(packet, 4, *by),
+        Tweak::Acknowledge(by) if packet.protocol() == TCP => moved(packet, 8, *by),
+        Tweak::Window(window) if packet.protocol() == TCP => packet.window(*window),
+        Tweak::Abilities(options) if packet.protocol() == TCP => packet.with_tcp_options(options),
         Tweak::Flip(at, bit, mended) => {
             // Not what makes a fragment or another protocol of it, and not whom it is from and for.
             let at = at.index(packet.bytes.len());
@@ -286,4 +341,15 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
         }
         _ => packet,
     }
+}
+
+/// The segment with the number at `offset` in its header moved.
+fn moved(packet: Packet, offset: usize, by: i32) -> Packet {
+    let at = packet.header_len() + offset;
+    let mut packet = packet.changed(|bytes| {
+        let number: [u8; 4] = bytes[at..at + 4].try_into().unwrap();
+        bytes[at..at + 4].copy_from_slice(&u32::from_be_bytes(number).wrapping_add_signed(by).to_be_bytes());
+    });
+    packet.fix_transport();
+    packet
 }
