@@ -10,13 +10,17 @@
 //! the engine is next woken, which it asks to be within a [`TICK`]. Within that time the oracle accepts either view, and [`Oracle::check_occupancy`]
 //! has bounds that meet as soon as nothing is late.
 //!
-//! What it expects of packets stands in `wire` and `change`, of connections in `tcp` and `streams`, of fragments in
-//! `datagrams`; what it keeps, in `sessions`, `ports`, `shares` and `time`. Other settings while the engine works are not
+//! What it expects of packets stands in `wire` and `change`, of flows and ICMP errors in `flows` and `errors`, of
+//! connections in `tcp` and `streams`, of fragments in `datagrams`; what it keeps, in `sessions`, `ports`, `shares`,
+//! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not
 //! its business, nor what happens without an external address.
 
 mod bench;
 mod change;
 mod datagrams;
+mod errors;
+mod flows;
+mod forwards;
 mod open;
 mod ports;
 mod sessions;
@@ -29,15 +33,13 @@ pub mod wire;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use napt::{Dependence, DropReason, Instant, Realm, RejectReason, Settings, Verdict};
+use napt::{DropReason, Instant, Realm, RejectReason, Settings, Verdict};
 
 pub use self::bench::Bench;
 use self::change::Change;
 use self::datagrams::Datagram;
-use self::sessions::{Begun, Session, Start, has_ports};
-use self::streams::{Fit, Streams};
-use self::tcp::{Connection, Way};
-use self::wire::{Hop, Quoted, Subject, View};
+use self::sessions::Session;
+use self::wire::{Hop, Subject, View};
 use crate::Packet;
 
 /// How late an engine that is woken when it asks to be notices the end of a session where no packet of the session
@@ -76,6 +78,9 @@ struct Mapping {
     last: Instant,
     /// Whether it may have been given up, to make room, before it has cooled down.
     doubted: bool,
+    /// Whether it has been brought back while it cooled: it keeps its place among those that cool, and others that were
+    /// behind it may have to wait for it.
+    revived: bool,
 }
 
 /// Sessions with one remote address, by what the behaviour that looks at addresses groups them by.
@@ -205,216 +210,6 @@ impl Oracle {
         }
     }
 
-    /// From inside to anywhere outside (RFC 3022 s.2.2). What does not fit its connection passes: the host may know better.
-    fn send(&mut self, view: &View, told: &Told) -> Judgement {
-        let change = |external| Change::new(external, view.destination);
-        if let Some(known) = self.find_out(view.protocol, view.source, view.destination) {
-            told.is(Verdict::Forward(Realm::External))?;
-            self.track(known, Way::Out, view);
-            return Ok(Some(change(self.outside(self.sessions[known].external))));
-        }
-        let Some(connection) = begin(Way::Out, view) else { return told.is(DropReason::NoSession) };
-        let is_barred = !has_ports(view.protocol) && !self.settings.other_protocols;
-        match told.verdict {
-            Verdict::Drop(DropReason::Protocol) if is_barred => Ok(None),
-            verdict if is_barred => self.refused(view, verdict, 1),
-            Verdict::Forward(Realm::External)
-                if !self.is_taken(view.protocol, view.source, view.destination) =>
-            {
-                self.may_begin(view, 1)?;
-                self.may_map(view.protocol, view.source, view.destination, told.port)?;
-                self.open(start(view, told.port, Begun::Inside, connection));
-                Ok(Some(change(self.outside(told.port))))
-            }
-            verdict => self.refused(view, verdict, 1),
-        }
-    }
-
-    /// Whether a flow from inside may begin that needs `new` sessions.
-    fn may_begin(&self, view: &View, new: usize) -> Result<(), String> {
-        let share = self.share_of_host(*view.source.ip());
-        let over = || format!("X03: {} has used its share up: {share:?}", view.source.ip());
-        (!share.is_used_up).then_some(()).ok_or_else(over)?;
-        self.fits(new)
-    }
-
-    /// From outside to one of our ports (RFC 4787 s.5).
-    fn deliver(&mut self, view: &View, told: &Told) -> Judgement {
-        let (external, remote) = (view.destination.port(), view.source);
-        let change = |internal| Change::new(remote, internal);
-        if let Some(known) = self.find_in(view.protocol, external, remote) {
-            if self.clone().track(known, Way::In, view) == Fit::Foreign {
-                return told.is(DropReason::OutOfWindow);
-            }
-            told.is(Verdict::Forward(Realm::Internal))?;
-            self.track(known, Way::In, view);
-            return Ok(Some(change(self.sessions[known].internal)));
-        }
-        let mut accepted = Vec::new();
-        for admitted in self.admit(view.protocol, external, remote) {
-            let begins = begin(Way::In, view).ok_or(DropReason::NoSession);
-            let (internal, connection) = match admitted.and_then(|internal| Ok((internal, begins?))) {
-                Ok(new) => new,
-                Err(reason) => {
-                    accepted.push(reason.into());
-                    continue;
-                }
-            };
-            let refusals = self.refusals(view.protocol, internal, external, remote);
-            let sure = refusals.iter().any(|(_, sure)| *sure);
-            if told.verdict == Verdict::Forward(Realm::Internal) && !sure {
-                let (protocol, begun) = (view.protocol, Begun::HalfOpen(*remote.ip()));
-                self.open(Start { protocol, internal, external, remote, begun, connection });
-                return Ok(Some(change(internal)));
-            }
-            accepted.extend(refusals.into_iter().map(|(verdict, _)| verdict));
-        }
-        let known = accepted.contains(&told.verdict);
-        known.then_some(None).ok_or_else(|| format!("{:?}, not one of {accepted:?}", told.verdict))
-    }
-
-    /// From inside to one of our ports: out and in again (RFC 4787 s.6). The filter has no say. Two sessions begin, or
-    /// none.
-    fn hairpin(&mut self, view: &View, told: &Told) -> Judgement {
-        let (protocol, external) = (view.protocol, view.destination.port());
-        let (sure, receiver) = self.leads_to(protocol, external);
-        let Some(receiver) = receiver else { return told.is(DropReason::NoMapping) };
-        if !sure && told.verdict == Verdict::Drop(DropReason::NoMapping) {
-            return Ok(None);
-        }
-        let ours = self.find_out(protocol, view.source, view.destination);
-        let Some(first) = ours.map(|known| self.sessions[known].connection).or(begin(Way::Out, view)) else {
-            return told.is(DropReason::NoSession);
-        };
-        let port = match (ours, told.verdict) {
-            (Some(known), _) => self.sessions[known].external,
-            (None, Verdict::Forward(_)) => told.port,
-            // It has got none; the one that it would have got is known, or the packet is open.
-            (None, _) => self.port_of(view).unwrap_or(told.port),
-        };
-        let source = self.outside(port);
-        let theirs = self.find_in(protocol, external, source);
-        if (ours.is_none() || theirs.is_none()) && begin(Way::In, view).is_none() {
-            return told.is(DropReason::NoSession);
-        }
-        let to_itself = ours.is_none() && receiver == view.source && port == external;
-        let ambiguous = theirs.is_none() && !to_itself && self.find_out(protocol, receiver, source).is_some();
-        if let Some(theirs) = theirs
-            && self.clone().track(theirs, Way::In, view) == Fit::Foreign
-        {
-            return told.is(DropReason::OutOfWindow);
-        }
-        let new = usize::from(ours.is_none()) + usize::from(theirs.is_none() && !to_itself);
-        match told.verdict {
-            Verdict::Drop(DropReason::Ambiguous) if ambiguous => {
-                if ours.is_none() {
-                    self.take_back(view, port);
-                }
-                Ok(None)
-            }
-            Verdict::Forward(Realm::Internal) if !ambiguous => {
-                if ours.is_none() {
-                    self.may_begin(view, new)?;
-                    self.may_map(protocol, view.source, view.destination, port)?;
-                    self.open(start(view, port, Begun::Inside, first));
-                }
-                self.fits(usize::from(theirs.is_none() && !to_itself))?;
-                self.receive(view, receiver, source)?;
-                Ok(Some(Change::new(source, receiver)))
-            }
-            // Whoever needs one session is refused like one that needs two.
-            verdict => self.refused(view, verdict, if ours.is_none() { 2 } else { new }),
-        }
-    }
-
-    /// Moves both sessions of a hairpinned packet on, the sender's and the receiver's, which may begin with it.
-    fn receive(&mut self, view: &View, receiver: SocketAddrV4, source: SocketAddrV4) -> Result<(), String> {
-        let (protocol, external) = (view.protocol, view.destination.port());
-        if self.find_in(protocol, external, source).is_none() {
-            let connection = begin(Way::In, view).ok_or("hairpin without a session")?;
-            let begun = Begun::HalfOpen(self.external);
-            self.open(Start { protocol, internal: receiver, external, remote: source, begun, connection });
-        }
-        let theirs = self.find_in(protocol, external, source).ok_or("no receiver")?;
-        self.track(theirs, Way::In, view);
-        let ours = self.find_out(protocol, view.source, view.destination).ok_or("no sender")?;
-        self.track(ours, Way::Out, view);
-        Ok(())
-    }
-
-    /// An error from outside about a packet that we sent (RFC 5508 s.4.2.1). It touches nothing (REQ-6).
-    fn deliver_error(&mut self, view: &View, about: Quoted, told: &Told) -> Judgement {
-        let Some(known) = self.find_in(about.protocol, about.source.port(), about.destination) else {
-            return told.is(DropReason::EmbeddedNoSession);
-        };
-        let session = &self.sessions[known];
-        if let (Some(first), Some((_, streams))) = (about.sequence, session.connection)
-            && !streams.may_be_under_way(first)
-        {
-            return told.is(DropReason::EmbeddedOutOfWindow);
-        }
-        told.is(Verdict::Forward(Realm::Internal))?;
-        let destination = SocketAddrV4::new(*session.internal.ip(), 0);
-        Ok(Some(Change::new(view.source, destination).quoting(session.internal, about.destination)))
-    }
-
-    /// An error from inside about a packet that we delivered (RFC 5508 s.4.2.2).
-    fn send_error(&mut self, view: &View, about: Quoted, told: &Told) -> Judgement {
-        let (protocol, remote, internal) = (about.protocol, about.source, about.destination);
-        let source = self.outside(0);
-        let Some(receiver) = self.find_out(protocol, internal, remote) else {
-            return told.is(DropReason::EmbeddedNoSession);
-        };
-        let external = self.outside(self.sessions[receiver].external);
-        if *remote.ip() != self.external {
-            told.is(Verdict::Forward(Realm::External))?;
-            return Ok(Some(Change::new(source, view.destination).quoting(remote, external)));
-        }
-        let Some(sender) = self.find_in(protocol, remote.port(), external) else {
-            return told.is(DropReason::EmbeddedNoSession);
-        };
-        told.is(Verdict::Forward(Realm::Internal))?;
-        let sender = self.sessions[sender].internal;
-        let destination = SocketAddrV4::new(*sender.ip(), 0);
-        Ok(Some(Change::new(source, destination).quoting(sender, external)))
-    }
-
-    /// Where a packet from outside may go without a session; each view that lateness allows. Only what the inside has
-    /// begun, or answered, lets others in.
-    fn admit(
-        &self,
-        protocol: u8,
-        external: u16,
-        remote: SocketAddrV4,
-    ) -> Vec<Result<SocketAddrV4, DropReason>> {
-        if let Some(internal) = self.forwards_to(protocol, external) {
-            return vec![Ok(internal)];
-        }
-        let (sure, Some(internal)) = self.leads_to(protocol, external) else {
-            return vec![Err(DropReason::NoMapping)];
-        };
-        let mut views = if sure { vec![] } else { vec![Err(DropReason::NoMapping)] };
-        let filtering = self.filtering(protocol);
-        let known = |session: &&Session| match filtering {
-            Dependence::Endpoint => session.vouches(),
-            Dependence::Address => session.vouches() && session.remote.ip() == remote.ip(),
-            // It would have been found.
-            Dependence::AddressAndPort => false,
-        };
-        // RFC 4787 s.5 asks whom the internal endpoint has sent to. Where it has several external ports, the engine
-        // may ask that of the one port; where it lets everybody in, whether there is anybody.
-        let near = |session: &&Session| (session.protocol, session.internal) == (protocol, internal);
-        let alive = |session: &Session| session.deadline > self.now;
-        let mut remaining = self.sessions.iter().filter(near).filter(|session| !session.ended);
-        if filtering == Dependence::Endpoint || remaining.any(|session| known(&session)) {
-            views.push(Ok(internal));
-        }
-        if !self.sessions_of(protocol, external).filter(known).any(alive) {
-            views.push(Err(DropReason::Filtered));
-        }
-        views
-    }
-
     fn outside(&self, port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(self.external, port)
     }
@@ -430,21 +225,6 @@ fn next_hop(hop: Hop, mtu: u16) -> Option<Verdict> {
         // It will be cut.
         () => None,
     }
-}
-
-/// The state of a session that begins with a packet, if one may: `Some(None)` for what has no states.
-fn begin(way: Way, view: &View) -> Option<Option<(Connection, Streams)>> {
-    match (&view.subject, way) {
-        (Subject::Segment(segment), _) => Connection::begin(way, segment).map(Some),
-        (Subject::Datagram, _) | (Subject::Query, Way::Out) | (Subject::Reply, Way::In) => Some(None),
-        _ => None,
-    }
-}
-
-/// A session that begins with a packet from inside.
-fn start(view: &View, external: u16, begun: Begun, connection: Option<(Connection, Streams)>) -> Start {
-    let (protocol, internal, remote) = (view.protocol, view.source, view.destination);
-    Start { protocol, internal, external, remote, begun, connection }
 }
 
 /// What the engine is seen to have done.

@@ -37,6 +37,8 @@ impl Oracle {
             return known.then_some(()).ok_or(format!("REQ-1: {internal} has {shared:?}, and got {port}"));
         }
         if known {
+            // It may have been given up meanwhile, and have come back by chance.
+            self.make_room(protocol, port);
             return Ok(());
         }
         if !self.pool(protocol).any(|candidate| candidate == port) {
@@ -115,6 +117,7 @@ impl Oracle {
         let ours = |mapping: &&mut Mapping| (mapping.protocol, mapping.external) == (view.protocol, port);
         if let Some(mapping) = self.mappings.iter_mut().find(ours) {
             mapping.last = mapping.last.max(now);
+            mapping.revived = true;
         }
     }
 

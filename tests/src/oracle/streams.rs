@@ -91,11 +91,12 @@ impl Streams {
             return Fit::Odd;
         }
         // The first that the outside says of a connection met in the middle is what we know of it.
-        if !(connection.mid && way == Way::In) && !self.is_inside(way, segment) {
-            return Fit::Foreign;
+        let is_news = connection.mid && way == Way::In;
+        if is_news || self.is_inside(way, segment) {
+            self.note(way, segment);
+            return Fit::Fits;
         }
-        self.note(way, segment);
-        Fit::Fits
+        Fit::Foreign
     }
 
     fn note(&mut self, way: Way, segment: &Segment) {

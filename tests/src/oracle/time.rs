@@ -8,11 +8,10 @@ use std::hash::Hash;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
 
-use napt::{Dependence, Forward, Instant, Occupancy, Protocols};
+use napt::{Dependence, Instant, Occupancy};
 
 use super::sessions::{Session, by_protocol};
 use super::streams::Streams;
-use super::wire::{TCP, UDP};
 use super::{Group, LINGER, Mapping, Oracle};
 
 /// How many records the engine ends in a tick, at least.
@@ -35,7 +34,8 @@ impl Oracle {
         self.sessions.retain(|session| session.deadline + late > now);
         // Of mappings that have cooled down, so many go in a tick.
         let ticks = 1 + self.mappings.len() as u32 / TIDIED;
-        let longest = late + self.settings.timers.port_cooldown + late * ticks;
+        let revived = self.mappings.iter().filter(|mapping| mapping.revived).count() as u32;
+        let longest = late + self.settings.timers.port_cooldown * (1 + revived) + late * ticks;
         self.mappings.retain(|mapping| mapping.last + longest >= now);
         self.spent.retain(|until| *until > now);
         self.datagrams.retain(|datagram| datagram.until > now);
@@ -69,7 +69,13 @@ impl Oracle {
             (ends, from_now(session.deadline), connection, session.begun, session.ended)
         });
         let mappings = self.mappings.iter().map(|mapping| {
-            (mapping.protocol, mapping.internal, mapping.external, from_now(mapping.last), mapping.doubted)
+            (
+                mapping.protocol,
+                mapping.internal,
+                mapping.external,
+                from_now(mapping.last),
+                [mapping.doubted, mapping.revived],
+            )
         });
         let lingering = self.lingering.iter().map(|(group, last)| (*group, from_now(*last)));
         let spent: Vec<_> = self.spent.iter().map(|until| from_now(*until)).collect();
@@ -131,8 +137,11 @@ impl Oracle {
         external: u16,
         last: Instant,
     ) {
-        self.mappings.retain(|mapping| (mapping.protocol, mapping.external) != (protocol, external));
-        self.mappings.push(Mapping { protocol, internal, external, last, doubted: false });
+        let ours = |mapping: &&Mapping| (mapping.protocol, mapping.external) == (protocol, external);
+        let before = self.mappings.iter().find(ours).filter(|mapping| mapping.internal == internal);
+        let revived = before.is_some_and(|mapping| mapping.revived || mapping.last <= self.now);
+        self.mappings.retain(|mapping| !ours(&mapping));
+        self.mappings.push(Mapping { protocol, internal, external, last, doubted: false, revived });
     }
 
     /// A table that was full makes room for a mapping with a new port at the expense of the one that has cooled
@@ -143,56 +152,15 @@ impl Oracle {
         if self.mappings_seen < self.capacity || replaced {
             return;
         }
+        let disordered = self.mappings.iter().any(|mapping| mapping.revived);
         let (now, late) = (self.now, self.late);
         // Those in doubt may be gone already; of the others, the one that has cooled longest may be the next.
         let certain =
             self.mappings.iter().filter(|mapping| mapping.last <= now && !self.may_be_free(mapping));
         let Some(longest) = certain.map(|mapping| mapping.last).min() else { return };
         for mapping in self.mappings.iter_mut().filter(|mapping| mapping.last <= now) {
-            mapping.doubted |= mapping.last <= longest + late;
+            mapping.doubted |= disordered || mapping.last <= longest + late;
         }
-    }
-
-    /// Where a forward leads.
-    pub(super) fn forwards_to(&self, protocol: u8, external: u16) -> Option<SocketAddrV4> {
-        self.forward_pairs(protocol).find(|(port, _)| *port == external).map(|(_, internal)| internal)
-    }
-
-    /// The port that a forward leads from; the first, if there are several.
-    pub(super) fn forwarded_from(&self, protocol: u8, internal: SocketAddrV4) -> Option<u16> {
-        self.forward_pairs(protocol).find(|(_, end)| *end == internal).map(|(port, _)| port)
-    }
-
-    /// Whether two forwards lead to one internal endpoint.
-    pub(super) fn converge(&self, protocol: u8) -> bool {
-        let mut pairs = self.forward_pairs(protocol);
-        pairs.any(|(port, end)| self.forwarded_from(protocol, end) != Some(port))
-    }
-
-    /// Which of the forwards an external port belongs to.
-    pub(super) fn number(&self, protocol: u8, external: u16) -> Option<usize> {
-        let owns =
-            |forward: &Forward| includes(forward.protocols, protocol) && forward.external.contains(external);
-        self.settings.forwards.iter().position(owns)
-    }
-
-    fn forward_pairs(&self, protocol: u8) -> impl Iterator<Item = (u16, SocketAddrV4)> {
-        self.settings.forwards.iter().filter(move |forward| includes(forward.protocols, protocol)).flat_map(
-            |forward| {
-                let ports = forward.external.first()..=forward.external.last();
-                let inside =
-                    (forward.internal.port..).map(|port| SocketAddrV4::new(forward.internal.address, port));
-                ports.zip(inside)
-            },
-        )
-    }
-}
-
-fn includes(protocols: Protocols, protocol: u8) -> bool {
-    match protocols {
-        Protocols::Tcp => protocol == TCP,
-        Protocols::Udp => protocol == UDP,
-        Protocols::Both => protocol == TCP || protocol == UDP,
     }
 }
 
