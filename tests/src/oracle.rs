@@ -6,14 +6,14 @@
 //!
 //! Two things are the engine's to decide, within limits that the oracle knows. *Which port* a new mapping gets: of the
 //! best kind that there is (see `ports`). And *when* the end of a session is noticed: a packet of the session itself
-//! never finds it after its deadline, but its slot, its mapping and what that vouches for may stay until
-//! the engine is next woken, which it asks to be within a [`TICK`]. Within that time the oracle accepts either view, and [`Oracle::check_occupancy`]
-//! has bounds that meet as soon as nothing is late.
+//! never finds it after its deadline, but its slot, its mapping, its place in anybody's share and what it vouches for may
+//! stay until the engine is next woken, which it asks to be within a [`TICK`]. Within that time the oracle accepts either
+//! view, and [`Oracle::check_occupancy`] has bounds that meet as soon as nothing is late.
 //!
 //! What it expects of packets stands in `wire` and `change`, of flows and ICMP errors in `flows` and `errors`, of
 //! connections in `tcp` and `streams`, of fragments in `datagrams`; what it keeps, in `sessions`, `ports`, `shares`,
-//! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not
-//! its business, nor what happens without an external address.
+//! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not its business, nor
+//! what happens without an external address.
 
 mod bench;
 mod change;

@@ -6,6 +6,7 @@ use napt::{Dependence, Realm};
 
 use super::Oracle;
 use super::sessions::Session;
+use super::tcp::Way;
 use super::wire::{self, Subject, View};
 use crate::Packet;
 
@@ -22,7 +23,15 @@ impl Oracle {
 
     /// See [`Streams::is_open`](super::streams::Streams).
     fn has_unknown_windows(&self, from: Realm, view: &View) -> bool {
-        let Subject::Segment(segment) = view.subject else { return false };
+        let segment = match view.subject {
+            Subject::Segment(segment) => segment,
+            Subject::Error(about) => {
+                let known = self.find_in(about.protocol, about.source.port(), about.destination);
+                let connection = known.and_then(|known| self.sessions[known].connection);
+                return connection.is_some_and(|(_, streams)| streams.is_unscaled(Way::In));
+            }
+            _ => return false,
+        };
         let out = self.find_out(view.protocol, view.source, view.destination);
         let (port, source) = match (from, out) {
             (Realm::Internal, Some(known)) => {

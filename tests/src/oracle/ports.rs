@@ -1,7 +1,8 @@
 //! Which external port a new session may have, and whether it may have none (RFC 4787 REQ-1 to REQ-4, RFC 6888 REQ-8).
 //!
 //! The choice is the engine's. The oracle ranks every port of the pool for the internal port, gives each the benefit of
-//! the doubt as the one that was chosen and none as the one that was not, and wants no better one to be left.
+//! the doubt as the one that was chosen and none as the one that was not, and wants no better one to be left. Of several
+//! that cool, any will do.
 
 use std::net::SocketAddrV4;
 

@@ -80,6 +80,11 @@ impl Streams {
         has_windows && self.scale.contains(&None)
     }
 
+    /// Whether the SYN of a side said nothing of scales, and has not been answered.
+    pub(super) fn is_unscaled(&self, way: Way) -> bool {
+        self.scale[way as usize].is_none()
+    }
+
     /// Whether a segment from inside that an error quotes may be under way still (RFC 5927 s.4.1).
     pub(super) fn may_be_under_way(&self, first: u32) -> bool {
         distance(first, self.next[Way::Out as usize]) <= self.window_of(Way::In) + STALE
