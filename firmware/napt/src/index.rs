@@ -116,10 +116,14 @@ impl<const N: usize, const W: usize> Index<N, W> {
     /// Adds `slot` under `hash`. `None` if both buckets are full.
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
         let (first, second) = (first::<N>(hash), second::<N>(hash));
-        let used = self.used(first);
-        let bucket = if used <= ROWS * W / 2 || used <= self.used(second) { first } else { second };
-        let free = self.entries_mut(bucket).iter_mut().find(|entry| entry.is_none())?;
-        *free = Some(Entry::new(hash, slot));
+        let (mut bucket, mut used) = (first, self.used(first));
+        if used > ROWS * W / 2 {
+            let other = self.used(second);
+            if other < used {
+                (bucket, used) = (second, other);
+            }
+        }
+        *self.entries_mut(bucket).get_mut(used)? = Some(Entry::new(hash, slot));
         Some(())
     }
 
@@ -145,8 +149,10 @@ impl<const N: usize, const W: usize> Index<N, W> {
         true
     }
 
+    /// How many entries a bucket has: they lie at its beginning.
     fn used(&self, bucket: Bucket) -> usize {
-        self.entries(bucket).iter().flatten().count()
+        let entries = self.entries(bucket);
+        entries.iter().position(Option::is_none).unwrap_or(entries.len())
     }
 
     #[inline(always)]
