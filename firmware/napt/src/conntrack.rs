@@ -77,7 +77,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         (key, self.tables.sessions.outbound(key, protocol, internal, remote))
     }
 
+    /// Where the session between an external port and a remote end would lie.
+    #[inline(always)]
+    pub(crate) fn inbound_key(&self, protocol: Protocol, external: u16, remote: Endpoint) -> u64 {
+        self.keys.inbound(protocol, external, self.rules.scoped(protocol, remote))
+    }
+
     /// Where the session between an internal endpoint and a remote end would lie.
+    #[inline(always)]
     pub(crate) fn outbound_key(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> u64 {
         self.keys.outbound(protocol, internal, self.rules.scoped(protocol, remote))
     }

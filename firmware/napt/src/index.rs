@@ -11,6 +11,8 @@
 
 use core::num::NonZeroU32;
 
+use crate::ahead::touch;
+
 /// A place in a table: its index, and a bit that is always set, so that "none" costs no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(NonZeroU32);
@@ -111,6 +113,32 @@ impl<const N: usize, const W: usize> Index<N, W> {
             }
             bucket = other;
         }
+    }
+
+    /// Touches the bucket where an entry is looked for first.
+    #[inline(always)]
+    pub(crate) fn touch_first(&self, hash: u64) {
+        self.entries(first::<N>(hash)).first().into_iter().for_each(touch);
+    }
+
+    /// Touches the other one, if the first has nothing that may be it.
+    #[inline(always)]
+    pub(crate) fn touch_second(&self, hash: u64) {
+        if self.guess_in(first::<N>(hash), hash).is_none() {
+            self.entries(second::<N>(hash)).first().into_iter().for_each(touch);
+        }
+    }
+
+    /// The slot that is under `hash`, going by its tag.
+    #[inline(always)]
+    pub(crate) fn guess(&self, hash: u64) -> Option<Slot> {
+        self.guess_in(first::<N>(hash), hash).or_else(|| self.guess_in(second::<N>(hash), hash))
+    }
+
+    #[inline(always)]
+    fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
+        let mut entries = self.entries(bucket).iter().flatten();
+        entries.find(|entry| entry.has_tag_of(hash)).map(|entry| entry.slot())
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.

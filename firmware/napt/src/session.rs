@@ -12,6 +12,7 @@
 
 use core::net::Ipv4Addr;
 
+use crate::ahead::touch;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
@@ -301,6 +302,29 @@ impl<const N: usize> Sessions<N> {
             let session = self.at(slot);
             session.external == external && session.remote == remote && session.protocol == protocol
         })
+    }
+
+    /// Touches the first place where a key is looked for.
+    #[inline(always)]
+    pub(crate) fn touch_first(&self, key: u64) {
+        self.index.touch_first(key);
+    }
+
+    /// Touches the second, if need be.
+    #[inline(always)]
+    pub(crate) fn touch_second(&self, key: u64) {
+        self.index.touch_second(key);
+    }
+
+    /// Touches the session that probably lies under a key.
+    #[inline(always)]
+    pub(crate) fn touch_record(&self, key: u64) {
+        if let Some(slot) = self.index.guess(key) {
+            let session = self.at(slot);
+            // Its ends lie on two cache lines, for half of them.
+            touch(&session.deadline);
+            touch(&session.life);
+        }
     }
 
     /// The host of the sessions between a near end and a remote address.
