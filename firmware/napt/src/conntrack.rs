@@ -308,7 +308,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// The mapping of an internal endpoint, whomever it talks to (RFC 4787 REQ-1).
     #[inline]
-    fn shared_mapping(&mut self, now: Instant, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
+    fn shared_mapping(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+    ) -> Result<Slot, Verdict> {
         let key = self.keys.internal(protocol, internal);
         match self.tables.mappings.by_internal(key, protocol, internal) {
             Some(mapping) => Ok(mapping),
