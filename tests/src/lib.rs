@@ -16,7 +16,7 @@ mod lab;
 pub mod netns;
 mod packet;
 
-pub use desk::{Desk, Seen, frame_for, hardware};
+pub use desk::{Desk, Seen, arp_request, frame_for, hardware};
 pub use lab::Lab;
 pub use packet::{Packet, echo, echo_reply, error, raw, tcp, udp};
 

@@ -30,8 +30,9 @@ pub(crate) struct Wanted {
     pub(crate) key: u64,
 }
 
-/// How many records one call looks at when it tidies up (V7).
+/// How many records a call by the clock looks at when it tidies up, and how many one by a packet that needs room (V7).
 const TIDY: usize = 64;
+const TIDY_FOR_ONE: usize = 8;
 
 /// The engine's tables, all zero at first, so that a static of them costs nothing in an image.
 pub struct Tables<const SESSIONS: usize> {
@@ -400,7 +401,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends what has expired, a bounded number at a time.
     pub(crate) fn tidy(&mut self, now: Instant) {
-        for _ in 0..TIDY {
+        self.tidy_some(now, TIDY);
+    }
+
+    fn tidy_some(&mut self, now: Instant, most: usize) {
+        for _ in 0..most {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
                     let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
@@ -412,22 +417,22 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 None => break,
             }
         }
-        self.tidy_mappings(now);
+        self.tidy_mappings(now, most);
     }
 
     /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.is_reserve() {
-            self.tidy(now);
+            self.tidy_some(now, TIDY_FOR_ONE);
         } else if self.tables.mappings.used() as usize == SESSIONS {
-            self.tidy_mappings(now);
+            self.tidy_mappings(now, TIDY_FOR_ONE);
         }
     }
 
-    fn tidy_mappings(&mut self, now: Instant) {
+    fn tidy_mappings(&mut self, now: Instant, most: usize) {
         for protocol in Protocol::WITH_PORTS {
-            for _ in 0..TIDY {
+            for _ in 0..most {
                 let Some(port) = self.tables.mappings.expire(now, &self.keys, protocol) else { break };
                 self.pool(protocol).release(port);
             }

@@ -35,8 +35,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let ports = T::ports(header, payload)?;
+    ) -> Verdict {
+        let ports = match T::ports(header, payload) {
+            Ok(ports) => ports,
+            Err(reason) => return self.refuse(Realm::Internal, reason),
+        };
         let destination = packet::destination(header);
         if destination == self.external {
             return self.hairpin::<T>(now, header, payload, shape);
@@ -87,6 +90,19 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
+    ) -> Verdict {
+        let passed = self.outbound_carefully::<T>(now, (key, found), header, payload, shape);
+        self.settle(Realm::Internal, passed)
+    }
+
+    #[inline]
+    fn outbound_carefully<T: Transport>(
+        &mut self,
+        now: Instant,
+        (key, found): (u64, Option<Slot>),
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
     ) -> Result<Realm, Verdict> {
         let flow = T::heading(header, payload)?;
         let transit = Transit::of(header, payload, shape);
@@ -119,7 +135,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if Transit::of(header, payload, shape).leaves_in_pieces(self.settings.external_mtu) {
             self.identify(header);
         }
-        self.forwarded(Realm::Internal, Realm::External)
+        Ok(Realm::External)
     }
 
     /// Takes a packet of a flow from outside.
@@ -130,11 +146,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         if packet::destination(header) != self.external {
-            return Err(DropReason::NotOurs.into());
+            return self.refuse(Realm::External, DropReason::NotOurs);
         }
-        let ports = T::ports(header, payload)?;
+        let ports = match T::ports(header, payload) {
+            Ok(ports) => ports,
+            Err(reason) => return self.refuse(Realm::External, reason),
+        };
         let remote = Endpoint::new(packet::source(header), ports.source);
         match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
             Some(slot)
@@ -155,6 +174,19 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     fn inbound_slowly<T: Transport>(
+        &mut self,
+        now: Instant,
+        found: Option<Slot>,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let passed = self.inbound_carefully::<T>(now, found, header, payload, shape);
+        self.settle(Realm::External, passed)
+    }
+
+    #[inline]
+    fn inbound_carefully<T: Transport>(
         &mut self,
         now: Instant,
         found: Option<Slot>,
@@ -192,7 +224,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if confirms && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
         }
-        self.forwarded(Realm::External, Realm::Internal)
+        Ok(Realm::Internal)
     }
 
     /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
@@ -203,6 +235,18 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     fn hairpin<T: Transport>(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let passed = self.hairpin_carefully::<T>(now, header, payload, shape);
+        self.settle(Realm::Internal, passed)
+    }
+
+    #[inline]
+    fn hairpin_carefully<T: Transport>(
         &mut self,
         now: Instant,
         header: &mut [u8; HEADER],
@@ -248,7 +292,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let rewrite =
             Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        self.forwarded(Realm::Internal, Realm::Internal)
+        Ok(Realm::Internal)
     }
 
     /// Opens the session of a packet from inside that has none under `key`.
