@@ -186,6 +186,25 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         frame: &mut [u8],
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
+        const IPV4: [u8; 2] = [0x08, 0x00];
+        let header = frame.first_chunk::<ETHERNET>().ok_or(Refusal::Runt)?;
+        let [a, b, c, d, e, f, .., t0, t1] = *header;
+        if [a, b, c, d, e, f] == self.ports[side as usize].link.hardware && [t0, t1] == IPV4 {
+            return self.take_packet(now, side, frame, offload);
+        }
+        self.take_other(now, side, frame, offload)
+    }
+
+    /// Takes a frame that is not plainly a packet for this box.
+    #[cold]
+    #[inline(never)]
+    fn take_other(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
         let ethernet = EthernetFrame::new_checked(&*frame).map_err(|_| Refusal::Runt)?;
         let to = ethernet.dst_addr();
         if to.is_unicast() && to != self.hardware(side) {
@@ -233,7 +252,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         match verdict {
             Verdict::Forward(realm) => {
                 // What lies behind the packet is its sender's padding, and nobody else's business (A24).
-                if let Some(padding) = frame.get_mut(end..) {
+                if end < frame.len()
+                    && let Some(padding) = frame.get_mut(end..)
+                {
                     padding.fill(0);
                 }
                 let disposition = self.send_on(now, side, Side::of(realm), frame, end, offload);
