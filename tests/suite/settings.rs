@@ -19,8 +19,8 @@ fn with(lines: &str) -> Desk {
 
 /// What ALICE's or DAVE's packet becomes outside.
 #[track_caller]
-fn out(desk: &mut Desk, packet: Packet) -> Packet {
-    one(desk.arrive(Side::Lan, &packet)).packet
+fn out(desk: &mut Desk, packet: &Packet) -> Packet {
+    one(desk.arrive(Side::Lan, packet)).packet
 }
 
 fn rejected(desk: &Desk, reason: RejectReason) -> u64 {
@@ -30,8 +30,9 @@ fn rejected(desk: &Desk, reason: RejectReason) -> u64 {
 #[test]
 fn rfc4787_req1_m03_m04_mapping_is_as_configured_for_each_protocol() {
     let mut desk = with("[nat]\nmapping = { udp = \"address-and-port-dependent\" }");
-    let mut shares =
-        |make: fn(Host) -> Packet| out(&mut desk, make(BOB)).source() == out(&mut desk, make(CAROL)).source();
+    let mut shares = |make: fn(Host) -> Packet| {
+        out(&mut desk, &make(BOB)).source() == out(&mut desk, &make(CAROL)).source()
+    };
     assert!(shares(|to| tcp("S", ALICE.port(5000), to.port(80))));
     assert!(!shares(|to| udp(ALICE.port(5000), to.port(53))));
     assert!(shares(|to| echo(5000, ALICE.0, to.0)));
@@ -41,9 +42,9 @@ fn rfc4787_req1_m03_m04_mapping_is_as_configured_for_each_protocol() {
 fn rfc5382_req3b_m11_filtering_is_as_configured_for_each_protocol() {
     let mut desk =
         with("[nat]\nfiltering = { tcp = \"endpoint-independent\", icmp = \"endpoint-independent\" }");
-    let connection = out(&mut desk, tcp("S", ALICE.port(5000), BOB.port(80))).source();
-    let socket = out(&mut desk, udp(ALICE.port(5000), BOB.port(53))).source();
-    let query = out(&mut desk, echo(5000, ALICE.0, BOB.0)).source().port();
+    let connection = out(&mut desk, &tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    let socket = out(&mut desk, &udp(ALICE.port(5000), BOB.port(53))).source();
+    let query = out(&mut desk, &echo(5000, ALICE.0, BOB.0)).source().port();
     one(desk.arrive(Side::Wan, &tcp("S", CAROL.port(80), connection)));
     assert_eq!(desk.arrive(Side::Wan, &udp(CAROL.port(53), socket)), []);
     one(desk.arrive(Side::Wan, &echo_reply(query, CAROL.0, OUTSIDE.0)));
@@ -53,9 +54,9 @@ fn rfc5382_req3b_m11_filtering_is_as_configured_for_each_protocol() {
 fn rfc4787_s421_a_port_is_preserved_where_that_is_free_if_the_configuration_asks() {
     let mut desk = with("[nat]\npreserve-ports = true");
     let external =
-        [5000, 5001].map(|port| out(&mut desk, udp(ALICE.port(port), BOB.port(53))).source().port());
+        [5000, 5001].map(|port| out(&mut desk, &udp(ALICE.port(port), BOB.port(53))).source().port());
     assert_eq!(external, [5000, 5001]);
-    assert_ne!(out(&mut desk, udp(DAVE.port(5000), BOB.port(53))).source().port(), 5000);
+    assert_ne!(out(&mut desk, &udp(DAVE.port(5000), BOB.port(53))).source().port(), 5000);
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn r19_a_segment_size_is_left_alone_if_the_configuration_asks() {
     let syn = tcp("S", ALICE.port(5000), BOB.port(80)).with_tcp_options(&[2, 4, 0x05, 0xB4]);
     for (line, expected) in [("", 1360), ("[nat]\nclamp-mss = false", 1460)] {
         let mut desk = Desk::with_mtu(&format!("{}{line}", Desk::configuration()), [1500, 1400]);
-        let size = out(&mut desk, syn.clone()).transport()[22..24].to_vec();
+        let size = out(&mut desk, &syn).transport()[22..24].to_vec();
         assert_eq!(u16::from_be_bytes([size[0], size[1]]), expected);
     }
 }
@@ -81,11 +82,11 @@ fn r19_a_segment_size_is_left_alone_if_the_configuration_asks() {
 fn rfc6888_req4_x03_a_host_has_its_share() {
     let mut desk = with("[nat.shares]\nhost = 3");
     for port in 5000..5003 {
-        out(&mut desk, udp(ALICE.port(port), BOB.port(53)));
+        out(&mut desk, &udp(ALICE.port(port), BOB.port(53)));
     }
     desk.arrive(Side::Lan, &udp(ALICE.port(5003), BOB.port(53)));
     assert_eq!(rejected(&desk, RejectReason::HostShare), 1);
-    out(&mut desk, udp(DAVE.port(5000), BOB.port(53)));
+    out(&mut desk, &udp(DAVE.port(5000), BOB.port(53)));
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a5_x03_a_host_has_what_it_is_guaranteed_when_hardly_any_sessions_are_left() {
     // The desk's table has room for 256, of which the last 32 are for hosts below what they are guaranteed.
     let mut desk = with("[nat.shares]\nguaranteed = 5");
     for port in 5000..5224 {
-        out(&mut desk, udp(ALICE.port(port), BOB.port(53)));
+        out(&mut desk, &udp(ALICE.port(port), BOB.port(53)));
     }
     for port in 5000..5010 {
         desk.arrive(Side::Lan, &udp(DAVE.port(port), BOB.port(53)));
@@ -117,7 +118,7 @@ fn a6_x03_half_open_sessions_have_their_shares() {
 fn p01_t08_other_protocols_idle_for_as_long_as_configured() {
     for (wait, passes) in [(10, true), (12, false)] {
         let mut desk = with("[timers]\nother = \"11s\"");
-        out(&mut desk, raw(GRE, ALICE.0, BOB.0, &[0; 24]));
+        out(&mut desk, &raw(GRE, ALICE.0, BOB.0, &[0; 24]));
         desk.wait(Duration::from_secs(wait));
         let back = desk.arrive(Side::Wan, &raw(GRE, BOB.0, OUTSIDE.0, &[0; 24]));
         assert_eq!(back.len(), usize::from(passes), "after {wait} s");
@@ -145,7 +146,7 @@ fn refusals(manner: &str) -> [(Vec<Seen>, u64); 3] {
     cases.map(|(reason, lines, flows)| {
         let mut desk = with(&format!("[nat]\n{manner}{lines}"));
         for port in 0..flows {
-            out(&mut desk, udp(ALICE.port(2000 + port), BOB.port(53)));
+            out(&mut desk, &udp(ALICE.port(2000 + port), BOB.port(53)));
         }
         let seen = desk.arrive(Side::Lan, &udp(ALICE.port(1999), BOB.port(53)));
         assert!(desk.adds_up());
@@ -184,7 +185,7 @@ fn x07_another_configuration_changes_the_manner_of_refusing_at_once() {
     let configuration =
         |manner| format!("{}[nat]\nports = 5000\nrefusals = \"{manner}\"", Desk::configuration());
     let mut desk = Desk::with(&configuration("answer"));
-    out(&mut desk, udp(ALICE.port(5000), BOB.port(53)));
+    out(&mut desk, &udp(ALICE.port(5000), BOB.port(53)));
     desk.reconfigure(&configuration("silent"));
     assert_eq!(desk.arrive(Side::Lan, &udp(ALICE.port(5001), BOB.port(53))), []);
     desk.reconfigure(&configuration("answer"));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use napt::DropReason;
+use napt::{DropReason, Endpoint, Protocol};
 use router::Side;
-use sekisho_tests::{ALICE, BOB, CAROL, Desk, OUTSIDE, Packet, tcp, udp};
+use sekisho_tests::{ALICE, BOB, CAROL, Desk, Host, Lab, OUTSIDE, Packet, tcp, udp};
 
 use crate::rfc1812::{complains, one};
 
@@ -150,4 +150,19 @@ fn rfc5382_req4_x07_other_settings_and_another_address_forget_who_waits() {
     refuse(&mut desk, &tcp("S", CAROL.port(4000), OUTSIDE.port(80)));
     desk.reconfigure(&configuration(ANSWER).replace("[nat]", "[nat]\npreserve-ports = true"));
     one(desk.wait(secs(60)));
+}
+
+#[test]
+fn rfc5382_req4_c20_the_engine_says_whether_a_session_lives_between_two_ends() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), CAROL.port(80))).source().port();
+    let end = |host: Host, port| Endpoint::new(host.0, port);
+    let has = |secs, external, remote| {
+        lab.engine.has_session(lab.now() + Duration::from_secs(secs), Protocol::Tcp, external, remote)
+    };
+    assert!(has(239, external, end(CAROL, 80)));
+    assert!(!has(240, external, end(CAROL, 80)), "it has expired, though nobody has looked yet");
+    assert!(!has(0, external, end(CAROL, 81)));
+    assert!(!has(0, external, end(BOB, 80)));
+    assert!(!has(0, external ^ 2, end(CAROL, 80)));
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use config::{Behaviours, Config, Forward, Nat, Share, Timer};
+use config::{Behaviour, Behaviours, Config, Forward, Nat, Share, Timer};
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
 pub fn show(config: &Config) -> String {
@@ -57,7 +57,7 @@ fn show_behaviours(text: &mut String, key: &str, behaviours: Behaviours) {
         return setting(text, key, common.name());
     }
     let Behaviours { tcp, udp, icmp } = behaviours;
-    let [tcp, udp, icmp] = [tcp, udp, icmp].map(|behaviour| behaviour.name());
+    let [tcp, udp, icmp] = [tcp, udp, icmp].map(Behaviour::name);
     bare(text, key, format!("{{ tcp = \"{tcp}\", udp = \"{udp}\", icmp = \"{icmp}\" }}"));
 }
 
