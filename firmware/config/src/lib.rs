@@ -14,8 +14,8 @@
 //!
 //! Read first: RFC 4787 (sections 4 and 5), 5382 (sections 4 and 5), 5508 (section 3), 6888 (section 3).
 //!
-//! Navigating: `blob` is the envelope, `schema` the settings on the wire, version by version, `draft` the rules across settings,
-//! `error` everything that can be wrong; the other files hold one kind of setting each.
+//! Navigating: `blob` is the envelope, `schema` the settings on the wire, version by version, `draft` the rules
+//! across settings, `error` everything that can be wrong; the other files hold one kind of setting each.
 
 mod address;
 mod blob;

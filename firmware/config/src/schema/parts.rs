@@ -15,8 +15,8 @@ use crate::{
     Problem, Protocols, Timer, Timers,
 };
 
-/// The longest of each in bytes, by postcard's rules: a `u16` takes up to 3, the length of a short string 1, an unsigned
-/// byte or a unit variant 1.
+/// The longest of each in bytes, by postcard's rules: a `u16` takes up to 3, the length of a short string 1, an
+/// unsigned byte or a unit variant 1.
 pub(super) const SIDE: usize = 1 + MAX_INTERFACE_NAME + 4 + 1;
 pub(super) const RANGE: usize = 2 * 3;
 pub(super) const FORWARD: usize = 1 + MAX_FORWARD_NAME + 1 + RANGE + 4 + 3;
