@@ -24,5 +24,7 @@ mod rfc5508;
 mod rfc5961;
 mod rfc826;
 mod segment_size;
+mod settings;
 mod shares;
 mod storm;
+mod unsolicited;

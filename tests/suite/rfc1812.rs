@@ -337,14 +337,14 @@ fn p03_other_ethernet_protocols_are_ignored() {
 
 /// The one packet that was seen.
 #[track_caller]
-fn one(seen: Vec<Seen>) -> Seen {
+pub(crate) fn one(seen: Vec<Seen>) -> Seen {
     assert_eq!(seen.len(), 1, "{seen:?}");
     seen.into_iter().next().unwrap()
 }
 
 /// Asserts that a packet is an ICMP error of this type and code from `source`, on `side`, about `about`.
 #[track_caller]
-fn complains(seen: &Seen, side: Side, kind: [u8; 2], source: Host, about: &Packet) {
+pub(crate) fn complains(seen: &Seen, side: Side, kind: [u8; 2], source: Host, about: &Packet) {
     assert_eq!(seen.side, side);
     assert_eq!(seen.packet.transport()[..2], kind);
     assert_eq!(

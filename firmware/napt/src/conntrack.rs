@@ -97,6 +97,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.inbound(&self.keys, protocol, external, remote)
     }
 
+    /// Whether a session lives between an external port and a remote end.
+    pub fn has_session(&self, now: Instant, protocol: Protocol, external: u16, remote: Endpoint) -> bool {
+        let found = self.seek_inbound(protocol, external, remote);
+        found.is_some_and(|slot| !self.tables.sessions.at(slot).has_expired(now))
+    }
+
     /// The live session between an internal endpoint and a remote end.
     pub(crate) fn find_outbound(
         &mut self,

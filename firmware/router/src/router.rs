@@ -6,8 +6,11 @@
 
 use core::net::Ipv4Addr;
 
-use config::Config;
-use napt::{Checksum, DropReason, Engine, Instant, Packet, Random, Seed, Tables, Verdict, checksum};
+use config::{Config, Response};
+use napt::{
+    Checksum, DropReason, Engine, Instant, Packet, Protocol, Random, RejectReason, Seed, Tables, Verdict,
+    checksum,
+};
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
 
 use crate::arp::{self, Say};
@@ -21,6 +24,7 @@ use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::rules::{Addresses, Recipient};
 use crate::settings;
+use crate::unsolicited::{Kept, Unsolicited};
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
@@ -41,6 +45,9 @@ pub struct Router<'t, const SESSIONS: usize> {
     outbox: Outbox,
     hold: Hold,
     early: Early,
+    refusals: Response,
+    unsolicited_syn: Response,
+    unsolicited: Unsolicited,
     errors: Limiter,
     answers: Limiter,
     random: Random,
@@ -72,6 +79,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             outbox: Outbox::new(),
             hold: Hold::new(),
             early: Early::new(),
+            refusals: config.nat().refusals,
+            unsolicited_syn: config.nat().unsolicited_syn,
+            unsolicited: Unsolicited::new(),
             errors: Limiter::new(ERRORS, ERRORS_EACH, &mut random),
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
             random,
@@ -99,15 +109,17 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// When [`Router::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
-        neighbours.chain(self.engine.poll_timeout()).chain(self.early.due()).min()
+        let waiting = self.early.due().into_iter().chain(self.unsolicited.due());
+        neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
-    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them.
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them, answers unsolicited SYNs.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         while let Some(waiting) = self.early.overdue(now) {
             self.lose_early(waiting.side());
         }
+        self.answer_unsolicited(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
                 match overdue {
@@ -146,6 +158,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
         self.engine.reconfigure(now, settings::settings(config, lan, wan));
+        self.refusals = config.nat().refusals;
+        self.unsolicited_syn = config.nat().unsolicited_syn;
+        if self.unsolicited_syn == Response::Silent || before.wan != self.addresses.wan {
+            self.unsolicited = Unsolicited::new();
+        }
         for side in Side::ALL {
             let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
             if (address, gateway) != (before.on(side), before.gateway_on(side)) {
@@ -271,7 +288,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             }
             Verdict::Local => self.serve(now, side, packet_in(frame, end)),
             Verdict::Reject(reason) => {
-                self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                if !(is_refusal(reason) && self.refusals == Response::Silent) {
+                    self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                }
+                Ok(Disposition::Done)
+            }
+            Verdict::Drop(DropReason::NoMapping | DropReason::Filtered) if side == Side::Wan => {
+                self.hold_unsolicited(now, packet_in(frame, end));
                 Ok(Disposition::Done)
             }
             Verdict::Drop(_) => Ok(Disposition::Done),
@@ -375,6 +398,24 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
     }
 
+    /// Keeps a SYN that nobody had asked for, if the configuration wants it answered.
+    #[cold]
+    fn hold_unsolicited(&mut self, now: Instant, packet: &[u8]) {
+        if self.unsolicited_syn == Response::Answer && self.unsolicited.push(now, packet) == Kept::NoRoom {
+            self.port(Side::Wan).counters.suppressed += 1;
+        }
+    }
+
+    /// Answers the SYNs that nobody has asked for meanwhile either. The others were one half of a connection that the
+    /// inside was opening too: of those nothing is ever said (RFC 5382 REQ-4).
+    fn answer_unsolicited(&mut self, now: Instant) {
+        while let Some(syn) = self.unsolicited.overdue(now) {
+            if !self.engine.has_session(now, Protocol::Tcp, syn.external, syn.remote) {
+                self.send_error(now, Side::Wan, Complaint::PortUnreachable, syn.sender(), syn.bytes());
+            }
+        }
+    }
+
     /// Hands a packet to the box's own stack and sends what that answers.
     fn serve(&mut self, now: Instant, side: Side, packet: &[u8]) -> Result<Disposition, Refusal> {
         let source = Ipv4Packet::new_unchecked(packet).src_addr();
@@ -398,6 +439,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             return;
         }
         let to = Ipv4Packet::new_unchecked(packet).src_addr();
+        self.send_error(now, side, complaint, to, packet);
+    }
+
+    /// Sends an error about a packet, or as much of it as there is, to its sender.
+    fn send_error(&mut self, now: Instant, side: Side, complaint: Complaint, to: Ipv4Addr, packet: &[u8]) {
         if !self.errors.allow(now, to, &mut self.random) {
             self.port(side).counters.suppressed += 1;
             return;
@@ -557,6 +603,14 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     #[inline]
     fn port(&mut self, side: Side) -> &mut Port {
         &mut self.ports[side as usize]
+    }
+}
+
+/// Whether a packet is rejected because its flow may not begin, which the configuration may want kept quiet.
+fn is_refusal(reason: RejectReason) -> bool {
+    match reason {
+        RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => true,
+        RejectReason::TtlExpired | RejectReason::FragmentationNeeded { .. } => false,
     }
 }
 
