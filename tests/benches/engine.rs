@@ -154,7 +154,7 @@ fn no_op(bytes: &mut [u8]) {
 fn opening(n: usize) -> Vec<u8> {
     let host = Host([10, 1, 0, (n / 120_000) as u8 + 1].into());
     let from = host.port(1024 + (n / 2 % 60_000) as u16);
-    if n % 2 == 0 { udp(from, CAROL.port(443)).bytes } else { tcp("S", from, CAROL.port(443)).bytes }
+    if n.is_multiple_of(2) { udp(from, CAROL.port(443)).bytes } else { tcp("S", from, CAROL.port(443)).bytes }
 }
 
 #[derive(Clone, Copy)]

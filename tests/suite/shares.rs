@@ -38,6 +38,16 @@ fn rfc6888_req4_x03_a_host_may_begin_as_many_sessions_as_the_settings_say() {
 }
 
 #[test]
+fn rfc6888_req4_x03_the_reserve_gives_nobody_more_than_its_share() {
+    let mut lab = Lab::with(|settings| settings.shares.each_host = Some(1));
+    for n in 0..224 {
+        lab.send(udp(internal(1000 + n).port(1), BOB.port(53)));
+    }
+    lab.send(udp(ALICE.port(1), BOB.port(53)));
+    assert_eq!(lab.try_send(udp(ALICE.port(2), BOB.port(53))), OVER);
+}
+
+#[test]
 fn a5_a_host_that_scans_the_world_leaves_room_for_others() {
     let mut lab = Lab::new();
     let idle = lab.send(tcp("S", DAVE.port(22), BOB.port(22))).source();

@@ -358,7 +358,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let created = self.tables.mappings.create(&self.keys, protocol, internal, external, key);
         if created.is_some() {
-            self.pool(protocol).take(external);
+            self.take_out(protocol, external);
         }
         created.ok_or(Verdict::Reject(RejectReason::TableFull))
     }
@@ -367,7 +367,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// cools, else any.
     #[inline]
     fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
-        if self.settings.preserve_ports && self.pool(protocol).is_free(internal) {
+        if self.settings.preserve_ports && self.pool(protocol).is_some_and(|pool| pool.is_free(internal)) {
             return Some(internal);
         }
         let class = class_of(protocol, internal);
@@ -391,7 +391,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     fn reclaim_port(&mut self, protocol: Protocol, class: Class) -> Option<u16> {
         let port = self.tables.mappings.reclaim(&self.keys, protocol, class)?;
-        self.pool(protocol).release(port);
+        self.give_back(protocol, port);
         Some(port)
     }
 
@@ -401,8 +401,23 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         pool.choose(class, parity, || self.keys.draw_half())
     }
 
-    pub(crate) fn pool(&mut self, protocol: Protocol) -> &mut Ports {
-        &mut self.tables.ports[protocol as usize]
+    /// The external ports of a protocol; those that have none have no pool.
+    pub(crate) fn pool(&mut self, protocol: Protocol) -> Option<&mut Ports> {
+        self.tables.ports.get_mut(protocol as usize)
+    }
+
+    /// Puts an external port back into its pool.
+    pub(crate) fn give_back(&mut self, protocol: Protocol, port: u16) {
+        if let Some(pool) = self.pool(protocol) {
+            pool.release(port);
+        }
+    }
+
+    /// Takes an external port out of its pool.
+    pub(crate) fn take_out(&mut self, protocol: Protocol, port: u16) {
+        if let Some(pool) = self.pool(protocol) {
+            pool.take(port);
+        }
     }
 
     /// Ends what has expired, a bounded number at a time.
@@ -440,7 +455,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         for protocol in Protocol::WITH_PORTS {
             for _ in 0..most {
                 let Some(port) = self.tables.mappings.expire(now, &self.keys, protocol) else { break };
-                self.pool(protocol).release(port);
+                self.give_back(protocol, port);
             }
         }
     }
@@ -448,7 +463,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Makes room for one mapping at the expense of the one that has cooled longest.
     fn reclaim_any(&mut self, now: Instant) {
         if let Some((protocol, port)) = self.tables.mappings.reclaim_any(now, &self.keys) {
-            self.pool(protocol).release(port);
+            self.give_back(protocol, port);
         }
     }
 }

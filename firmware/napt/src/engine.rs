@@ -85,13 +85,11 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Every port of the range is free, but those that belong to forwards (M19).
     pub(crate) fn fill_pool(&mut self, protocol: Protocol) {
-        self.pool(protocol).clear();
-        let range = self.settings.ports;
-        for port in range.first()..=range.last() {
-            self.pool(protocol).release(port);
-        }
-        let pool = &mut self.tables.ports[protocol as usize];
-        self.settings.forwards.owned(protocol).for_each(|port| pool.take(port));
+        let (range, forwards) = (self.settings.ports, &self.settings.forwards);
+        let Some(pool) = self.tables.ports.get_mut(protocol as usize) else { return };
+        pool.clear();
+        (range.first()..=range.last()).for_each(|port| pool.release(port));
+        forwards.owned(protocol).for_each(|port| pool.take(port));
     }
 
     /// Takes a packet that came from realm `from`, decides, and translates it in place if the verdict is `Forward`.

@@ -134,7 +134,8 @@ impl Addresses {
                 lan_hosts.contains(source)
                     && source != lan_own
                     && !lan.contains(destination)
-                    && (wan_hosts.contains(destination) || (self.gateway.is_some() && !wan.contains(destination)))
+                    && (wan_hosts.contains(destination)
+                        || (self.gateway.is_some() && !wan.contains(destination)))
             }
             Side::Wan => {
                 destination == wan_own
