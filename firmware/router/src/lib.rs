@@ -19,6 +19,7 @@
 //! | `counters` | what became of every frame | – |
 //! | `port`, `settings` | words: sides, links, and the configuration in the engine's terms | – |
 
+mod alarm;
 mod arp;
 mod counters;
 mod fragments;
@@ -33,6 +34,7 @@ mod rules;
 mod settings;
 mod unsolicited;
 
+pub use alarm::Alarm;
 pub use counters::{Counters, Refusal, Summary};
 pub use port::{Disposition, Link, Offload, Side};
 pub use router::Router;

@@ -13,6 +13,7 @@ use napt::{
 };
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
 
+use crate::alarm::{Alarm, Alarms};
 use crate::arp::{self, Say};
 use crate::counters::{Counters, Refusal, Summary};
 use crate::fragments::{self, Datagram, Early};
@@ -50,6 +51,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     unsolicited: Unsolicited,
     errors: Limiter,
     answers: Limiter,
+    alarms: Alarms,
     random: Random,
 }
 
@@ -84,6 +86,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             unsolicited: Unsolicited::new(),
             errors: Limiter::new(ERRORS, ERRORS_EACH, &mut random),
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
+            alarms: Alarms::new(),
             random,
         }
     }
@@ -185,6 +188,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.link_up(now, side, link);
     }
 
+    /// What an operator should hear of: the session table is 80, 95 or 100 percent full, once each.
+    pub fn poll_alarm(&mut self) -> Option<Alarm> {
+        self.alarms.poll(self.engine.occupancy())
+    }
+
     /// What became of every frame so far.
     pub fn summary(&self) -> Summary<'_> {
         let [lan, wan] = &self.ports;
@@ -235,7 +243,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_packet(
         &mut self,
         now: Instant,
@@ -302,7 +310,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     }
 
     /// Gives a translated frame the addresses of its next hop, or lets it wait for them.
-    #[inline]
+    #[inline(always)]
     fn send_on(
         &mut self,
         now: Instant,
@@ -312,7 +320,31 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         end: usize,
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        let next_hop = self.next_hop(to, packet_in(frame, end)).ok_or(Refusal::NoRoute)?;
+        let Some(next_hop) = self.next_hop(to, frame) else { return Err(Refusal::NoRoute) };
+        let mtu = usize::from(self.port(to).link.mtu);
+        if end - ETHERNET <= mtu
+            && let Some(hardware) = self.port(to).neighbours.is_at(now, next_hop)
+        {
+            address(frame, self.hardware(to), hardware);
+            self.port(from).counters.forwarded += 1;
+            return Ok(Disposition::Send(to));
+        }
+        self.send_on_carefully(now, from, to, frame, end, offload)
+    }
+
+    /// Does the same where the packet is large, or the next hop has not been heard of lately.
+    #[cold]
+    #[inline(never)]
+    fn send_on_carefully(
+        &mut self,
+        now: Instant,
+        from: Side,
+        to: Side,
+        frame: &mut [u8],
+        end: usize,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let next_hop = self.next_hop(to, frame).ok_or(Refusal::NoRoute)?;
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET > mtu && offload.segment.is_none() {
             self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload);
@@ -462,7 +494,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let Some(frame) = frame.get_mut(..end) else { return };
         EthernetFrame::new_unchecked(&mut *frame).set_ethertype(EthernetProtocol::Ipv4);
         EthernetFrame::new_unchecked(&mut *frame).payload_mut().copy_from_slice(packet);
-        let Some(next_hop) = self.next_hop(side, packet) else { return };
+        let Some(next_hop) = self.next_hop(side, frame) else { return };
         let sent = match self.find_neighbour(now, side, next_hop) {
             Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
                 address(frame, self.hardware(side), hardware);
@@ -589,10 +621,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    #[inline]
-    fn next_hop(&self, side: Side, packet: &[u8]) -> Option<Ipv4Addr> {
-        let destination = *packet.get(16..)?.first_chunk::<4>()?;
-        self.addresses.next_hop(side, Ipv4Addr::from(destination))
+    /// The neighbour to whom a frame goes on.
+    #[inline(always)]
+    fn next_hop(&self, side: Side, frame: &[u8]) -> Option<Ipv4Addr> {
+        let [.., a, b, c, d] = *frame.first_chunk::<{ ETHERNET + 20 }>()?;
+        self.addresses.next_hop(side, Ipv4Addr::new(a, b, c, d))
     }
 
     #[inline]
@@ -636,10 +669,11 @@ fn whole_packet(bytes: &[u8]) -> &[u8] {
 /// Addresses a frame, which is at least an Ethernet header long.
 #[inline]
 fn address(frame: &mut [u8], from: EthernetAddress, to: EthernetAddress) {
-    if let Some(addresses) = frame.first_chunk_mut::<12>() {
-        let [a, b, c, d, e, f] = to.0;
-        let [g, h, i, j, k, l] = from.0;
-        *addresses = [a, b, c, d, e, f, g, h, i, j, k, l];
+    if let Some((destination, rest)) = frame.split_first_chunk_mut()
+        && let Some(source) = rest.first_chunk_mut()
+    {
+        *destination = to.0;
+        *source = from.0;
     }
 }
 
