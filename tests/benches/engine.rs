@@ -1,18 +1,18 @@
-//! What the engine costs: nanoseconds a packet, beside a no-op in the same run.
+//! What the engine and the router around it cost.
 //!
-//! The no-op is what any router does to a packet: look at its header, count the hop, mend the header checksum. Figures
-//! in nanoseconds mean little on another machine; the ratio to the no-op means more, and instructions, which
-//! `tests/instructions` counts with callgrind, mean most. For that, an argument names one case and a second how many
-//! packets of it, and nothing is printed.
+//! Without arguments: nanoseconds a packet, beside a no-op in the same run. The no-op is what any router does to a
+//! packet: look at its header, count the hop, mend the header checksum. Figures in nanoseconds mean little on another
+//! machine; the ratio to the no-op means more. With the name of a case and a number, that many packets of it, and
+//! nothing is printed: for `tests/cost`, which counts instructions, and those mean most.
 
 use std::hint::black_box;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
-use napt::{Checksum, Endpoint, Engine, Instant, Packet, Realm, Settings, Tables, Verdict};
-use sekisho_tests::{ALICE, CAROL, Host, OUTSIDE, tcp, udp};
+use napt::{Checksum, Engine, Instant, Packet, Realm, Settings, Tables, Verdict};
+use router::{Disposition, Link, Offload, Router, Side};
+use sekisho_tests::{ALICE, BOB, CAROL, Host, OUTSIDE, arp_request, echo_reply, error, frame_for, tcp, udp};
 use static_cell::ConstStaticCell;
 
-const NOW: Instant = Instant::from_millis(1_000_000);
 const ROUNDS: usize = 7;
 
 static SMALL: ConstStaticCell<Tables<1_024>> = ConstStaticCell::new(Tables::new());
@@ -33,45 +33,68 @@ fn main() {
 fn count(case: &str, packets: usize) {
     let mut bench = Bench::new(SPARE.take());
     match case {
-        "no-op" => {
-            bench.repeat(packets, &udp(ALICE.port(5000), CAROL.port(443)).bytes, |_, bytes| no_op(bytes));
-        }
+        "no-op" => bench.repeat(packets, &opening(0), |_, bytes| no_op(bytes)),
         "udp-out" => bench.established(packets, false, Realm::Internal),
         "udp-in" => bench.established(packets, false, Realm::External),
         "tcp-out" => bench.established(packets, true, Realm::Internal),
         "tcp-in" => bench.established(packets, true, Realm::External),
-        "new" => bench.open(packets),
+        "new" => bench.open(0, packets),
+        "new-99%" => {
+            bench.open(0, 64_880);
+            bench.open(64_880, packets);
+        }
+        "new-full" => {
+            bench.open(0, 65_536);
+            bench.churn(packets);
+        }
+        "error-in" => bench.errors(packets),
+        "scan-in" => bench.scan(packets),
+        "frame-udp-out" => through_the_router(packets, false, Side::Lan),
+        "frame-udp-in" => through_the_router(packets, false, Side::Wan),
+        "frame-tcp-out" => through_the_router(packets, true, Side::Lan),
+        "frame-tcp-in" => through_the_router(packets, true, Side::Wan),
         other => panic!("no such case: {other}"),
     }
 }
 
 fn report() {
-    println!("{:<44} {:>10} {:>10}", "case", "ns/packet", "x no-op");
-    let hot = vec![udp(ALICE.port(5000), CAROL.port(443)).bytes];
+    println!("{:<52} {:>10} {:>10}", "case", "ns/packet", "x no-op");
+    let hot = vec![opening(0)];
     let base = best(&hot, 200_000, no_op);
-    println!("{:<44} {base:>10.1} {:>10.1}", "no-op, one packet", 1.0);
-    established::<1_024>("1 k", SMALL.take());
+    line("no-op, one packet", base, base);
+    let small = established::<1_024>("1 k", SMALL.take());
     established::<65_536>("64 k", MEDIUM.take());
-    established::<1_048_576>("1 M", LARGE.take());
+    let large = established::<1_048_576>("1 M", LARGE.take());
+    println!("1 M against 1 k, looking ahead: out {:.1}, in {:.1}", large[0] / small[0], large[1] / small[1]);
     let mut bench = Bench::new(SPARE.take());
-    let start = Clock::now();
-    bench.open(60_000);
-    line("60 k new udp sessions", start.elapsed().as_nanos() as f64 / 60_000.0, base);
+    for (name, case) in [("new sessions", Case::New), ("churn in a full table", Case::Churn)] {
+        bench.worst(name, case, base);
+    }
+    for (name, case) in [("a port scan from outside", Case::Scan), ("errors from outside", Case::Errors)] {
+        bench.worst(name, case, base);
+    }
+    bench.worst("a flood of random packets", Case::Flood, base);
 }
 
-/// Established packets over a full table, in random order, against no-ops over as many packets in the same order.
-fn established<const N: usize>(name: &str, tables: &'static mut Tables<N>) {
+/// Established packets over a nearly full table, in random order, against no-ops over as many packets in the same
+/// order; the times of both ways, looking ahead.
+fn established<const N: usize>(name: &str, tables: &'static mut Tables<N>) -> [f64; 2] {
     let mut bench = Bench::new(tables);
     let (out, back) = bench.fill(N - N / 16);
-    for (way, realm, packets) in [("out", Realm::Internal, &out), ("in", Realm::External, &back)] {
+    [("out", Realm::Internal, &out), ("in", Realm::External, &back)].map(|(way, realm, packets)| {
         let base = best(packets, packets.len(), no_op);
-        let ours = best(packets, packets.len(), |bytes| bench.translate(realm, bytes));
+        let ours = best(packets, packets.len(), |bytes| {
+            let _ = black_box(bench.translate(realm, bytes));
+        });
         line(&format!("{name} sessions, random, {way}"), ours, base);
-    }
+        let ahead = best_ahead(packets, realm, &mut bench);
+        line(&format!("{name} sessions, random, {way}, looking ahead"), ahead, base);
+        ahead
+    })
 }
 
 fn line(case: &str, ns: f64, base: f64) {
-    println!("{case:<44} {ns:>10.1} {:>10.1}", ns / base);
+    println!("{case:<52} {ns:>10.1} {:>10.1}", ns / base);
 }
 
 /// The best of a few rounds over `packets`, in nanoseconds a packet. Each is copied to where it is worked on first.
@@ -90,6 +113,28 @@ fn best(packets: &[Vec<u8>], count: usize, mut work: impl FnMut(&mut [u8])) -> f
     rounds.fold(f64::INFINITY, f64::min)
 }
 
+/// The same for packets that come in batches, for each of which the engine looks ahead.
+fn best_ahead<const N: usize>(packets: &[Vec<u8>], from: Realm, bench: &mut Bench<N>) -> f64 {
+    let mut buffers = [[0; 64]; napt::BATCH];
+    let rounds = (0..ROUNDS).map(|_| {
+        let start = Clock::now();
+        for batch in packets.chunks(napt::BATCH) {
+            for (buffer, packet) in buffers.iter_mut().zip(batch) {
+                buffer[..packet.len()].copy_from_slice(packet);
+            }
+            let lens = batch.iter().map(Vec::len);
+            let ahead = buffers.iter().zip(lens.clone()).map(|(buffer, len)| &buffer[..len]);
+            bench.engine.look_ahead(from, ahead);
+            for (buffer, len) in buffers.iter_mut().zip(lens) {
+                let _ = bench.translate(from, &mut buffer[..len]);
+                black_box(&buffer);
+            }
+        }
+        start.elapsed().as_nanos() as f64 / packets.len() as f64
+    });
+    rounds.fold(f64::INFINITY, f64::min)
+}
+
 /// What any router does to any packet.
 #[inline(never)]
 fn no_op(bytes: &mut [u8]) {
@@ -104,23 +149,43 @@ fn no_op(bytes: &mut [u8]) {
     [header[10], header[11]] = napt::Delta::word(old, new).apply(sum).to_ne_bytes();
 }
 
+/// The `n`th packet of a host that opens a mapping with each: datagrams and SYNs by turns, so that there are ports enough.
+/// After 60,000 of each, the next host.
+fn opening(n: usize) -> Vec<u8> {
+    let host = Host([10, 1, 0, (n / 120_000) as u8 + 1].into());
+    let from = host.port(1024 + (n / 2 % 60_000) as u16);
+    if n.is_multiple_of(2) { udp(from, CAROL.port(443)).bytes } else { tcp("S", from, CAROL.port(443)).bytes }
+}
+
+#[derive(Clone, Copy)]
+enum Case {
+    New,
+    Churn,
+    Scan,
+    Errors,
+    Flood,
+}
+
 struct Bench<const N: usize> {
     engine: Engine<'static, N>,
+    now: Instant,
 }
 
 impl<const N: usize> Bench<N> {
     fn new(tables: &'static mut Tables<N>) -> Self {
-        Self { engine: Engine::new(tables, Settings::new(OUTSIDE.0), &[7; 32]) }
+        let mut settings = Settings::new(OUTSIDE.0);
+        // Few hosts have them all.
+        settings.shares.guaranteed = Some(u32::MAX);
+        Self { engine: Engine::new(tables, settings, &[7; 32]), now: Instant::from_millis(1_000_000) }
     }
 
     /// What is measured: from bytes to translated bytes.
     #[inline(never)]
-    fn translate(&mut self, from: Realm, bytes: &mut [u8]) {
-        let verdict = match Packet::parse(bytes, Checksum::Complete, None) {
-            Ok(packet) => self.engine.translate(NOW, from, packet),
+    fn translate(&mut self, from: Realm, bytes: &mut [u8]) -> Verdict {
+        match Packet::parse(bytes, Checksum::Complete, None) {
+            Ok(packet) => self.engine.translate(self.now, from, packet),
             Err(reason) => Verdict::Drop(reason),
-        };
-        assert!(matches!(verdict, Verdict::Forward(_)), "{verdict:?}");
+        }
     }
 
     fn repeat(&mut self, packets: usize, packet: &[u8], work: impl Fn(&mut Self, &mut [u8])) {
@@ -131,6 +196,14 @@ impl<const N: usize> Bench<N> {
         }
     }
 
+    /// Packets that all are to meet the same verdict.
+    fn pass(&mut self, packets: usize, packet: &[u8], from: Realm, forwarded: bool) {
+        self.repeat(packets, packet, |bench, bytes| {
+            let verdict = bench.translate(from, bytes);
+            assert_eq!(matches!(verdict, Verdict::Forward(_)), forwarded, "{verdict:?}");
+        });
+    }
+
     /// One session, and packets of it.
     fn established(&mut self, packets: usize, is_tcp: bool, from: Realm) {
         let (alice, carol) = (ALICE.port(5000), CAROL.port(443));
@@ -138,25 +211,99 @@ impl<const N: usize> Bench<N> {
         let external = self.opened(first.bytes.clone());
         let make = |flags, from, to| if is_tcp { tcp(flags, from, to) } else { udp(from, to) };
         let mut answer = make("S.", carol, external).bytes;
-        self.translate(Realm::External, &mut answer);
+        let _ = self.translate(Realm::External, &mut answer);
         let packet = match from {
             Realm::Internal => make(".", alice, carol),
             Realm::External => make(".", carol, external),
         };
-        self.repeat(packets, &packet.bytes, |bench, bytes| bench.translate(from, bytes));
+        self.pass(packets, &packet.bytes, from, true);
     }
 
-    /// New sessions, each with a mapping of its own.
-    fn open(&mut self, packets: usize) {
-        let template = udp(ALICE.port(5000), CAROL.port(443)).bytes;
+    /// New sessions, each with a mapping of its own, from the `first` on.
+    fn open(&mut self, first: usize, packets: usize) {
+        for n in first..first + packets {
+            let verdict = self.translate(Realm::Internal, &mut opening(n));
+            assert_eq!(verdict, Verdict::Forward(Realm::External));
+        }
+    }
+
+    /// New sessions in a table that is full of others, one of which expires now and then.
+    fn churn(&mut self, packets: usize) {
         for n in 0..packets {
-            let mut bytes = template.clone();
-            bytes[20..22].copy_from_slice(&(1024 + n as u16).to_be_bytes());
-            bytes[15] = (n / 60_000) as u8 + 1;
-            let header: &mut [u8; 20] = bytes.first_chunk_mut().expect("a header");
-            [header[10], header[11]] = [0, 0];
-            [header[10], header[11]] = napt::checksum(header).to_be_bytes();
-            self.translate(Realm::Internal, &mut bytes);
+            self.now = self.now + Duration::from_millis(50);
+            let _ = self.translate(Realm::Internal, &mut opening(100_000 + n));
+        }
+    }
+
+    /// Errors about a packet of one session.
+    fn errors(&mut self, packets: usize) {
+        let mut out = udp(ALICE.port(5000), CAROL.port(443));
+        let _ = self.translate(Realm::Internal, &mut out.bytes);
+        self.pass(packets, &error(3, 3, BOB.0, &out).bytes, Realm::External, true);
+    }
+
+    /// Packets from outside to one port after the other, none of which has a mapping.
+    fn scan(&mut self, packets: usize) {
+        for n in 0..packets {
+            let mut probe = tcp("S", BOB.port(1), OUTSIDE.port(1 + (n % 60_000) as u16)).bytes;
+            assert!(matches!(self.translate(Realm::External, &mut probe), Verdict::Drop(_)));
+        }
+    }
+
+    /// The slowest packet of a case against the one in the middle; each packet's time is its best in a few replays, so
+    /// that nothing counts that has nothing to do with it.
+    fn worst(&mut self, name: &str, case: Case, base: f64) {
+        let packets: Vec<_> = (0..50_000_usize).map(|n| self.of(case, n)).collect();
+        let mut times = vec![u64::MAX; packets.len()];
+        for _ in 0..ROUNDS {
+            self.engine.flush();
+            self.now = self.now + Duration::from_secs(100_000);
+            match case {
+                Case::New | Case::Scan | Case::Flood => (),
+                Case::Churn => self.open(0, N),
+                Case::Errors => {
+                    let _ = self.translate(Realm::Internal, &mut opening(0));
+                }
+            }
+            for ((from, bytes), time) in packets.iter().zip(&mut times) {
+                let mut bytes = bytes.clone();
+                if matches!(case, Case::Churn) {
+                    self.now = self.now + Duration::from_millis(50);
+                }
+                let start = Clock::now();
+                let verdict = self.translate(*from, &mut bytes);
+                *time = (*time).min(start.elapsed().as_nanos() as u64);
+                let _ = black_box(verdict);
+            }
+        }
+        times.sort_unstable();
+        let (median, worst) = (times[times.len() / 2] as f64, times[times.len() - 1] as f64);
+        line(name, median, base);
+        println!("{:<52} {worst:>10.1} {:>9.1} x median", format!("{name}, the slowest"), worst / median);
+    }
+
+    /// The `n`th packet of a case.
+    fn of(&mut self, case: Case, n: usize) -> (Realm, Vec<u8>) {
+        match case {
+            Case::New => (Realm::Internal, opening(n)),
+            Case::Churn => (Realm::Internal, opening(100_000 + n)),
+            Case::Scan => (Realm::External, tcp("S", BOB.port(1), OUTSIDE.port(1 + n as u16)).bytes),
+            Case::Errors => {
+                let stray = udp(OUTSIDE.port(1 + n as u16), CAROL.port(443));
+                (Realm::External, error(3, 3, BOB.0, &stray).bytes)
+            }
+            // Numbers that are all over the place: whatever the keys are, so are these.
+            Case::Flood => {
+                let n = (n as u32).wrapping_mul(0x9E37_79B1);
+                let [a, b, c, d] = n.to_be_bytes();
+                let from = Host([192, 0, 2, a | 1].into()).port(u16::from_be_bytes([b, c]) | 1);
+                let to = Host([198, 18, c, d].into()).port(u16::from_be_bytes([d, a]) | 1);
+                match n % 3 {
+                    0 => (Realm::Internal, udp(from, to).bytes),
+                    1 => (Realm::Internal, tcp("S", from, to).bytes),
+                    _ => (Realm::External, echo_reply(b.into(), *to.ip(), OUTSIDE.0).bytes),
+                }
+            }
         }
     }
 
@@ -178,10 +325,53 @@ impl<const N: usize> Bench<N> {
 
     /// Sends a packet that opens a session; its external endpoint.
     fn opened(&mut self, mut bytes: Vec<u8>) -> std::net::SocketAddrV4 {
-        self.translate(Realm::Internal, &mut bytes);
-        let port = u16::from_be_bytes([bytes[20], bytes[21]]);
-        let external = Endpoint::new(OUTSIDE.0, port);
-        std::net::SocketAddrV4::new(external.address, external.port)
+        let verdict = self.translate(Realm::Internal, &mut bytes);
+        assert_eq!(verdict, Verdict::Forward(Realm::External));
+        OUTSIDE.port(u16::from_be_bytes([bytes[20], bytes[21]]))
+    }
+}
+
+/// Frames of one session through a whole router, whose neighbours are known.
+fn through_the_router(packets: usize, is_tcp: bool, side: Side) {
+    static TABLES: ConstStaticCell<Tables<1_024>> = ConstStaticCell::new(Tables::new());
+    let config =
+        provision::compile(sekisho_tests::Desk::configuration(), "bench.toml").expect("a configuration");
+    let link = |hardware| Link { hardware, mtu: 1500 };
+    let (lan, wan) = (link([2, 0, 0, 0, 0, 0x0A]), link([2, 0, 0, 0, 0, 0x0B]));
+    let router = &mut Router::new(TABLES.take(), &config, lan, wan, &[3; 32]);
+    let (alice, bob) = (ALICE.port(5000), BOB.port(443));
+    let make = |flags, from, to| if is_tcp { tcp(flags, from, to) } else { udp(from, to) };
+    introduce(router);
+    let mut first = frame_for(Side::Lan, &make("S", alice, bob));
+    assert!(receive(router, Side::Lan, &mut first));
+    let external = OUTSIDE.port(u16::from_be_bytes([first[34], first[35]]));
+    assert!(receive(router, Side::Wan, &mut frame_for(Side::Wan, &make("S.", bob, external))));
+    let frame = match side {
+        Side::Lan => frame_for(side, &make(".", alice, bob)),
+        Side::Wan => frame_for(side, &make(".", bob, external)),
+    };
+    let mut bytes = frame.clone();
+    for _ in 0..packets {
+        bytes.copy_from_slice(&frame);
+        assert!(receive(router, side, &mut bytes));
+    }
+}
+
+/// What is measured: from a frame in to a frame out.
+#[inline(never)]
+fn receive<const N: usize>(router: &mut Router<'_, N>, side: Side, frame: &mut [u8]) -> bool {
+    let now = Instant::from_millis(10_000);
+    matches!(router.receive(now, side, frame, Offload::default()), Disposition::Send(_))
+}
+
+/// Lets both neighbours ask for the router by ARP, so that it knows them.
+fn introduce<const N: usize>(router: &mut Router<'_, N>) {
+    for (side, host) in [(Side::Lan, ALICE), (Side::Wan, BOB)] {
+        let mut frame = arp_request(side, host);
+        let _ = router.receive(Instant::from_millis(9_000), side, &mut frame, Offload::default());
+        while let Some(answer) = router.poll_transmit() {
+            black_box(answer);
+        }
     }
 }
 

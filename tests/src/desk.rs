@@ -281,6 +281,20 @@ pub fn frame_for(side: Side, packet: &Packet) -> Vec<u8> {
     bytes
 }
 
+/// The frame by which a neighbour on a side asks for the router, and makes itself known to it.
+pub fn arp_request(side: Side, host: Host) -> Vec<u8> {
+    arp_frame(&ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Request,
+        source_hardware_addr: hardware(host),
+        source_protocol_addr: host.0,
+        target_hardware_addr: EthernetAddress([0; 6]),
+        target_protocol_addr: match side {
+            Side::Lan => crate::INSIDE.0,
+            Side::Wan => crate::OUTSIDE.0,
+        },
+    })
+}
+
 /// The frame of an ARP packet, padded as Ethernet has it.
 fn arp_frame(arp: &ArpRepr) -> Vec<u8> {
     let mut bytes = vec![0; 60];

@@ -17,7 +17,7 @@ pub mod netns;
 pub mod oracle;
 mod packet;
 
-pub use desk::{Desk, Seen, frame_for, hardware};
+pub use desk::{Desk, Seen, arp_request, frame_for, hardware};
 pub use lab::Lab;
 pub use packet::{Packet, echo, echo_reply, error, raw, tcp, udp};
 

@@ -4,78 +4,139 @@
 //! name. The checksum and the wire format are written a second time here, by hand, to check the crate's.
 
 use std::net::Ipv4Addr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use config::{
-    Behaviour, Config, Draft, Error, Field, Forward, ForwardName, InterfaceAddress, InterfaceName, MAX_BLOB,
-    MAX_FORWARDS, Nat, PortRange, Problem, Protocols, Timer, Timers,
+    Behaviour, Behaviours, Config, Draft, Error, Field, Forward, ForwardName, InterfaceAddress,
+    InterfaceName, MAX_BLOB, MAX_FORWARDS, Nat, PortRange, Problem, Protocols, Response, SCHEMA_VERSION,
+    Share, Shares, Timer, Timers,
 };
 use proptest::prelude::*;
 
 const HEADER: usize = 12;
 
+/// A blob that a release with schema version 1 wrote: the reference network with other settings wherever there were
+/// settings then, and one forward.
+const VERSION_1: &[u8] = include_bytes!("../golden/blob/version-1");
+
 #[test]
 fn every_change_of_one_byte_is_refused() {
-    let blob = provision::blob(&reference());
+    for blob in [provision::blob(&reference()), VERSION_1.to_vec()] {
+        for offset in 0..blob.len() {
+            for change in 1..=255 {
+                let mut damaged = blob.clone();
+                damaged[offset] ^= change;
 
-    for offset in 0..blob.len() {
-        for change in 1..=255 {
-            let mut damaged = blob.clone();
-            damaged[offset] ^= change;
+                let error = Config::decode(&damaged).expect_err("a damaged blob was taken");
 
-            let error = Config::decode(&damaged).expect_err("a damaged blob was taken");
-
-            assert!(
-                matches!(
-                    (offset, error),
-                    (0..4, Error::WrongMagic)
-                        | (4..6, Error::UnsupportedVersion(_))
-                        | (6..8, Error::WrongLength)
-                        | (8.., Error::WrongChecksum)
-                ),
-                "byte {offset} ^ {change:#04x}: {error}"
-            );
+                // Where the version has become another that is known, the checksum tells.
+                let is_known = [[1, 0], [2, 0]].contains(&[damaged[4], damaged[5]]);
+                assert!(
+                    match offset {
+                        0..4 => error == Error::WrongMagic,
+                        4..6 if !is_known => matches!(error, Error::UnsupportedVersion(_)),
+                        6..8 => error == Error::WrongLength,
+                        _ => error == Error::WrongChecksum,
+                    },
+                    "byte {offset} ^ {change:#04x}: {error}"
+                );
+            }
         }
     }
 }
 
 #[test]
-fn every_truncation_and_extension_is_refused() {
-    let blob = provision::blob(&reference());
+fn a_blob_of_version_1_is_read_as_the_same_settings_with_the_defaults_of_what_came_later() {
+    let config = Config::decode(VERSION_1).unwrap();
 
-    for length in 0..blob.len() {
-        let expected = if length < 4 { Error::WrongMagic } else { Error::WrongLength };
-        assert_eq!(Config::decode(&blob[..length]), Err(expected), "{length} bytes");
+    let Nat { ports, mapping, filtering, .. } = config.nat();
+    assert_eq!((ports.first().get(), ports.last().get()), (50_000, 50_001));
+    assert_eq!(mapping, Behaviours::all(Behaviour::AddressDependent));
+    assert_eq!(filtering, Behaviours::all(Behaviour::AddressAndPortDependent));
+    assert_eq!(config.nat(), Nat { ports, mapping, filtering, ..Nat::default() });
+    let timers = Timer::ALL.map(|timer| config.timers().duration(timer).as_secs());
+    assert_eq!(timers, [301, 7441, 241, 242, 61, 600, 5, 121]);
+    assert_eq!(config.forwards(), [forward("web", "192.0.2.1")]);
+
+    // It is written as of today, and means the same.
+    let blob = provision::blob(&config);
+    assert_eq!(blob[4..6], SCHEMA_VERSION.to_le_bytes());
+    assert_eq!(Config::decode(&blob), Ok(config));
+}
+
+#[test]
+fn the_settings_of_one_version_are_none_of_another() {
+    let (one, two) = (&VERSION_1[HEADER..], &provision::blob(&reference())[HEADER..]);
+
+    for (version, body) in [(2, one), (1, two)] {
+        let error = Config::decode(&sealed_as(version, body)).expect_err("took settings of another version");
+        assert!(matches!(error, Error::MalformedBody | Error::NotCanonical | Error::Invalid(..)), "{error}");
     }
-    for surplus in [1, 2, 255, 256, 65_536, 1 << 20] {
-        let mut longer = blob.clone();
-        longer.resize(blob.len() + surplus, 0);
-        assert_eq!(Config::decode(&longer), Err(Error::WrongLength), "{surplus} bytes too many");
+    for version in [0, SCHEMA_VERSION + 1, u16::MAX] {
+        assert_eq!(Config::decode(&sealed_as(version, two)), Err(Error::UnsupportedVersion(version)));
+    }
+}
+
+#[test]
+fn every_truncation_and_extension_is_refused() {
+    for blob in [provision::blob(&reference()), VERSION_1.to_vec()] {
+        for length in 0..blob.len() {
+            let expected = if length < 4 { Error::WrongMagic } else { Error::WrongLength };
+            assert_eq!(Config::decode(&blob[..length]), Err(expected), "{length} bytes");
+        }
+        for surplus in [1, 2, 255, 256, 65_536, 1 << 20] {
+            let mut longer = blob.clone();
+            longer.resize(blob.len() + surplus, 0);
+            assert_eq!(Config::decode(&longer), Err(Error::WrongLength), "{surplus} bytes too many");
+        }
     }
 }
 
 #[test]
 fn a_body_cut_short_or_extended_within_a_sound_envelope_is_malformed() {
-    let blob = provision::blob(&reference());
-    let body = &blob[HEADER..];
+    for (version, blob) in [(SCHEMA_VERSION, provision::blob(&reference())), (1, VERSION_1.to_vec())] {
+        let body = &blob[HEADER..];
 
-    for length in 0..body.len() {
-        assert_eq!(Config::decode(&sealed(&body[..length])), Err(Error::MalformedBody), "{length} bytes");
+        for length in 0..body.len() {
+            let cut = sealed_as(version, &body[..length]);
+            assert_eq!(
+                Config::decode(&cut),
+                Err(Error::MalformedBody),
+                "{length} bytes of version {version}"
+            );
+        }
+        let longer = [body, &[0]].concat();
+        assert_eq!(Config::decode(&sealed_as(version, &longer)), Err(Error::MalformedBody));
     }
-    let longer = [body, &[0]].concat();
-    assert_eq!(Config::decode(&sealed(&longer)), Err(Error::MalformedBody));
 }
 
 #[test]
 fn a_number_with_superfluous_zeros_is_not_canonical() {
-    // Without forwards, the body ends with their number, a zero.
-    let mut body = provision::blob(&Config::new(draft()).unwrap())[HEADER..].to_vec();
-    let last = body.pop().unwrap();
+    // Without forwards, a body ends with their number, a zero.
+    let today = provision::blob(&Config::new(draft()).unwrap())[HEADER..].to_vec();
+    let forwards = VERSION_1.windows(5).position(|bytes| bytes == b"\x01\x03web").unwrap();
+    let before = [&VERSION_1[HEADER..forwards], &[0]].concat();
+    for (version, body) in [(SCHEMA_VERSION, today), (1, before)] {
+        assert!(Config::decode(&sealed_as(version, &body)).is_ok());
 
-    body.extend([last | 0x80, 0]);
+        let longer = [&body[..body.len() - 1], &[0x80, 0]].concat();
 
-    assert_eq!(Config::decode(&sealed(&body)), Err(Error::NotCanonical));
+        assert_eq!(Config::decode(&sealed_as(version, &longer)), Err(Error::NotCanonical));
+    }
+}
+
+#[test]
+fn a_share_of_no_sessions_is_refused() {
+    let shares = Shares::default().with(Share::Host, NonZeroU32::new(77));
+    let config = Config::new(Draft { nat: Nat { shares, ..Nat::default() }, ..draft() }).unwrap();
+    let mut body = provision::blob(&config)[HEADER..].to_vec();
+    let host = body.windows(2).position(|bytes| bytes == [1, 77]).unwrap() + 1;
+
+    body[host] = 0;
+
+    let expected = Problem::NoSessions.with(Field::Share(Share::Host));
+    assert_eq!(Config::decode(&sealed(&body)), Err(expected));
 }
 
 #[test]
@@ -92,14 +153,17 @@ fn a_million_random_blobs_never_panic() {
     let mut reached_rules = 0;
 
     for round in 0..1_000_000 {
+        let version = 1 + (round / 3 % 2) as u16;
+        let like = if version == 1 { VERSION_1 } else { &good };
         let blob = match round % 3 {
             0 => random.bytes(64),
-            1 => sealed(&random.bytes(96)),
-            _ => sealed(&mutated(&good[HEADER..], &mut random)),
+            1 => sealed_as(version, &random.bytes(96)),
+            _ => sealed_as(version, &mutated(&like[HEADER..], &mut random)),
         };
         match Config::decode(&blob) {
             Ok(config) => {
-                assert_eq!(provision::blob(&config), blob);
+                let written = provision::blob(&config);
+                assert!(written == blob || version == 1 && Config::decode(&written) == Ok(config));
                 taken += 1;
             }
             Err(Error::Invalid(..)) => reached_rules += 1,
@@ -125,6 +189,8 @@ fn the_largest_configuration_fits_and_a_smaller_buffer_is_refused() {
         let forward = Forward::new(name, Protocols::Both, range, host, port(50_000)).unwrap();
         draft.forwards.push(forward).unwrap();
     }
+    let most = |shares: Shares, share| shares.with(share, Some(NonZeroU32::MAX));
+    draft.nat.shares = Share::ALL.into_iter().fold(Shares::default(), most);
     let config = Config::new(draft).unwrap();
 
     let blob = provision::blob(&config);
@@ -142,6 +208,7 @@ fn a_draft_is_told_everything_that_is_wrong_with_it() {
     let mut draft = draft();
     draft.lan_interface = draft.wan_interface.clone();
     draft.wan_address = None;
+    draft.nat.shares = shares([Some(10), Some(11), None, None]);
     draft.forwards.push(forward("web", "198.51.100.1")).unwrap();
     draft.forwards.push(forward("web", "192.0.2.254")).unwrap();
 
@@ -151,6 +218,7 @@ fn a_draft_is_told_everything_that_is_wrong_with_it() {
     let expected = [
         Problem::Missing.with(Field::WanAddress),
         Problem::SameInterface.with(Field::LanInterface),
+        Problem::AboveHostShare.with(Field::Share(Share::Guaranteed)),
         Problem::OutsideLan.with(Field::ForwardInternal(0)),
         Problem::OwnAddress.with(Field::ForwardInternal(1)),
         Problem::DuplicateName(0).with(Field::ForwardName(1)),
@@ -243,11 +311,9 @@ proptest! {
 
 /// Valid drafts: names and external ports are made different by the forward's index, the rest is free.
 fn drafts() -> impl Strategy<Value = Draft> {
-    let nat = (ranges(), behaviours(), behaviours())
-        .prop_map(|(ports, mapping, filtering)| Nat::new(ports, mapping, filtering));
     let forwards = prop::collection::vec(forward_parts(), 0..=MAX_FORWARDS);
     let names = ("[!-.0-9;-~]{1,14}", "[!-.0-9;-~]{1,14}");
-    (names, 1_u8..=250, prop::option::of(1_u8..=250), nat, timers(), forwards).prop_map(
+    (names, 1_u8..=250, prop::option::of(1_u8..=250), nats(), timers(), forwards).prop_map(
         |((wan, lan), host, gateway, nat, timers, forwards)| {
             let mut draft = draft();
             draft.wan_interface = InterfaceName::new(&format!("{wan}0")).ok();
@@ -263,6 +329,40 @@ fn drafts() -> impl Strategy<Value = Draft> {
             draft
         },
     )
+}
+
+fn nats() -> impl Strategy<Value = Nat> {
+    let any_shares =
+        prop::array::uniform4(prop::option::of(1_u32..)).prop_map(|[host, guaranteed, source, forward]| {
+            let guaranteed = guaranteed.map(|guaranteed| guaranteed.min(host.unwrap_or(u32::MAX)));
+            shares([host, guaranteed, source, forward])
+        });
+    let choices = (prop::array::uniform3(any::<bool>()), responses(), responses());
+    (ranges(), behaviours(), behaviours(), choices, any_shares).prop_map(
+        |(ports, mapping, filtering, ([one, two, three], refusals, unsolicited_syn), shares)| Nat {
+            ports,
+            mapping,
+            filtering,
+            preserve_ports: one,
+            other_protocols: two,
+            clamp_mss: three,
+            refusals,
+            unsolicited_syn,
+            shares,
+        },
+    )
+}
+
+fn responses() -> impl Strategy<Value = Response> {
+    prop::sample::select(Response::ALL.to_vec())
+}
+
+/// Shares in their order.
+fn shares(sessions: [Option<u32>; 4]) -> Shares {
+    let with = |shares: Shares, (share, sessions): (_, Option<u32>)| {
+        shares.with(share, sessions.map(|sessions| NonZeroU32::new(sessions).unwrap()))
+    };
+    Share::ALL.into_iter().zip(sessions).fold(Shares::default(), with)
 }
 
 type ForwardParts = (String, Protocols, u16, u16, u8, u16);
@@ -290,7 +390,7 @@ fn distinct_forward(index: usize, (name, protocols, one, other, host, inside): F
 }
 
 fn timers() -> impl Strategy<Value = Timers> {
-    prop::array::uniform6(0.0..=1.0).prop_map(|shares| {
+    prop::array::uniform8(0.0..=1.0).prop_map(|shares| {
         Timer::ALL.into_iter().zip(shares).fold(Timers::default(), |timers, (timer, share): (_, f64)| {
             let rule = timer.rule();
             let seconds = rule.floor + (rule.ceiling - rule.floor).mul_f64(share);
@@ -306,8 +406,9 @@ fn ranges() -> impl Strategy<Value = PortRange> {
     })
 }
 
-fn behaviours() -> impl Strategy<Value = Behaviour> {
-    prop::sample::select(Behaviour::ALL.to_vec())
+fn behaviours() -> impl Strategy<Value = Behaviours> {
+    let one = || prop::sample::select(Behaviour::ALL.to_vec());
+    (one(), one(), one()).prop_map(|(tcp, udp, icmp)| Behaviours { tcp, udp, icmp })
 }
 
 /// The reference network without forwards.
@@ -336,7 +437,12 @@ fn forward(name: &str, host: &str) -> Forward {
 
 /// A sound envelope around any body.
 fn sealed(body: &[u8]) -> Vec<u8> {
-    let covered = [&1_u16.to_le_bytes(), &(body.len() as u16).to_le_bytes(), body].concat();
+    sealed_as(SCHEMA_VERSION, body)
+}
+
+/// A sound envelope around any body, as of a schema version.
+fn sealed_as(version: u16, body: &[u8]) -> Vec<u8> {
+    let covered = [&version.to_le_bytes(), &(body.len() as u16).to_le_bytes(), body].concat();
     [b"SKSH".as_slice(), &covered[..4], &crc32(&covered).to_le_bytes(), body].concat()
 }
 

@@ -213,7 +213,7 @@ fn a15_identifications_of_fragments_do_not_repeat_and_cannot_be_counted() {
 }
 
 #[test]
-fn f14_a_datagram_has_five_seconds_and_an_early_fragment_two() {
+fn f14_t09_a_datagram_has_five_seconds_and_an_early_fragment_two() {
     let mut lab = Lab::new();
     let pieces = pieces();
     lab.send(pieces[0].clone());

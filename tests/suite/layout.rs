@@ -18,7 +18,7 @@ fn dependencies_point_one_way() {
     ];
     for (directory, allowed) in allowed {
         let manifest = read(&format!("{directory}/Cargo.toml"));
-        let dependencies = manifest.split("[dependencies]").nth(1).unwrap();
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
         let names = dependencies.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
         for name in names.filter(|name| ours.contains(name)) {
             assert!(allowed.contains(&name), "{directory} depends on {name}");

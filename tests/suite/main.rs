@@ -1,12 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The suite.
 
+mod attacks;
 mod checksums;
 mod churn;
 mod config_blob;
 mod demo;
 mod fragments;
 mod fuzz_regressions;
+mod hole_punching;
 mod layout;
 mod oracle;
 mod program;
@@ -23,5 +25,7 @@ mod rfc5508;
 mod rfc5961;
 mod rfc826;
 mod segment_size;
+mod settings;
 mod shares;
 mod storm;
+mod unsolicited;

@@ -162,7 +162,7 @@ fn rfc5382_req8_hairpin_reaches_the_forward_from_inside() {
 }
 
 #[test]
-fn traceroutes_of_all_kinds_show_the_box_and_the_far_host() {
+fn i19_traceroutes_of_all_kinds_show_the_box_and_the_far_host() {
     let Some((network, router)) = reference() else { return };
     for kind in ["-I", "-U", "-T"] {
         let route = network.lan.run(&format!("traceroute -n -w 2 {kind} 203.0.113.1"));
@@ -191,7 +191,7 @@ fn rfc5508_req4_a_closed_udp_port_outside_is_reported_inside() {
 }
 
 #[test]
-fn rfc1191_i20_a_transfer_through_a_narrower_hop_behind_the_wan_finishes() {
+fn rfc1191_c24_i20_a_transfer_through_a_narrower_hop_behind_the_wan_finishes() {
     let Some((network, router)) = reference() else { return };
     let far = Namespace::new("far");
     netns::connect(&far, "far0", &network.wan, "hop0");
@@ -212,7 +212,7 @@ fn rfc1191_i20_a_transfer_through_a_narrower_hop_behind_the_wan_finishes() {
 }
 
 #[test]
-fn a_gigabyte_arrives_intact_in_each_direction() {
+fn c24_v2_a_gigabyte_arrives_intact_in_each_direction() {
     let Some((network, router)) = reference() else { return };
     transfer(&network.lan, &network.wan, "203.0.113.1:9000", 1024 * MEGABYTE);
     transfer_through(&network.wan, &network.lan, "192.0.2.1:54321", "203.0.113.254:54321", 1024 * MEGABYTE);

@@ -125,7 +125,7 @@ fn t12_nothing_from_outside_alone_keeps_a_connection_alive() {
 
 /// A mapping may outlive its last session by a tick of the wheel, and no longer.
 #[test]
-fn t03_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
+fn t04_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
     let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
     let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
     lab.wait(Duration::from_millis(240_000 + 1_024));

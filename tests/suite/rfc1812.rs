@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use router::{Offload, Refusal, Side};
 use sekisho_tests::{
-    ALICE, BOB, CAROL, DAVE, Desk, Host, INSIDE, OUTSIDE, Packet, Seen, echo, frame_for, hardware, raw,
+    ALICE, BOB, CAROL, DAVE, Desk, Host, INSIDE, OUTSIDE, Packet, Seen, echo, echo_reply, frame_for,
+    hardware, raw,
 };
 use sekisho_tests::{tcp, udp};
 
@@ -336,14 +337,14 @@ fn p03_other_ethernet_protocols_are_ignored() {
 
 /// The one packet that was seen.
 #[track_caller]
-fn one(seen: Vec<Seen>) -> Seen {
+pub(crate) fn one(seen: Vec<Seen>) -> Seen {
     assert_eq!(seen.len(), 1, "{seen:?}");
     seen.into_iter().next().unwrap()
 }
 
 /// Asserts that a packet is an ICMP error of this type and code from `source`, on `side`, about `about`.
 #[track_caller]
-fn complains(seen: &Seen, side: Side, kind: [u8; 2], source: Host, about: &Packet) {
+pub(crate) fn complains(seen: &Seen, side: Side, kind: [u8; 2], source: Host, about: &Packet) {
     assert_eq!(seen.side, side);
     assert_eq!(seen.packet.transport()[..2], kind);
     assert_eq!(
@@ -365,4 +366,28 @@ fn target(side: Side) -> std::net::SocketAddrV4 {
 
 fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
+}
+
+#[test]
+fn i03_a_reply_with_a_trailer_is_as_long_as_its_header_says() {
+    // An echo reply of 28 bytes in a frame of 60: what is behind it is Ethernet's, not part of any checksum.
+    let mut desk = Desk::new();
+    let out = one(desk.arrive(Side::Lan, &echo(77, ALICE.0, BOB.0)));
+    let reply = echo_reply(out.packet.source().port(), BOB.0, OUTSIDE.0);
+    let mut frame = frame_for(Side::Wan, &reply);
+    frame.extend([0xAA; 18]);
+    let inside = one(desk.arrive_frame(Side::Wan, frame, Offload::default()));
+    assert_eq!(inside.packet.bytes.len(), reply.bytes.len());
+    assert!(inside.packet.transport_is_intact());
+    assert!(inside.padding.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn v3_v4_nothing_leaves_without_a_frame_a_timer_or_a_link_and_every_hop_counts() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.wait(Duration::from_secs(600)), []);
+    let sent = udp(ALICE.port(5000), BOB.port(53));
+    let out = one(desk.arrive(Side::Lan, &sent));
+    assert_eq!(out.packet.ttl(), sent.ttl() - 1);
+    assert_eq!(desk.wait(Duration::from_secs(600)), []);
 }

@@ -1,7 +1,7 @@
 //! RFC 4787, requirement by requirement: UDP behaviour of a NAT.
 
 use napt::{Dependence, DropReason, Protocols, RejectReason, Verdict};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Lab, OUTSIDE, error, range, tcp, udp};
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, Lab, OUTSIDE, error, range, tcp, udp};
 
 #[test]
 fn rfc4787_req1_m01_mapping_is_endpoint_independent() {
@@ -259,7 +259,7 @@ fn rfc4787_req12_an_icmp_error_ends_no_mapping() {
 }
 
 #[test]
-fn rfc6888_req8_m18_a_released_port_cools_before_another_host_gets_it() {
+fn rfc6888_req8_m18_t10_a_released_port_cools_before_another_host_gets_it() {
     let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_003));
     let released = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
     lab.wait_secs(302);
@@ -303,7 +303,7 @@ fn rfc4787_m17_ports_are_spread_evenly() {
     let mut counts = [0_u32; 16];
     let mut lab = Lab::new();
     for round in 0..10_000_u32 {
-        let host = sekisho_tests::Host(std::net::Ipv4Addr::from_bits(ALICE.0.to_bits() + round % 200));
+        let host = Host(std::net::Ipv4Addr::from_bits(ALICE.0.to_bits() + round % 200));
         let port = lab.send(udp(host.port(2000 + (round / 200) as u16), BOB.port(53))).source().port();
         counts[usize::from((port - 1024) / 4032)] += 1;
         if round % 200 == 199 {
@@ -325,7 +325,7 @@ fn rfc6888_req11_x01_exhausted_ports_refuse_new_flows_and_keep_old_ones() {
 }
 
 #[test]
-fn rfc6888_req11_x02_a_full_table_refuses_new_flows_and_keeps_old_ones() {
+fn rfc6888_req11_x02_x08_a_full_table_refuses_new_flows_and_keeps_old_ones() {
     let mut lab = Lab::without_shares();
     let outs: Vec<_> = (0..256).map(|n| lab.send(udp(ALICE.port(2000 + n), BOB.port(53)))).collect();
     let verdict = lab.try_send(udp(DAVE.port(5000), BOB.port(53)));
@@ -350,4 +350,42 @@ fn next_port() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(3000);
     NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+#[test]
+fn rfc4787_req5a_t02_a_well_known_destination_port_gets_no_shorter_timer() {
+    for port in [53, 123, 1023] {
+        let mut lab = Lab::new();
+        let external = lab.send(udp(ALICE.port(5000), BOB.port(port))).source();
+        lab.wait_secs(299);
+        lab.deliver(udp(BOB.port(port), external));
+    }
+}
+
+#[test]
+fn rfc4787_req11_m15_behaviours_are_the_same_in_a_table_that_is_nearly_full() {
+    let mut lab = Lab::without_shares();
+    for n in 0..253 {
+        lab.send(udp(DAVE.port(2000 + n), CAROL.port(53)));
+    }
+    let first = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    let second = lab.send(udp(ALICE.port(5000), CAROL.port(99))).source();
+    assert_eq!(first, second, "mapping is endpoint-independent");
+    lab.deliver(udp(BOB.port(99), first));
+    lab.refuse(udp(Host([198, 51, 100, 99].into()).port(53), first), DropReason::Filtered);
+    let odd = lab.send(udp(ALICE.port(5001), BOB.port(53))).source();
+    assert_eq!(odd.port() % 2, 1, "parity is kept");
+}
+
+#[test]
+fn v5_an_external_endpoint_leads_to_one_internal_endpoint_and_back() {
+    let mut lab = Lab::without_shares();
+    let pairs: Vec<_> = (0..120)
+        .flat_map(|n| [ALICE.port(2000 + n), DAVE.port(2000 + n)])
+        .map(|internal| (internal, lab.send(udp(internal, BOB.port(53))).source()))
+        .collect();
+    for (internal, external) in &pairs {
+        assert_eq!(pairs.iter().filter(|(_, other)| other == external).count(), 1);
+        assert_eq!(lab.deliver(udp(BOB.port(53), *external)).destination(), *internal);
+    }
 }

@@ -37,7 +37,7 @@ fn rfc5382_req2a_c02_simultaneous_open() {
 }
 
 #[test]
-fn rfc5382_req5_t02_an_established_connection_idles_for_two_hours_and_four_minutes() {
+fn rfc5382_req5_t03_an_established_connection_idles_for_two_hours_and_four_minutes() {
     let mut lab = Lab::new();
     let external = connect(&mut lab).source();
     lab.wait_secs(ESTABLISHED - 1);
@@ -47,7 +47,7 @@ fn rfc5382_req5_t02_an_established_connection_idles_for_two_hours_and_four_minut
 }
 
 #[test]
-fn rfc5382_req5_t03_a_half_open_connection_lives_for_four_minutes() {
+fn rfc5382_req5_t04_a_half_open_connection_lives_for_four_minutes() {
     let mut lab = Lab::new();
     let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
     lab.wait_secs(TRANSITORY - 1);
@@ -367,4 +367,33 @@ fn connect(lab: &mut Lab) -> Packet {
 fn gone(lab: &mut Lab, packet: Packet) {
     let verdict = lab.try_deliver(packet);
     assert!(matches!(verdict, Verdict::Drop(DropReason::NoMapping | DropReason::Filtered)), "{verdict:?}");
+}
+
+#[test]
+fn rfc5382_req2_c04_a_syn_ack_may_be_repeated_once_and_twice() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.deliver(tcp("S.", BOB.port(80), external));
+    lab.deliver(tcp("S.", BOB.port(80), external));
+    lab.send(tcp(".", ALICE.port(5000), BOB.port(80)));
+    lab.deliver(tcp("S.", BOB.port(80), external));
+    lab.send(tcp(".", ALICE.port(5000), BOB.port(80)));
+    lab.deliver(tcp("P.", BOB.port(80), external).with_payload(10));
+    lab.wait_secs(ESTABLISHED - 1);
+    lab.deliver(tcp(".", BOB.port(80), external));
+}
+
+#[test]
+fn rfc5382_req2_c06_fins_and_acks_may_be_repeated_after_the_close() {
+    let mut lab = Lab::new();
+    let external = connect(&mut lab).source();
+    lab.send(tcp("F.", ALICE.port(5000), BOB.port(80)));
+    lab.deliver(tcp("F.", BOB.port(80), external).ack(1002));
+    lab.send(tcp(".", ALICE.port(5000), BOB.port(80)).seq(1002).ack(1002));
+    for _ in 0..3 {
+        lab.deliver(tcp("F.", BOB.port(80), external).ack(1002));
+        lab.send(tcp(".", ALICE.port(5000), BOB.port(80)).seq(1002).ack(1002));
+        lab.send(tcp("F.", ALICE.port(5000), BOB.port(80)).ack(1002));
+        lab.deliver(tcp(".", BOB.port(80), external).seq(1002).ack(1002));
+    }
 }

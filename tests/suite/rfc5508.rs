@@ -30,7 +30,7 @@ fn rfc5508_m06_i02_equal_identifiers_of_two_hosts_are_told_apart() {
 }
 
 #[test]
-fn rfc5508_req2_t06_a_query_lives_for_sixty_seconds() {
+fn rfc5508_req2_t07_a_query_lives_for_sixty_seconds() {
     let mut lab = Lab::new();
     let id = lab.send(echo(77, ALICE.0, BOB.0)).source().port();
     lab.wait_secs(59);
@@ -72,7 +72,7 @@ fn rfc5508_m13_unasked_replies_pass_nowhere() {
 }
 
 #[test]
-fn rfc5508_req4_i04_i05_an_error_from_outside_is_translated_inside_out() {
+fn rfc5508_req4_i04_i05_i06_v2_an_error_from_outside_is_translated_inside_out() {
     for (original, kind, code) in [
         (udp(ALICE.port(5000), BOB.port(53)), 3, 3),
         (tcp("S", ALICE.port(5000), BOB.port(80)), 3, 1),

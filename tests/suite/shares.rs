@@ -3,7 +3,8 @@
 //! ones, a source outside four.
 
 use napt::{DropReason, Hits, HostUse, Protocols, Realm, RejectReason, Verdict};
-use sekisho_tests::{ALICE, BOB, DAVE, Host, Lab, OUTSIDE, range, tcp, udp};
+use router::Side;
+use sekisho_tests::{ALICE, BOB, DAVE, Desk, Host, Lab, OUTSIDE, range, tcp, udp};
 use std::time::Duration;
 
 const OUT: Verdict = Verdict::Forward(Realm::External);
@@ -35,6 +36,16 @@ fn rfc6888_req4_x03_a_host_may_begin_as_many_sessions_as_the_settings_say() {
     assert_eq!(lab.try_send(udp(DAVE.port(6000), BOB.port(53))), OUT);
     lab.wait_secs(301);
     assert_eq!(lab.try_send(udp(ALICE.port(6000), BOB.port(53))), OUT);
+}
+
+#[test]
+fn rfc6888_req4_x03_the_reserve_gives_nobody_more_than_its_share() {
+    let mut lab = Lab::with(|settings| settings.shares.each_host = Some(1));
+    for n in 0..224 {
+        lab.send(udp(internal(1000 + n).port(1), BOB.port(53)));
+    }
+    lab.send(udp(ALICE.port(1), BOB.port(53)));
+    assert_eq!(lab.try_send(udp(ALICE.port(2), BOB.port(53))), OVER);
 }
 
 #[test]
@@ -186,4 +197,23 @@ fn a06_who_is_outside_is_refused_in_silence_however_the_table_is_full() {
         let verdict = call(&mut lab, n);
         assert!(!matches!(verdict, Verdict::Reject(_)), "{n}: {verdict:?}");
     }
+}
+
+#[test]
+fn x02_one_line_is_said_when_the_table_is_80_95_and_100_percent_full() {
+    // Hosts with sixteen sessions each, until two of the last eighth are all that each may have.
+    let mut desk = Desk::new();
+    let mut said = Vec::new();
+    let mut fill = |desk: &mut Desk, hosts: std::ops::Range<u8>, each: u16| {
+        for (host, port) in hosts.flat_map(|host| (0..each).map(move |port| (host, 1000 + port))) {
+            desk.arrive(Side::Lan, &udp(Host([192, 0, 2, host].into()).port(port), BOB.port(53)));
+            said.extend(desk.router.poll_alarm().map(|alarm| (alarm.level, alarm.occupancy.sessions)));
+        }
+    };
+    fill(&mut desk, 10..24, 16);
+    fill(&mut desk, 100..120, 2);
+    desk.wait(Duration::from_secs(310));
+    assert_eq!(desk.router.poll_alarm(), None);
+    fill(&mut desk, 10..24, 16);
+    assert_eq!(said, [(80, 205), (95, 244), (100, 256), (80, 205)]);
 }

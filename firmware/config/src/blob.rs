@@ -9,15 +9,18 @@
 //! | 12 | length | the settings, in postcard's encoding of `schema` |
 //!
 //! Invariants: every byte is compared or covered by the checksum, so no change of one byte goes unnoticed;
-//! nothing may follow the body; one configuration has one blob, byte for byte.
+//! nothing may follow the body; one configuration has one blob of a version, byte for byte.
+//!
+//! Every schema version there ever was is read; the newest is written.
 
 use crc::{CRC_32_ISO_HDLC, Crc};
+use serde::{Deserialize, Serialize};
 
-use crate::schema::{ConfigV1, MAX_BODY};
+use crate::schema::{ConfigV1, ConfigV2, MAX_BODY};
 use crate::{Config, Error};
 
-/// The schema version that this program writes, and the only one it reads so far.
-pub const SCHEMA_VERSION: u16 = 1;
+/// The schema version that this program writes. It reads this one and all before it.
+pub const SCHEMA_VERSION: u16 = 2;
 
 /// The longest blob in bytes.
 pub const MAX_BLOB: usize = HEADER + MAX_BODY;
@@ -34,8 +37,12 @@ impl Config {
     /// # Errors
     /// Any [`Error`] but [`Error::BufferTooSmall`]: first about the envelope, then about the settings.
     pub fn decode(blob: &[u8]) -> Result<Self, Error> {
-        let wire = read_body(open(blob)?)?;
-        Self::new(wire.into_draft()?)
+        let (version, body) = open(blob)?;
+        let draft = match version {
+            1 => read_body::<ConfigV1>(body)?.into_draft(),
+            _ => read_body::<ConfigV2>(body)?.into_draft(),
+        };
+        Self::new(draft?)
     }
 
     /// Writes the configuration's blob to the front of `buffer`, and says how many bytes it took.
@@ -45,7 +52,7 @@ impl Config {
     /// [`Error::BufferTooSmall`]; what is in the buffer then is of no use.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Error::BufferTooSmall)?;
-        let body = postcard::to_slice(&ConfigV1::from(self), body).map_err(|_| Error::BufferTooSmall)?;
+        let body = postcard::to_slice(&ConfigV2::from(self), body).map_err(|_| Error::BufferTooSmall)?;
         let version = SCHEMA_VERSION.to_le_bytes();
         // No body is longer than MAX_BODY, whose fit is asserted above.
         let length = (body.len() as u16).to_le_bytes();
@@ -59,12 +66,13 @@ impl Config {
     }
 }
 
-/// Checks the envelope and gives what is inside.
-fn open(blob: &[u8]) -> Result<&[u8], Error> {
+/// Checks the envelope and gives what is inside, with its schema version, which is one that is known.
+fn open(blob: &[u8]) -> Result<(u16, &[u8]), Error> {
     let rest = blob.strip_prefix(&MAGIC).ok_or(Error::WrongMagic)?;
     let (version, rest) = rest.split_first_chunk::<2>().ok_or(Error::WrongLength)?;
-    if u16::from_le_bytes(*version) != SCHEMA_VERSION {
-        return Err(Error::UnsupportedVersion(u16::from_le_bytes(*version)));
+    let number = u16::from_le_bytes(*version);
+    if !(1..=SCHEMA_VERSION).contains(&number) {
+        return Err(Error::UnsupportedVersion(number));
     }
     let (length, rest) = rest.split_first_chunk::<2>().ok_or(Error::WrongLength)?;
     let (stored, body) = rest.split_first_chunk::<4>().ok_or(Error::WrongLength)?;
@@ -74,13 +82,13 @@ fn open(blob: &[u8]) -> Result<&[u8], Error> {
     if u32::from_le_bytes(*stored) != checksum(*version, *length, body) {
         return Err(Error::WrongChecksum);
     }
-    Ok(body)
+    Ok((number, body))
 }
 
 /// Reads the settings, and refuses bytes that we would not have written for them: postcard alone accepts numbers
 /// with superfluous zeros.
-fn read_body(body: &[u8]) -> Result<ConfigV1, Error> {
-    let (wire, rest) = postcard::take_from_bytes::<ConfigV1>(body).map_err(|_| Error::MalformedBody)?;
+fn read_body<'b, Wire: Serialize + Deserialize<'b>>(body: &'b [u8]) -> Result<Wire, Error> {
+    let (wire, rest) = postcard::take_from_bytes::<Wire>(body).map_err(|_| Error::MalformedBody)?;
     if !rest.is_empty() {
         return Err(Error::MalformedBody);
     }

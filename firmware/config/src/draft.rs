@@ -9,7 +9,9 @@ use core::net::Ipv4Addr;
 use heapless::Vec;
 
 use crate::address::check_host;
-use crate::{Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Nat, Problem, Timers};
+use crate::{
+    Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Nat, Problem, Share, Timers,
+};
 
 /// A configuration whose settings are valid, each alone and all together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +146,7 @@ impl Draft {
         self.check_presence(report);
         self.check_sides(report);
         self.check_gateway(report);
+        self.check_shares(report);
         for (index, forward) in self.forwards.iter().enumerate() {
             self.check_forward(index, forward, report);
         }
@@ -179,6 +182,16 @@ impl Draft {
         let (Some(wan), Some(gateway)) = (self.wan_address, self.wan_gateway) else { return };
         if let Err(problem) = check_host_on(wan, gateway, Problem::OffLink) {
             report(problem.with(Field::WanGateway));
+        }
+    }
+
+    fn check_shares(&self, report: &mut impl FnMut(Error)) {
+        let shares = self.nat.shares;
+        if let (Some(host), Some(guaranteed)) =
+            (shares.sessions(Share::Host), shares.sessions(Share::Guaranteed))
+            && guaranteed > host
+        {
+            report(Problem::AboveHostShare.with(Field::Share(Share::Guaranteed)));
         }
     }
 

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use crate::Timer;
+use crate::{Share, Timer};
 
 /// Why a configuration is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Field {
     LanAddress,
     /// The external ports the NAT may give to mappings.
     NatPorts,
+    /// One of the shares of the box's sessions.
+    Share(Share),
     /// One of the idle timers.
     Timer(Timer),
     /// The list of forwards as a whole.
@@ -101,6 +103,10 @@ pub enum Problem {
     OutsideLan,
     /// A range of internal ports that would run past 65535.
     PastLastPort,
+    /// A share of no sessions.
+    NoSessions,
+    /// A host is guaranteed more sessions than it may begin.
+    AboveHostShare,
     /// A timer shorter than its RFC allows.
     BelowFloor,
     /// A timer longer than we allow.
@@ -144,6 +150,7 @@ impl fmt::Display for Field {
             Self::LanInterface => f.write_str("lan interface"),
             Self::LanAddress => f.write_str("lan address"),
             Self::NatPorts => f.write_str("nat ports"),
+            Self::Share(share) => write!(f, "share {}", share.name()),
             Self::Timer(timer) => write!(f, "timer {}", timer.name()),
             Self::Forwards => f.write_str("forwards"),
             Self::ForwardName(index) => write!(f, "name of forward {index}"),
@@ -177,6 +184,8 @@ impl fmt::Display for Problem {
             Self::NotAForwardName => "is not a name",
             Self::OutsideLan => "is outside the LAN prefix",
             Self::PastLastPort => "runs past port 65535",
+            Self::NoSessions => "is 0",
+            Self::AboveHostShare => "is above a host's share",
             Self::BelowFloor => "is below its floor",
             Self::AboveCeiling => "is above its ceiling",
             Self::NotWholeSeconds => "is not a whole number of seconds",

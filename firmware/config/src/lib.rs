@@ -14,8 +14,8 @@
 //!
 //! Read first: RFC 4787 (sections 4 and 5), 5382 (sections 4 and 5), 5508 (section 3), 6888 (section 3).
 //!
-//! Navigating: `blob` is the envelope, `schema` the settings on the wire, `draft` the rules across settings,
-//! `error` everything that can be wrong; the other files hold one kind of setting each.
+//! Navigating: `blob` is the envelope, `schema` the settings on the wire, version by version, `draft` the rules
+//! across settings, `error` everything that can be wrong; the other files hold one kind of setting each.
 
 mod address;
 mod blob;
@@ -26,6 +26,7 @@ mod interface;
 mod nat;
 mod ports;
 mod schema;
+mod shares;
 mod timers;
 
 pub use address::InterfaceAddress;
@@ -34,6 +35,7 @@ pub use draft::{Config, Draft, Lan, Wan};
 pub use error::{Error, Field, Problem};
 pub use forward::{Forward, ForwardName, MAX_FORWARDS, Protocols};
 pub use interface::InterfaceName;
-pub use nat::{Behaviour, Nat};
+pub use nat::{Behaviour, Behaviours, Nat, Response};
 pub use ports::PortRange;
+pub use shares::{Share, Shares};
 pub use timers::{Rule, Timer, Timers};

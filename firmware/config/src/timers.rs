@@ -1,14 +1,15 @@
 //! How long things may idle before they are forgotten: one table of defaults and floors.
 //!
-//! The floors are the RFCs' MUSTs, so a configuration cannot make the box break them. The ceiling is ours: a week
-//! is longer than any keep-alive, and it keeps every timer far inside the engine's 32-bit clock.
+//! The floors are the RFCs' MUSTs, so a configuration cannot make the box break them. The ceilings are ours: a week
+//! is longer than any keep-alive, and it keeps every timer far inside the engine's 32-bit clock; what is kept for
+//! fragments is worth nothing after two minutes.
 
 use core::time::Duration;
 
 use crate::Problem;
 
-/// The longest any timer may be: 7 days.
-pub(crate) const CEILING: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The longest most timers may be, in seconds: 7 days.
+const WEEK: u64 = 7 * 24 * 60 * 60;
 
 /// One of the timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub enum Timer {
     TcpClosing,
     /// An ICMP query session.
     Icmp,
+    /// A session of another protocol.
+    Other,
+    /// How long after its first fragment a datagram's others may come.
+    Fragment,
     /// How long a released external port stays unused.
     PortCooldown,
 }
@@ -42,10 +47,18 @@ pub struct Rule {
 
 impl Timer {
     /// Every timer, in the order of a blob.
-    pub const ALL: [Self; 6] =
-        [Self::Udp, Self::TcpEstablished, Self::TcpOpening, Self::TcpClosing, Self::Icmp, Self::PortCooldown];
+    pub const ALL: [Self; 8] = [
+        Self::Udp,
+        Self::TcpEstablished,
+        Self::TcpOpening,
+        Self::TcpClosing,
+        Self::Icmp,
+        Self::Other,
+        Self::Fragment,
+        Self::PortCooldown,
+    ];
 
-    /// The table: default, floor and source of each.
+    /// The table: default, floor and ceiling of each.
     pub const fn rule(self) -> Rule {
         match self {
             // At least 2 minutes (REQ-5); 5 minutes or more is the recommended default (REQ-5c).
@@ -55,6 +68,13 @@ impl Timer {
             // At least 4 minutes; RFC 7857, section 2.1, asks for separate opening and closing timers.
             Self::TcpOpening | Self::TcpClosing => rule(240, 240, "RFC 5382 REQ-5"),
             Self::Icmp => rule(60, 60, "RFC 5508 REQ-2"),
+            // No RFC has one. Shorter, and the hellos of a routing protocol in a tunnel, which may come every 10 s
+            // (RFC 2328, appendix C.3), would not keep their session.
+            Self::Other => rule(600, 10, "no RFC has one, this is ours"),
+            // Hosts give up after 60 to 120 s (RFC 1122, section 3.3.2).
+            Self::Fragment => {
+                Rule { ceiling: Duration::from_secs(120), ..rule(5, 2, "RFC 6146 FRAGMENT_MIN") }
+            }
             // 2 minutes is a SHOULD, so one may do without.
             Self::PortCooldown => rule(120, 0, "RFC 6888 REQ-8"),
         }
@@ -68,6 +88,8 @@ impl Timer {
             Self::TcpOpening => "tcp-opening",
             Self::TcpClosing => "tcp-closing",
             Self::Icmp => "icmp",
+            Self::Other => "other",
+            Self::Fragment => "fragment",
             Self::PortCooldown => "port-cooldown",
         }
     }
@@ -81,6 +103,8 @@ pub struct Timers {
     tcp_opening: Duration,
     tcp_closing: Duration,
     icmp: Duration,
+    other: Duration,
+    fragment: Duration,
     port_cooldown: Duration,
 }
 
@@ -106,6 +130,8 @@ impl Timers {
             Timer::TcpOpening => self.tcp_opening = duration,
             Timer::TcpClosing => self.tcp_closing = duration,
             Timer::Icmp => self.icmp = duration,
+            Timer::Other => self.other = duration,
+            Timer::Fragment => self.fragment = duration,
             Timer::PortCooldown => self.port_cooldown = duration,
         }
         Ok(self)
@@ -119,6 +145,8 @@ impl Timers {
             Timer::TcpOpening => self.tcp_opening,
             Timer::TcpClosing => self.tcp_closing,
             Timer::Icmp => self.icmp,
+            Timer::Other => self.other,
+            Timer::Fragment => self.fragment,
             Timer::PortCooldown => self.port_cooldown,
         }
     }
@@ -148,6 +176,16 @@ impl Timers {
         self.icmp
     }
 
+    /// How long a session of another protocol lives without an outbound packet.
+    pub const fn other(self) -> Duration {
+        self.other
+    }
+
+    /// How long after its first fragment a datagram's others may come (RFC 6146, section 4).
+    pub const fn fragment(self) -> Duration {
+        self.fragment
+    }
+
     /// How long a released external port stays unused (RFC 6888, REQ-8).
     pub const fn port_cooldown(self) -> Duration {
         self.port_cooldown
@@ -162,6 +200,8 @@ impl Default for Timers {
             tcp_opening: Timer::TcpOpening.rule().default,
             tcp_closing: Timer::TcpClosing.rule().default,
             icmp: Timer::Icmp.rule().default,
+            other: Timer::Other.rule().default,
+            fragment: Timer::Fragment.rule().default,
             port_cooldown: Timer::PortCooldown.rule().default,
         }
     }
@@ -172,7 +212,7 @@ const fn rule(default: u64, floor: u64, source: &'static str) -> Rule {
     Rule {
         default: Duration::from_secs(default),
         floor: Duration::from_secs(floor),
-        ceiling: CEILING,
+        ceiling: Duration::from_secs(WEEK),
         source,
     }
 }

@@ -69,6 +69,9 @@ impl Gateway {
             self.send_own();
             self.flush();
         }
+        if let Some(alarm) = self.router.poll_alarm() {
+            log::warn!("{alarm}");
+        }
         if self.router.poll_timeout().is_some_and(|due| due <= now) {
             self.router.handle_timeout(now);
             self.send_own();

@@ -16,11 +16,23 @@ use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
 use crate::session::{Begun, First, Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
-use crate::time::Instant;
+use crate::time::{Instant, Stamp};
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
-/// How many records one call looks at when it tidies up (V7).
+/// A session that is to begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) protocol: Protocol,
+    pub(crate) internal: Endpoint,
+    pub(crate) remote: Endpoint,
+    pub(crate) first: First,
+    /// Where it will lie, seen from inside: whoever wants it has looked there.
+    pub(crate) key: u64,
+}
+
+/// How many records a call by the clock looks at when it tidies up, and how many one by a packet that needs room (V7).
 const TIDY: usize = 64;
+const TIDY_FOR_ONE: usize = 8;
 
 /// The engine's tables, all zero at first, so that a static of them costs nothing in an image.
 pub struct Tables<const SESSIONS: usize> {
@@ -53,16 +65,29 @@ impl<const SESSIONS: usize> Default for Tables<SESSIONS> {
 }
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
-    /// The session between an internal endpoint and a remote end. It may have expired.
+    /// The session between an internal endpoint and a remote end, which may have expired; and where it lies, or would.
     #[inline(always)]
     pub(crate) fn seek_outbound(
         &self,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
-    ) -> Option<Slot> {
+    ) -> (u64, Option<Slot>) {
         let remote = self.rules.scoped(protocol, remote);
-        self.tables.sessions.outbound(&self.keys, protocol, internal, remote)
+        let key = self.keys.outbound(protocol, internal, remote);
+        (key, self.tables.sessions.outbound(key, protocol, internal, remote))
+    }
+
+    /// Where the session between an external port and a remote end would lie.
+    #[inline(always)]
+    pub(crate) fn inbound_key(&self, protocol: Protocol, external: u16, remote: Endpoint) -> u64 {
+        self.keys.inbound(protocol, external, self.rules.scoped(protocol, remote))
+    }
+
+    /// Where the session between an internal endpoint and a remote end would lie.
+    #[inline(always)]
+    pub(crate) fn outbound_key(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> u64 {
+        self.keys.outbound(protocol, internal, self.rules.scoped(protocol, remote))
     }
 
     /// The session between an external port and a remote end. It may have expired.
@@ -70,6 +95,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     pub(crate) fn seek_inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Option<Slot> {
         let remote = self.rules.scoped(protocol, remote);
         self.tables.sessions.inbound(&self.keys, protocol, external, remote)
+    }
+
+    /// Whether a session lives between an external port and a remote end.
+    pub fn has_session(&self, now: Instant, protocol: Protocol, external: u16, remote: Endpoint) -> bool {
+        let found = self.seek_inbound(protocol, external, remote);
+        found.is_some_and(|slot| !self.tables.sessions.at(slot).has_expired(now))
     }
 
     /// The live session between an internal endpoint and a remote end.
@@ -80,7 +111,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let found = self.seek_outbound(protocol, internal, remote);
+        let (_, found) = self.seek_outbound(protocol, internal, remote);
         self.close_expired(now, found)
     }
 
@@ -127,22 +158,15 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
-    pub(crate) fn open_outbound(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
-        remote: Endpoint,
-        first: First,
-    ) -> Result<Slot, Verdict> {
+    pub(crate) fn open_outbound(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
         if self.settings.external.is_none() {
             return Err(DropReason::NoAddress.into());
         }
         if self.tables.sessions.is_full() {
             return Err(RejectReason::TableFull.into());
         }
-        let host = self.host_with_room(internal.address)?;
-        let slot = self.open_shared(now, protocol, internal, remote, first)?;
+        let host = self.host_with_room(wanted.internal.address)?;
+        let slot = self.open_mapped(now, wanted)?;
         self.tables.hosts.begin(host);
         Ok(slot)
     }
@@ -164,88 +188,81 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.free() <= SESSIONS / 8
     }
 
-    fn open_shared(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
-        remote: Endpoint,
-        first: First,
-    ) -> Result<Slot, Verdict> {
+    #[inline]
+    fn open_mapped(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
+        let Wanted { protocol, internal, remote, .. } = *wanted;
         if protocol == Protocol::Other {
-            return self.open_portless(now, internal, remote, first);
+            return self.open_portless(now, wanted);
         }
         if let Some(external) = self.settings.forwards.outward(protocol, internal) {
-            return self.open(now, protocol, internal, external, remote, first);
+            return self.insert(now, wanted, external);
         }
-        let mapping = match self.existing_mapping(protocol, internal, remote) {
-            Some(mapping) => mapping,
-            None => self.new_mapping(now, protocol, internal)?,
+        let mapping = match self.settings.mapping.of(protocol) {
+            Dependence::Endpoint => self.shared_mapping(now, protocol, internal)?,
+            _ => match self.mapping_of_group(protocol, internal, remote) {
+                Some(mapping) => mapping,
+                None => self.new_mapping(now, protocol, internal, None)?,
+            },
         };
-        let external = self.tables.mappings.at(mapping).external;
-        let opened = self.open(now, protocol, internal, external, remote, first);
+        let opened = self.open_on(now, wanted, mapping);
         self.tables.mappings.cool(now, mapping, self.idle.cooldown);
         opened
     }
 
     /// Opens a session of a protocol without ports. Its external end is our address and the protocol's number, which
     /// only one internal host at a time can have towards a remote host.
-    fn open_portless(
-        &mut self,
-        now: Instant,
-        internal: Endpoint,
-        remote: Endpoint,
-        first: First,
-    ) -> Result<Slot, Verdict> {
+    fn open_portless(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
+        let external = wanted.internal.port;
         if !self.settings.other_protocols {
             return Err(DropReason::Protocol.into());
         }
-        if self.find_inbound(now, Protocol::Other, internal.port, remote).is_some() {
+        if self.find_inbound(now, Protocol::Other, external, wanted.remote).is_some() {
             return Err(DropReason::ProtocolTaken.into());
         }
-        self.insert(now, Protocol::Other, internal, internal.port, remote, first)
+        self.insert(now, wanted, external)
     }
 
-    /// Opens a session between ends that are already decided.
-    pub(crate) fn open(
+    /// Opens a session from outside, through a forward or a mapping that has just let it in.
+    pub(crate) fn open_inbound(
         &mut self,
         now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
+        wanted: &Wanted,
         external: u16,
-        remote: Endpoint,
-        first: First,
     ) -> Result<Slot, Verdict> {
-        let mapping = self.tables.mappings.by_external(&self.keys, protocol, external);
-        match mapping {
-            Some(mapping) => self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?,
-            None if self.settings.forwards.inward(protocol, external).is_some() => (),
-            // The session that kept it has just been found expired.
-            None => return Err(DropReason::NoMapping.into()),
+        let Wanted { protocol, internal, remote, .. } = *wanted;
+        if self.find_outbound(now, protocol, internal, remote).is_some() {
+            return Err(DropReason::Ambiguous.into());
         }
-        let slot = self.insert(now, protocol, internal, external, remote, first);
-        if slot.is_err()
-            && let Some(mapping) = mapping
-        {
+        match self.tables.mappings.by_external(&self.keys, protocol, external) {
+            Some(mapping) => self.open_on(now, wanted, mapping),
+            None if self.settings.forwards.inward(protocol, external).is_some() => {
+                self.insert(now, wanted, external)
+            }
+            // The session that kept it has just been found expired.
+            None => Err(DropReason::NoMapping.into()),
+        }
+    }
+
+    /// Opens a session that needs a mapping.
+    #[inline]
+    fn open_on(&mut self, now: Instant, wanted: &Wanted, mapping: Slot) -> Result<Slot, Verdict> {
+        self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?;
+        let external = self.tables.mappings.at(mapping).external;
+        let slot = self.insert(now, wanted, external);
+        if slot.is_err() {
             self.tables.mappings.release(now, mapping, self.idle.cooldown);
         }
         slot
     }
 
-    fn insert(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
-        external: u16,
-        remote: Endpoint,
-        first: First,
-    ) -> Result<Slot, Verdict> {
+    #[inline]
+    fn insert(&mut self, now: Instant, wanted: &Wanted, external: u16) -> Result<Slot, Verdict> {
+        let Wanted { protocol, internal, remote, first, key } = *wanted;
         let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
-        let millis = self.idle.millis(protocol, first.state);
-        let session = Session::new(protocol, internal, external, remote, first);
-        let slot = self.tables.sessions.insert(now, &self.keys, grouping, session, millis);
+        let deadline = Stamp::after(now, self.idle.millis(protocol, first.state));
+        let session = Session::new(protocol, internal, external, remote, first, deadline);
+        let slot = self.tables.sessions.insert(now, &self.keys, grouping, key, &session);
         let slot = slot.ok_or(RejectReason::TableFull)?;
         if first.begun == Begun::HalfOpen {
             let forward = self.settings.forwards.number(protocol, external);
@@ -296,73 +313,120 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
     }
 
-    /// The mapping that a new session shares with those its internal endpoint has already (RFC 4787 REQ-1 and s.4.1).
-    fn existing_mapping(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Option<Slot> {
-        let grouping = self.rules.grouping(protocol);
-        match self.settings.mapping.of(protocol) {
-            Dependence::Endpoint => self.tables.mappings.by_internal(&self.keys, protocol, internal),
-            Dependence::Address if grouping == Grouping::ByInternal => {
-                let sessions = &self.tables.sessions;
-                let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
-                let external = sessions.at(host).external;
-                // The host may have come in through another port than ours, or may linger after its mapping.
-                let mapping = self.tables.mappings.by_external(&self.keys, protocol, external)?;
-                (self.tables.mappings.at(mapping).internal == internal).then_some(mapping)
-            }
-            // Sessions are kept by as much as the mapping depends on: a new session is a new mapping.
-            Dependence::Address | Dependence::AddressAndPort => None,
+    /// The mapping of an internal endpoint, whomever it talks to (RFC 4787 REQ-1).
+    #[inline]
+    fn shared_mapping(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+    ) -> Result<Slot, Verdict> {
+        let key = self.keys.internal(protocol, internal);
+        match self.tables.mappings.by_internal(key, protocol, internal) {
+            Some(mapping) => Ok(mapping),
+            None => self.new_mapping(now, protocol, internal, Some(key)),
         }
     }
 
-    fn new_mapping(&mut self, now: Instant, protocol: Protocol, internal: Endpoint) -> Result<Slot, Verdict> {
+    /// The mapping that a new session shares with those its internal endpoint has already with the same remote address
+    /// (RFC 4787 s.4.1). Where a mapping depends on the port, too, a new session is a new mapping.
+    fn mapping_of_group(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Option<Slot> {
+        let grouping = self.rules.grouping(protocol);
+        if grouping != Grouping::ByInternal {
+            return None;
+        }
+        let sessions = &self.tables.sessions;
+        let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
+        let external = sessions.at(host).external;
+        // The host may have come in through another port than ours, or may linger after its mapping.
+        let mapping = self.tables.mappings.by_external(&self.keys, protocol, external)?;
+        (self.tables.mappings.at(mapping).internal == internal).then_some(mapping)
+    }
+
+    /// Makes a mapping, which is found under `key` from inside if it is to be shared.
+    #[inline]
+    fn new_mapping(
+        &mut self,
+        now: Instant,
+        protocol: Protocol,
+        internal: Endpoint,
+        key: Option<u64>,
+    ) -> Result<Slot, Verdict> {
         let external = self.choose_port(protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
         if self.tables.mappings.used() as usize == SESSIONS {
             self.reclaim_any(now);
         }
-        let shared = self.settings.mapping.of(protocol) == Dependence::Endpoint;
-        let created = self.tables.mappings.create(&self.keys, protocol, internal, external, shared);
+        let created = self.tables.mappings.create(&self.keys, protocol, internal, external, key);
         if created.is_some() {
-            self.pool(protocol).take(external);
+            self.take_out(protocol, external);
         }
         created.ok_or(Verdict::Reject(RejectReason::TableFull))
     }
 
     /// A free external port: of the internal port's class and parity, else of its class, else one of it that still
     /// cools, else any.
+    #[inline]
     fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
-        if self.settings.preserve_ports && self.pool(protocol).is_free(internal) {
+        if self.settings.preserve_ports && self.pool(protocol).is_some_and(|pool| pool.is_free(internal)) {
             return Some(internal);
         }
         let class = class_of(protocol, internal);
-        self.choose_from(protocol, class, internal)
-            .or_else(|| self.choose_from(protocol, Class::ANY, internal))
+        match self.draw_port(protocol, class, Parity::of(internal)) {
+            Some(port) => Some(port),
+            None => self.make_do(protocol, class, internal),
+        }
     }
 
-    fn choose_from(&mut self, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
+    /// The next best external port.
+    #[cold]
+    #[inline(never)]
+    fn make_do(&mut self, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
         let parity = Parity::of(internal);
-        if let Some(port) = self.draw_port(protocol, class, parity) {
-            return Some(port);
-        }
-        if let Some(port) = self.draw_port(protocol, class, parity.other()) {
-            return Some(port);
-        }
+        self.draw_port(protocol, class, parity.other())
+            .or_else(|| self.reclaim_port(protocol, class))
+            .or_else(|| self.draw_port(protocol, Class::ANY, parity))
+            .or_else(|| self.draw_port(protocol, Class::ANY, parity.other()))
+            .or_else(|| self.reclaim_port(protocol, Class::ANY))
+    }
+
+    fn reclaim_port(&mut self, protocol: Protocol, class: Class) -> Option<u16> {
         let port = self.tables.mappings.reclaim(&self.keys, protocol, class)?;
-        self.pool(protocol).release(port);
+        self.give_back(protocol, port);
         Some(port)
     }
 
+    #[inline]
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
         let pool = self.tables.ports.get(protocol as usize)?;
-        pool.choose(class, parity, || self.keys.draw())
+        pool.choose(class, parity, || self.keys.draw_half())
     }
 
-    pub(crate) fn pool(&mut self, protocol: Protocol) -> &mut Ports {
-        &mut self.tables.ports[protocol as usize]
+    /// The external ports of a protocol; those that have none have no pool.
+    pub(crate) fn pool(&mut self, protocol: Protocol) -> Option<&mut Ports> {
+        self.tables.ports.get_mut(protocol as usize)
+    }
+
+    /// Puts an external port back into its pool.
+    pub(crate) fn give_back(&mut self, protocol: Protocol, port: u16) {
+        if let Some(pool) = self.pool(protocol) {
+            pool.release(port);
+        }
+    }
+
+    /// Takes an external port out of its pool.
+    pub(crate) fn take_out(&mut self, protocol: Protocol, port: u16) {
+        if let Some(pool) = self.pool(protocol) {
+            pool.take(port);
+        }
     }
 
     /// Ends what has expired, a bounded number at a time.
     pub(crate) fn tidy(&mut self, now: Instant) {
-        for _ in 0..TIDY {
+        self.tidy_some(now, TIDY);
+    }
+
+    fn tidy_some(&mut self, now: Instant, most: usize) {
+        for _ in 0..most {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
                     let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
@@ -374,24 +438,24 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 None => break,
             }
         }
-        self.tidy_mappings(now);
+        self.tidy_mappings(now, most);
     }
 
     /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.is_reserve() {
-            self.tidy(now);
-        } else {
-            self.tidy_mappings(now);
+            self.tidy_some(now, TIDY_FOR_ONE);
+        } else if self.tables.mappings.used() as usize == SESSIONS {
+            self.tidy_mappings(now, TIDY_FOR_ONE);
         }
     }
 
-    fn tidy_mappings(&mut self, now: Instant) {
+    fn tidy_mappings(&mut self, now: Instant, most: usize) {
         for protocol in Protocol::WITH_PORTS {
-            for _ in 0..TIDY {
+            for _ in 0..most {
                 let Some(port) = self.tables.mappings.expire(now, &self.keys, protocol) else { break };
-                self.pool(protocol).release(port);
+                self.give_back(protocol, port);
             }
         }
     }
@@ -399,7 +463,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Makes room for one mapping at the expense of the one that has cooled longest.
     fn reclaim_any(&mut self, now: Instant) {
         if let Some((protocol, port)) = self.tables.mappings.reclaim_any(now, &self.keys) {
-            self.pool(protocol).release(port);
+            self.give_back(protocol, port);
         }
     }
 }

@@ -85,25 +85,21 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Every port of the range is free, but those that belong to forwards (M19).
     pub(crate) fn fill_pool(&mut self, protocol: Protocol) {
-        self.pool(protocol).clear();
-        let range = self.settings.ports;
-        for port in range.first()..=range.last() {
-            self.pool(protocol).release(port);
-        }
-        let pool = &mut self.tables.ports[protocol as usize];
-        self.settings.forwards.owned(protocol).for_each(|port| pool.take(port));
+        let (range, forwards) = (self.settings.ports, &self.settings.forwards);
+        let Some(pool) = self.tables.ports.get_mut(protocol as usize) else { return };
+        pool.clear();
+        (range.first()..=range.last()).for_each(|port| pool.release(port));
+        forwards.owned(protocol).for_each(|port| pool.take(port));
     }
 
     /// Takes a packet that came from realm `from`, decides, and translates it in place if the verdict is `Forward`.
     /// On any other verdict its bytes are as they were.
     #[inline]
     pub fn translate(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        match self.pass_any(now, from, packet) {
-            Ok(realm) => Verdict::Forward(realm),
-            Err(verdict) => {
-                self.count(from, verdict);
-                verdict
-            }
+        let Packet { header, payload, shape, .. } = packet;
+        match packet::is_fragment(header) {
+            false => self.pass(now, from, header, payload, shape),
+            true => self.fragment(now, from, header, payload, shape),
         }
     }
 
@@ -123,9 +119,29 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Counts a packet that is sent on.
     #[inline(always)]
-    pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Result<Realm, Verdict> {
+    pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Verdict {
         self.counters[from as usize].forwarded += 1;
-        Ok(to)
+        Verdict::Forward(to)
+    }
+
+    /// Counts a packet that is not.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(&mut self, from: Realm, reason: DropReason) -> Verdict {
+        self.settle(from, Err(reason.into()))
+    }
+
+    /// Counts a packet as dropped that has just been counted as the box's own.
+    pub(crate) fn recount(&mut self, from: Realm, reason: DropReason) -> Verdict {
+        self.counters[from as usize].local -= 1;
+        self.refuse(from, reason)
+    }
+
+    /// Counts what has become of a packet.
+    pub(crate) fn settle(&mut self, from: Realm, passed: Result<Realm, Verdict>) -> Verdict {
+        let verdict = passed.map_or_else(|verdict| verdict, Verdict::Forward);
+        self.count(from, verdict);
+        verdict
     }
 
     /// Ends what has expired at `now`, a bounded amount of it.
@@ -183,15 +199,6 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         &self.settings
     }
 
-    #[inline(always)]
-    fn pass_any(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Result<Realm, Verdict> {
-        let Packet { header, payload, shape, .. } = packet;
-        match packet::is_fragment(header) {
-            false => self.pass(now, from, header, payload, shape),
-            true => self.fragment(now, from, header, payload, shape),
-        }
-    }
-
     /// Takes a whole packet.
     #[inline(always)]
     fn pass(
@@ -201,7 +208,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         let number = header[9];
         if number == transport::UDP {
             return match from {
@@ -227,7 +234,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         let number = header[9];
         let covers = transport::covers_addresses(number);
         match (from, number) {
@@ -250,12 +257,16 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         let transit = Transit::of(header, payload, shape);
-        match transport::icmp(payload)? {
-            Icmp::Query => self.outbound::<Query>(now, header, payload, shape),
-            Icmp::Reply => Err(DropReason::NoSession.into()),
-            Icmp::Error(message) => self.send_error(now, transit, header, message),
+        match transport::icmp(payload) {
+            Ok(Icmp::Query) => self.outbound::<Query>(now, header, payload, shape),
+            Ok(Icmp::Reply) => self.refuse(Realm::Internal, DropReason::NoSession),
+            Ok(Icmp::Error(message)) => {
+                let passed = self.send_error(now, transit, header, message);
+                self.settle(Realm::Internal, passed)
+            }
+            Err(reason) => self.refuse(Realm::Internal, reason),
         }
     }
 
@@ -265,15 +276,19 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         let transit = Transit::of(header, payload, shape);
         if transit.destination != self.external {
-            return Err(DropReason::NotOurs.into());
+            return self.refuse(Realm::External, DropReason::NotOurs);
         }
-        match transport::icmp(payload)? {
-            Icmp::Query => Err(Verdict::Local),
-            Icmp::Reply => self.inbound::<Reply>(now, header, payload, shape),
-            Icmp::Error(message) => self.deliver_error(now, transit, header, message),
+        match transport::icmp(payload) {
+            Ok(Icmp::Query) => self.settle(Realm::External, Err(Verdict::Local)),
+            Ok(Icmp::Reply) => self.inbound::<Reply>(now, header, payload, shape),
+            Ok(Icmp::Error(message)) => {
+                let passed = self.deliver_error(now, transit, header, message);
+                self.settle(Realm::External, passed)
+            }
+            Err(reason) => self.refuse(Realm::External, reason),
         }
     }
 }

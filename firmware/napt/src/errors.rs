@@ -40,7 +40,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             transit.check(0, self.settings.external_mtu)?;
             quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
             rewrite::header(&Rewrite { source, ..Rewrite::default() }, header);
-            return self.forwarded(Realm::Internal, Realm::External);
+            return Ok(Realm::External);
         }
         // Hairpinned (RFC 5508 REQ-7): the quoted packet came from another internal endpoint, through us.
         let external = self.external_end(slot);
@@ -51,7 +51,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let internal = Some(self.tables.sessions.at(sender).internal);
         quoted.rewrite(&Rewrite { source: internal, destination, ..Rewrite::default() });
         rewrite::header(&Rewrite { source, destination: internal, ..Rewrite::default() }, header);
-        self.forwarded(Realm::Internal, Realm::Internal)
+        Ok(Realm::Internal)
     }
 
     /// Decides on an ICMP error from outside and rewrites what it quotes: a packet that we translated on its way out
@@ -79,6 +79,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let internal = Some(session.internal);
         quoted.rewrite(&Rewrite { source: internal, ..Rewrite::default() });
         rewrite::header(&Rewrite { destination: internal, ..Rewrite::default() }, header);
-        self.forwarded(Realm::External, Realm::Internal)
+        Ok(Realm::Internal)
     }
 }

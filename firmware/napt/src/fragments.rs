@@ -35,29 +35,60 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let (key, part) = (Key::of(from, header), Part::of(header, payload)?);
+    ) -> Verdict {
+        let key = Key::of(from, header);
+        let part = match Part::of(header, payload) {
+            Ok(part) => part,
+            Err(reason) => return self.refuse(from, reason),
+        };
         match (self.tables.fragments.find(now, &key), part.is_first()) {
-            (None, true) => {
-                let to = match self.pass_other(now, from, header, payload, shape) {
-                    Err(Verdict::Local) => return Err(DropReason::Fragment.into()),
-                    passed => passed?,
-                };
-                self.begin_fragments(now, key, part, to, header);
-                Ok(to)
-            }
+            (None, true) => self.first_fragment(now, key, part, header, payload, shape),
             (Some(translated), false) => {
-                Transit::of(header, payload, shape).check(0, self.mtu(translated.to))?;
-                self.tables.fragments.pass(now, &key, part)?;
-                translated.apply(header);
-                self.forwarded(from, translated.to)
+                let transit = Transit::of(header, payload, shape);
+                let passed = self.next_fragment(now, &key, part, translated, transit);
+                if passed.is_ok() {
+                    translated.apply(header);
+                }
+                self.settle(from, passed)
             }
-            (Some(_), true) => Err(DropReason::FragmentOverlap.into()),
+            (Some(_), true) => self.refuse(from, DropReason::FragmentOverlap),
             (None, false) if from == Realm::External && key.destination != self.external => {
-                Err(DropReason::NotOurs.into())
+                self.refuse(from, DropReason::NotOurs)
             }
-            (None, false) => Err(Verdict::Hold),
+            (None, false) => Verdict::Hold,
         }
+    }
+
+    fn first_fragment(
+        &mut self,
+        now: Instant,
+        key: Key,
+        part: Part,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let verdict = self.pass_other(now, key.from, header, payload, shape);
+        match verdict {
+            Verdict::Forward(to) => self.begin_fragments(now, key, part, to, header),
+            // Nobody here puts it together.
+            Verdict::Local => return self.recount(key.from, DropReason::Fragment),
+            Verdict::Hold | Verdict::Reject(_) | Verdict::Drop(_) => (),
+        }
+        verdict
+    }
+
+    fn next_fragment(
+        &mut self,
+        now: Instant,
+        key: &Key,
+        part: Part,
+        translated: Translated,
+        transit: Transit,
+    ) -> Result<Realm, Verdict> {
+        transit.check(0, self.mtu(translated.to))?;
+        self.tables.fragments.pass(now, key, part)?;
+        Ok(translated.to)
     }
 
     /// Notes what became of a first fragment.

@@ -46,17 +46,21 @@ pub(crate) struct Hosts {
     slots: Slots<HOSTS>,
     /// Where to look next for a host without sessions.
     hand: usize,
+    /// The host that was found last: whoever begins one session often begins several.
+    recent: Option<Slot>,
 }
 
 impl Hosts {
     /// None: all zero.
     pub(crate) const fn new() -> Self {
-        Self { records: [FREE; HOSTS], index: Index::new(), slots: Slots::new(), hand: 0 }
+        Self { records: [FREE; HOSTS], index: Index::new(), slots: Slots::new(), hand: 0, recent: None }
     }
 
     /// The host at an address, known from now on. `None` if there are too many others with sessions.
+    #[inline]
     pub(crate) fn enter(&mut self, keys: &Keys, address: Ipv4Addr) -> Option<Slot> {
         if let Some(slot) = self.find(keys, address) {
+            self.recent = Some(slot);
             return Some(slot);
         }
         let slot = self.slots.claim(|free| self.records[free.index() % HOSTS].next);
@@ -107,7 +111,13 @@ impl Hosts {
         })
     }
 
+    #[inline]
     fn find(&self, keys: &Keys, address: Ipv4Addr) -> Option<Slot> {
+        let recent = self.recent.filter(|recent| self.records[recent.index() % HOSTS].address == address);
+        recent.or_else(|| self.look_up(keys, address))
+    }
+
+    fn look_up(&self, keys: &Keys, address: Ipv4Addr) -> Option<Slot> {
         self.index.find(keys.host(address), |slot| self.records[slot.index() % HOSTS].address == address)
     }
 

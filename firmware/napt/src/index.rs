@@ -11,6 +11,8 @@
 
 use core::num::NonZeroU32;
 
+use crate::ahead::touch;
+
 /// A place in a table: its index, and a bit that is always set, so that "none" costs no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(NonZeroU32);
@@ -113,13 +115,43 @@ impl<const N: usize, const W: usize> Index<N, W> {
         }
     }
 
+    /// Touches the bucket where an entry is looked for first.
+    #[inline(always)]
+    pub(crate) fn touch_first(&self, hash: u64) {
+        self.entries(first::<N>(hash)).first().into_iter().for_each(touch);
+    }
+
+    /// Touches the other one, if the first has nothing that may be it.
+    #[inline(always)]
+    pub(crate) fn touch_second(&self, hash: u64) {
+        if self.guess_in(first::<N>(hash), hash).is_none() {
+            self.entries(second::<N>(hash)).first().into_iter().for_each(touch);
+        }
+    }
+
+    /// The slot that is under `hash`, going by its tag.
+    #[inline(always)]
+    pub(crate) fn guess(&self, hash: u64) -> Option<Slot> {
+        self.guess_in(first::<N>(hash), hash).or_else(|| self.guess_in(second::<N>(hash), hash))
+    }
+
+    #[inline(always)]
+    fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
+        let mut entries = self.entries(bucket).iter().flatten();
+        entries.find(|entry| entry.has_tag_of(hash)).map(|entry| entry.slot())
+    }
+
     /// Adds `slot` under `hash`. `None` if both buckets are full.
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
         let (first, second) = (first::<N>(hash), second::<N>(hash));
-        let used = self.used(first);
-        let bucket = if used <= ROWS * W / 2 || used <= self.used(second) { first } else { second };
-        let free = self.entries_mut(bucket).iter_mut().find(|entry| entry.is_none())?;
-        *free = Some(Entry::new(hash, slot));
+        let (mut bucket, mut used) = (first, self.used(first));
+        if used > ROWS * W / 2 {
+            let other = self.used(second);
+            if other < used {
+                (bucket, used) = (second, other);
+            }
+        }
+        *self.entries_mut(bucket).get_mut(used)? = Some(Entry::new(hash, slot));
         Some(())
     }
 
@@ -145,8 +177,10 @@ impl<const N: usize, const W: usize> Index<N, W> {
         true
     }
 
+    /// How many entries a bucket has: they lie at its beginning.
     fn used(&self, bucket: Bucket) -> usize {
-        self.entries(bucket).iter().flatten().count()
+        let entries = self.entries(bucket);
+        entries.iter().position(Option::is_none).unwrap_or(entries.len())
     }
 
     #[inline(always)]

@@ -1,11 +1,10 @@
 //! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
 //!
 //! Table positions are SipHash-1-3, with a key of its own for each kind of entry and each protocol, so that what is
-//! hashed is nothing but addresses and ports. Those keys, and random numbers, are SipHash-2-4 of a counter under the seed.
+//! hashed is nothing but addresses and ports. Those keys, and random numbers, are the same function of a counter, under
+//! the two halves of the seed.
 
 use core::net::Ipv4Addr;
-
-use siphasher::sip::SipHasher24;
 
 use crate::Seed;
 use crate::endpoint::{Endpoint, Protocol};
@@ -28,21 +27,37 @@ pub(crate) struct Keys {
 /// Random numbers that nobody can predict who does not know the seed.
 #[derive(Clone)]
 pub struct Random {
-    function: SipHasher24,
+    function: Sip,
     drawn: u64,
+    /// Half of a draw that nobody has asked for yet.
+    spare: Option<u32>,
 }
 
 impl Random {
     /// The numbers that follow from the second half of `seed`.
     pub fn new(seed: &Seed) -> Self {
         let [_, _, k0, k1] = words(seed);
-        Self { function: SipHasher24::new_with_keys(k0, k1), drawn: 0 }
+        Self::keyed(k0, k1)
+    }
+
+    const fn keyed(k0: u64, k1: u64) -> Self {
+        Self { function: Sip::new(k0, k1), drawn: 0, spare: None }
+    }
+
+    /// The next 32 bits.
+    pub(crate) fn draw_half(&mut self) -> u32 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let both = self.draw();
+        self.spare = Some((both >> 32) as u32);
+        both as u32
     }
 
     /// The next 64 bits.
     pub fn draw(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
-        self.function.hash(&self.drawn.to_le_bytes())
+        self.function.one(self.drawn)
     }
 }
 
@@ -54,7 +69,7 @@ fn words(seed: &Seed) -> [u64; 4] {
 impl Keys {
     pub(crate) fn new(seed: &Seed) -> Self {
         let [k0, k1, _, _] = words(seed);
-        let mut source = Random { function: SipHasher24::new_with_keys(k0, k1), drawn: 0 };
+        let mut source = Random::keyed(k0, k1);
         let mut key = || Sip::new(source.draw(), source.draw());
         let mut each = || Protocol::ALL.map(|_| key());
         let [outbound, inbound, peer, internal, external] = [(); 5].map(|()| each());
@@ -65,6 +80,11 @@ impl Keys {
     /// 64 unpredictable bits.
     pub(crate) fn draw(&mut self) -> u64 {
         self.random.draw()
+    }
+
+    /// 32 unpredictable bits.
+    pub(crate) fn draw_half(&mut self) -> u32 {
+        self.random.draw_half()
     }
 
     /// Where a session lies, seen from inside.
@@ -88,11 +108,13 @@ impl Keys {
     }
 
     /// Where a mapping lies, seen from inside.
+    #[inline]
     pub(crate) fn internal(&self, protocol: Protocol, internal: Endpoint) -> u64 {
         mark(Kind::Internal, self.internal[protocol as usize].one(word(internal)))
     }
 
     /// Where a mapping lies, seen from outside.
+    #[inline]
     pub(crate) fn external(&self, protocol: Protocol, external: u16) -> u64 {
         mark(Kind::External, self.external[protocol as usize].one(external.into()))
     }

@@ -16,12 +16,14 @@
 //! | `session`, `mapping`, `slots` | the two tables themselves | RFC 6146 s.3.1 |
 //! | `reconfigure` | other settings, another address, while it works | – |
 //! | `hosts`, `half_open` | who has how much of the tables, inside and from outside | RFC 6888 REQ-4 |
+//! | `ahead` | having the next packets' sessions near before they are needed | – |
 //! | `index`, `wheel`, `keys`, `sip` | how the tables find and how they expire | – |
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
 //! | `tcp`, `streams`, `options` | TCP tracking: states as a table, windows, options | RFC 6146 s.3.5.2.2, 7857 s.2, 5961 |
 //! | `forward` | configured mappings from outside to inside | – |
 //! | `settings`, `verdict`, `time`, `endpoint` | the words the door is spoken to with | – |
 
+mod ahead;
 mod checksum;
 mod conntrack;
 mod embedded;
@@ -53,6 +55,7 @@ mod verdict;
 mod ways;
 mod wheel;
 
+pub use ahead::BATCH;
 pub use checksum::{Delta, checksum};
 pub use conntrack::Tables;
 pub use endpoint::{Endpoint, Protocol};

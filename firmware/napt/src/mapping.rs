@@ -96,8 +96,9 @@ impl<const N: usize> Mappings<N> {
     }
 
     /// The mapping, live or cooling, of an internal endpoint; endpoint-independent mapping only.
-    pub(crate) fn by_internal(&self, keys: &Keys, protocol: Protocol, internal: Endpoint) -> Option<Slot> {
-        self.index.find(keys.internal(protocol, internal), |slot| {
+    /// It lies under `key`.
+    pub(crate) fn by_internal(&self, key: u64, protocol: Protocol, internal: Endpoint) -> Option<Slot> {
+        self.index.find(key, |slot| {
             let mapping = self.at(slot);
             mapping.internal == internal && mapping.protocol == protocol
         })
@@ -111,21 +112,21 @@ impl<const N: usize> Mappings<N> {
         })
     }
 
-    /// Makes a mapping, without a session yet. `shared` says that later sessions of the internal endpoint are to find
-    /// it. `None` if the table is full.
+    /// Makes a mapping, without a session yet. If later sessions of the internal endpoint are to find it, `key` says
+    /// where. `None` if the table is full.
     pub(crate) fn create(
         &mut self,
         keys: &Keys,
         protocol: Protocol,
         internal: Endpoint,
         external: u16,
-        shared: bool,
+        key: Option<u64>,
     ) -> Option<Slot> {
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
         let mapping = Mapping { internal, external, protocol, ..Mapping::FREE };
         self.records[slot.index() & (N - 1)] = mapping;
         let indexed = self.index.insert(keys.external(protocol, external), slot).is_some()
-            && (!shared || self.index.insert(keys.internal(protocol, internal), slot).is_some());
+            && key.is_none_or(|key| self.index.insert(key, slot).is_some());
         if !indexed {
             self.remove(keys, slot);
             return None;

@@ -99,12 +99,16 @@ impl Ports {
 
     /// Takes a port out of the pool; nothing if it is not there.
     pub(crate) fn take(&mut self, port: u16) {
-        self.free[usize::from(port / 64)] &= !bit(port);
-        self.summarise(usize::from(port / 64));
+        let word = usize::from(port / 64);
+        self.free[word] &= !bit(port);
+        let of_parity = Parity::of(port).bits();
+        if self.free[word] & of_parity == 0 {
+            self.summarise(word);
+        }
     }
 
     /// A free port of `class` and `parity`, if there is one; `draw` gives random bits. The port stays in the pool.
-    pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u64) -> Option<u16> {
+    pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u32) -> Option<u16> {
         for _ in 0..DRAWS {
             let port = random_port(class, parity, draw());
             if self.is_free(port) {
@@ -115,14 +119,15 @@ impl Ports {
     }
 
     /// The first word with a suitable port, from a random one on and around; a random port in it.
-    fn search(&self, class: Class, parity: Parity, random: u64) -> Option<u16> {
+    #[cold]
+    fn search(&self, class: Class, parity: Parity, random: u32) -> Option<u16> {
         let words = (class.last - class.first + 1) as u64;
         let start = class.first + below(words, random) as usize;
         let word = self
             .word_with(parity, start, class.last)
             .or_else(|| self.word_with(parity, class.first, start))?;
         let suitable = self.free[word % WORDS] & parity.bits();
-        let turn = random as u32 % 64;
+        let turn = random % 64;
         let bit = (suitable.rotate_right(turn).trailing_zeros() + turn) % 64;
         Some((word as u32 * 64 + bit) as u16)
     }
@@ -158,13 +163,13 @@ const fn bit(port: u16) -> u64 {
     1 << (port % 64)
 }
 
-/// A number below `limit`, from the upper half of some random bits.
-const fn below(limit: u64, random: u64) -> u64 {
-    ((random >> 32) * limit) >> 32
+/// A number below `limit`, from random bits.
+const fn below(limit: u64, random: u32) -> u64 {
+    (random as u64 * limit) >> 32
 }
 
 /// Any port of the class with the parity, each as likely as the other.
-fn random_port(class: Class, parity: Parity, random: u64) -> u16 {
+fn random_port(class: Class, parity: Parity, random: u32) -> u16 {
     let first = class.first as u32 * 64;
     let port = first + below(u64::from(class.ports()), random) as u32;
     let even = port as u16 & !1;

@@ -101,7 +101,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         for slot in Slot::all::<SESSIONS>() {
             if let Some((protocol, external)) = self.tables.mappings.taken(slot) {
-                self.pool(protocol).take(external);
+                self.take_out(protocol, external);
             }
         }
         self.tables.half_open = HalfOpen::new();

@@ -12,6 +12,7 @@
 
 use core::net::Ipv4Addr;
 
+use crate::ahead::touch;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
@@ -115,9 +116,11 @@ impl Session {
         external: u16,
         remote: Endpoint,
         first: First,
+        deadline: Stamp,
     ) -> Self {
         let First { begun, state, streams } = first;
-        Self { internal, remote, external, protocol, state, streams, life: Life::Live(begun), ..Self::FREE }
+        let life = Life::Live(begun);
+        Self { internal, remote, external, protocol, state, streams, life, deadline, ..Self::FREE }
     }
 
     /// How it has begun, while it lives.
@@ -138,6 +141,7 @@ impl Session {
 
     /// Moves state and timer on; whether this packet is one that a session from outside waits for. A segment that cannot
     /// belong to its connection moves neither; from outside, it goes no further.
+    #[inline]
     pub(crate) fn track(
         &mut self,
         now: Instant,
@@ -270,16 +274,16 @@ impl<const N: usize> Sessions<N> {
         &mut self.records[slot.index() & (N - 1)]
     }
 
-    /// The session between an internal and a remote end. It may have expired.
+    /// The session between an internal and a remote end, which lies under `key`. It may have expired.
     #[inline(always)]
     pub(crate) fn outbound(
         &self,
-        keys: &Keys,
+        key: u64,
         protocol: Protocol,
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        self.index.find(keys.outbound(protocol, internal, remote), |slot| {
+        self.index.find(key, |slot| {
             let session = self.at(slot);
             session.internal == internal && session.remote == remote && session.protocol == protocol
         })
@@ -300,6 +304,29 @@ impl<const N: usize> Sessions<N> {
         })
     }
 
+    /// Touches the first place where a key is looked for.
+    #[inline(always)]
+    pub(crate) fn touch_first(&self, key: u64) {
+        self.index.touch_first(key);
+    }
+
+    /// Touches the second, if need be.
+    #[inline(always)]
+    pub(crate) fn touch_second(&self, key: u64) {
+        self.index.touch_second(key);
+    }
+
+    /// Touches the session that probably lies under a key.
+    #[inline(always)]
+    pub(crate) fn touch_record(&self, key: u64) {
+        if let Some(slot) = self.index.guess(key) {
+            let session = self.at(slot);
+            // Its ends lie on two cache lines, for half of them.
+            touch(&session.deadline);
+            touch(&session.life);
+        }
+    }
+
     /// The host of the sessions between a near end and a remote address.
     pub(crate) fn host(
         &self,
@@ -318,21 +345,21 @@ impl<const N: usize> Sessions<N> {
         })
     }
 
-    /// Adds a session with `millis` to live. `None` if there is no room.
+    /// Adds a session, which is to be found under `key` from inside. `None` if there is no room.
     pub(crate) fn insert(
         &mut self,
         now: Instant,
         keys: &Keys,
         grouping: Grouping,
-        session: Session,
-        millis: u32,
+        key: u64,
+        session: &Session,
     ) -> Option<Slot> {
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
-        *self.at_mut(slot) = Session { deadline: Stamp::after(now, millis), ..session };
+        *self.at_mut(slot) = *session;
         self.live += 1;
         self.most = self.most.max(self.live);
         self.put_back(now, slot);
-        if self.link(keys, grouping, slot).is_none() {
+        if self.link(keys, grouping, key, slot).is_none() {
             self.unlink(keys, slot);
             return None;
         }
@@ -420,20 +447,20 @@ impl<const N: usize> Sessions<N> {
         }
     }
 
-    fn link(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
-        let session = *self.at(slot);
-        self.index.insert(keys.outbound(session.protocol, session.internal, session.remote), slot)?;
-        self.index.insert(keys.inbound(session.protocol, session.external, session.remote), slot)?;
-        match grouping.near(&session).filter(|_| session.is_answered()) {
+    fn link(&mut self, keys: &Keys, grouping: Grouping, key: u64, slot: Slot) -> Option<()> {
+        let Session { protocol, external, remote, .. } = *self.at(slot);
+        self.index.insert(key, slot)?;
+        self.index.insert(keys.inbound(protocol, external, remote), slot)?;
+        match grouping.near(self.at(slot)).filter(|_| self.at(slot).is_answered()) {
             Some(near) => self.join(keys, grouping, slot, near),
             None => Some(()),
         }
     }
 
     fn unlink(&mut self, keys: &Keys, slot: Slot) {
-        let session = *self.at(slot);
-        self.index.remove(keys.outbound(session.protocol, session.internal, session.remote), slot);
-        self.index.remove(keys.inbound(session.protocol, session.external, session.remote), slot);
+        let Session { protocol, internal, external, remote, .. } = *self.at(slot);
+        self.index.remove(keys.outbound(protocol, internal, remote), slot);
+        self.index.remove(keys.inbound(protocol, external, remote), slot);
         self.at_mut(slot).life = Life::Dead;
         self.live -= 1;
     }

@@ -77,9 +77,11 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new(shares: &Shares, sessions: u32) -> Self {
+        let each_host = shares.each_host.unwrap_or(sessions);
+        let guaranteed = shares.guaranteed.unwrap_or((sessions / 128).clamp(2, 64));
         Self {
-            each_host: shares.each_host.unwrap_or(sessions),
-            guaranteed: shares.guaranteed.unwrap_or((sessions / 128).clamp(2, 64)),
+            each_host,
+            guaranteed: guaranteed.min(each_host),
             half_open: half_open::Limits {
                 each_source: shares.half_open_each_source.unwrap_or((sessions / 64).clamp(4, 256)),
                 each_forward: shares.half_open_each_forward.unwrap_or((sessions / 16).max(4)),

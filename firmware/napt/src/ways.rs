@@ -12,6 +12,7 @@
 use core::net::Ipv4Addr;
 
 use crate::Realm;
+use crate::conntrack::Wanted;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::{Engine, Hits};
 use crate::index::Slot;
@@ -34,15 +35,19 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let ports = T::ports(header, payload)?;
+    ) -> Verdict {
+        let ports = match T::ports(header, payload) {
+            Ok(ports) => ports,
+            Err(reason) => return self.refuse(Realm::Internal, reason),
+        };
         let destination = packet::destination(header);
         if destination == self.external {
             return self.hairpin::<T>(now, header, payload, shape);
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        match self.seek_outbound(T::PROTOCOL, internal, remote) {
+        let (key, found) = self.seek_outbound(T::PROTOCOL, internal, remote);
+        match found {
             Some(slot)
                 if transit::passes(header, self.settings.external_mtu)
                     && self.track_quickly::<T>(now, slot, Direction::Outbound, payload) =>
@@ -52,7 +57,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
                 self.forwarded(Realm::Internal, Realm::External)
             }
-            found => self.outbound_slowly::<T>(now, found, header, payload, shape),
+            found => self.outbound_slowly::<T>(now, (key, found), header, payload, shape),
         }
     }
 
@@ -81,7 +86,20 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     fn outbound_slowly<T: Transport>(
         &mut self,
         now: Instant,
-        found: Option<Slot>,
+        (key, found): (u64, Option<Slot>),
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let passed = self.outbound_carefully::<T>(now, (key, found), header, payload, shape);
+        self.settle(Realm::Internal, passed)
+    }
+
+    #[inline]
+    fn outbound_carefully<T: Transport>(
+        &mut self,
+        now: Instant,
+        (key, found): (u64, Option<Slot>),
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
@@ -91,7 +109,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         transit.check(flow.header_len, self.settings.external_mtu)?;
         let slot = match self.close_expired(now, found) {
             Some(slot) => slot,
-            None => self.begin_outbound(now, transit, flow)?,
+            None => self.begin_outbound(now, transit, flow, key)?,
         };
         self.leave::<T>(now, slot, flow, header, payload, shape)
     }
@@ -117,7 +135,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if Transit::of(header, payload, shape).leaves_in_pieces(self.settings.external_mtu) {
             self.identify(header);
         }
-        self.forwarded(Realm::Internal, Realm::External)
+        Ok(Realm::External)
     }
 
     /// Takes a packet of a flow from outside.
@@ -128,11 +146,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
-    ) -> Result<Realm, Verdict> {
+    ) -> Verdict {
         if packet::destination(header) != self.external {
-            return Err(DropReason::NotOurs.into());
+            return self.refuse(Realm::External, DropReason::NotOurs);
         }
-        let ports = T::ports(header, payload)?;
+        let ports = match T::ports(header, payload) {
+            Ok(ports) => ports,
+            Err(reason) => return self.refuse(Realm::External, reason),
+        };
         let remote = Endpoint::new(packet::source(header), ports.source);
         match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
             Some(slot)
@@ -153,6 +174,19 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     fn inbound_slowly<T: Transport>(
+        &mut self,
+        now: Instant,
+        found: Option<Slot>,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let passed = self.inbound_carefully::<T>(now, found, header, payload, shape);
+        self.settle(Realm::External, passed)
+    }
+
+    #[inline]
+    fn inbound_carefully<T: Transport>(
         &mut self,
         now: Instant,
         found: Option<Slot>,
@@ -190,7 +224,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if confirms && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
         }
-        self.forwarded(Realm::External, Realm::Internal)
+        Ok(Realm::Internal)
     }
 
     /// Decides on a packet from inside to one of our own external endpoints, and commits to it (RFC 4787 REQ-9).
@@ -201,6 +235,18 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     fn hairpin<T: Transport>(
+        &mut self,
+        now: Instant,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let passed = self.hairpin_carefully::<T>(now, header, payload, shape);
+        self.settle(Realm::Internal, passed)
+    }
+
+    #[inline]
+    fn hairpin_carefully<T: Transport>(
         &mut self,
         now: Instant,
         header: &mut [u8; HEADER],
@@ -223,13 +269,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 if self.tables.sessions.free() < 2 {
                     return Err(RejectReason::TableFull.into());
                 }
-                self.open_outbound(now, flow.protocol, internal, remote, first)?
+                let (protocol, key) = (flow.protocol, self.outbound_key(flow.protocol, internal, remote));
+                self.open_outbound(now, &Wanted { protocol, internal, remote, first, key })?
             }
         };
         let source = self.external_end(sender);
         let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
             Some(slot) => Ok(slot),
-            None => self.begin_receiving(now, receiver, remote.port, source, flow),
+            None => self.receive(now, receiver, remote.port, source, flow),
         };
         let receiving = match receiving {
             Ok(slot) => slot,
@@ -245,28 +292,36 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let rewrite =
             Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        self.forwarded(Realm::Internal, Realm::Internal)
+        Ok(Realm::Internal)
     }
 
-    /// Opens the receiver's session of a hairpinned packet.
-    fn begin_receiving(
+    /// Opens the session of a packet from inside that has none under `key`.
+    fn begin_outbound(
         &mut self,
         now: Instant,
-        receiver: Endpoint,
-        external: u16,
-        source: Endpoint,
+        transit: Transit,
         flow: Heading,
+        key: u64,
     ) -> Result<Slot, Verdict> {
-        let first = first(Direction::Inbound, flow.segment)?;
-        self.open_inbound(now, flow.protocol, receiver, external, source, first)
-    }
-
-    /// Opens the session of a packet from inside that has none.
-    fn begin_outbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
         let (internal, remote) = transit.ends(flow);
         let first = first(Direction::Outbound, flow.segment)?;
         self.make_room(now);
-        self.open_outbound(now, flow.protocol, internal, remote, first)
+        self.open_outbound(now, &Wanted { protocol: flow.protocol, internal, remote, first, key })
+    }
+
+    /// Opens a session from outside, or that of the receiver of a hairpinned packet.
+    fn receive(
+        &mut self,
+        now: Instant,
+        internal: Endpoint,
+        external: u16,
+        remote: Endpoint,
+        flow: Heading,
+    ) -> Result<Slot, Verdict> {
+        let first = first(Direction::Inbound, flow.segment)?;
+        let protocol = flow.protocol;
+        let key = self.outbound_key(protocol, internal, remote);
+        self.open_inbound(now, &Wanted { protocol, internal, remote, first, key }, external)
     }
 
     /// Opens the session of a packet from outside that has none, if it may have one.
@@ -276,10 +331,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.make_room(now);
         let internal = self.admit(flow.protocol, external.port, remote)?;
         transit.check(flow.header_len, self.settings.internal_mtu)?;
-        let first = first(Direction::Inbound, flow.segment)?;
+        first(Direction::Inbound, flow.segment)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
         self.let_in(now, remote.address, forward)?;
-        self.open_inbound(now, flow.protocol, internal, external.port, remote, first)
+        self.receive(now, internal, external.port, remote, flow)
     }
 
     /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
@@ -312,21 +367,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Where an external port leads, by forward or by mapping.
     fn leads_to(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
         self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
-    }
-
-    fn open_inbound(
-        &mut self,
-        now: Instant,
-        protocol: Protocol,
-        internal: Endpoint,
-        external: u16,
-        remote: Endpoint,
-        first: First,
-    ) -> Result<Slot, Verdict> {
-        if self.find_outbound(now, protocol, internal, remote).is_some() {
-            return Err(DropReason::Ambiguous.into());
-        }
-        self.open(now, protocol, internal, external, remote, first)
     }
 
     /// Moves the session's state and timer on; its internal endpoint and its external port.

@@ -39,7 +39,8 @@ impl Wheel {
     pub(crate) fn list_for(&mut self, now: Instant, remaining: i32) -> &mut Option<Slot> {
         self.catch_up(now);
         let due = (now.millis() + u64::from(remaining.max(0) as u32)).div_ceil(TICK);
-        let tick = due.clamp(self.cursor + 1, self.cursor + BUCKETS as u64 - 1);
+        // `clamp` would assert that its limits are in order.
+        let tick = due.max(self.cursor + 1).min(self.cursor + BUCKETS as u64 - 1);
         self.list(tick)
     }
 

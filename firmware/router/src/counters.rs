@@ -104,7 +104,8 @@ pub struct Counters {
     pub held: u64,
     /// Frames dropped by the router, by [`Refusal`].
     pub refused: [u64; Refusal::COUNT],
-    /// Packets of the box's own that were not sent, because of a rate limit or for lack of room.
+    /// Packets of the box's own that were not sent, because of a rate limit or for lack of room. What the configuration
+    /// wants unsaid is not among them: the engine has counted the packet that would have been answered.
     pub suppressed: u64,
 }
 

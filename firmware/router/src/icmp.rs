@@ -24,6 +24,8 @@ pub(crate) enum Complaint {
     NetworkUnreachable,
     /// 3/1: the next hop does not answer.
     HostUnreachable,
+    /// 3/3: nobody has answered.
+    PortUnreachable,
     /// What the engine rejects packets for.
     Rejected(RejectReason),
 }
@@ -34,6 +36,7 @@ impl Complaint {
         match self {
             Self::NetworkUnreachable => unreachable(Icmpv4DstUnreachable::NetUnreachable),
             Self::HostUnreachable => unreachable(Icmpv4DstUnreachable::HostUnreachable),
+            Self::PortUnreachable => unreachable(Icmpv4DstUnreachable::PortUnreachable),
             Self::Rejected(RejectReason::TtlExpired) => {
                 (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into())
             }

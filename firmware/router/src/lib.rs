@@ -13,11 +13,13 @@
 //! | `neighbours` | who has which Ethernet address | RFC 826, 1122 s.2.3.2 |
 //! | `arp` | reading and writing ARP | RFC 826 |
 //! | `icmp`, `limiter` | errors of the box's own, and how often | RFC 1812 s.4.3, 5508 s.7 |
+//! | `unsolicited` | SYNs from outside that nobody had asked for | RFC 5382 REQ-4 |
 //! | `local` | the box's own stack | – |
 //! | `frames` | frames that wait, for the driver or for a neighbour | – |
 //! | `counters` | what became of every frame | – |
 //! | `port`, `settings` | words: sides, links, and the configuration in the engine's terms | – |
 
+mod alarm;
 mod arp;
 mod counters;
 mod fragments;
@@ -30,7 +32,9 @@ mod port;
 mod router;
 mod rules;
 mod settings;
+mod unsolicited;
 
+pub use alarm::Alarm;
 pub use counters::{Counters, Refusal, Summary};
 pub use port::{Disposition, Link, Offload, Side};
 pub use router::Router;

@@ -108,8 +108,15 @@ impl Neighbours {
         *self = Self::new(self.gateway, self.secret);
     }
 
+    /// Where a neighbour is who has been heard of lately, which is all there is to do in nearly every case.
+    #[inline(always)]
+    pub(crate) fn is_at(&mut self, now: Instant, address: Ipv4Addr) -> Option<EthernetAddress> {
+        let neighbour = self.find(address)?;
+        let is_fresh = now.millis() < neighbour.confirmed.millis() + FRESH.as_secs() * 1000;
+        neighbour.hardware.filter(|_| is_fresh)
+    }
+
     /// The way to a neighbour.
-    #[inline]
     pub(crate) fn look_up(&mut self, now: Instant, address: Ipv4Addr) -> Lookup {
         let Some(neighbour) = self.find(address) else { return self.begin(now, address) };
         let Some(hardware) = neighbour.hardware else { return Lookup::Wait };
@@ -206,7 +213,7 @@ impl Neighbours {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, address: Ipv4Addr) -> Option<&mut Neighbour> {
         if self.gateway == Some(address) {
             return self.pinned.as_mut();

@@ -6,10 +6,14 @@
 
 use core::net::Ipv4Addr;
 
-use config::Config;
-use napt::{Checksum, DropReason, Engine, Instant, Packet, Random, Seed, Tables, Verdict, checksum};
+use config::{Config, Response};
+use napt::{
+    Checksum, DropReason, Engine, Instant, Packet, Protocol, Random, RejectReason, Seed, Tables, Verdict,
+    checksum,
+};
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
 
+use crate::alarm::{Alarm, Alarms};
 use crate::arp::{self, Say};
 use crate::counters::{Counters, Refusal, Summary};
 use crate::fragments::{self, Datagram, Early};
@@ -21,6 +25,7 @@ use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::rules::{Addresses, Recipient};
 use crate::settings;
+use crate::unsolicited::{Kept, Unsolicited};
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
@@ -41,8 +46,12 @@ pub struct Router<'t, const SESSIONS: usize> {
     outbox: Outbox,
     hold: Hold,
     early: Early,
+    refusals: Response,
+    unsolicited_syn: Response,
+    unsolicited: Unsolicited,
     errors: Limiter,
     answers: Limiter,
+    alarms: Alarms,
     random: Random,
 }
 
@@ -72,8 +81,12 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             outbox: Outbox::new(),
             hold: Hold::new(),
             early: Early::new(),
+            refusals: config.nat().refusals,
+            unsolicited_syn: config.nat().unsolicited_syn,
+            unsolicited: Unsolicited::new(),
             errors: Limiter::new(ERRORS, ERRORS_EACH, &mut random),
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
+            alarms: Alarms::new(),
             random,
         }
     }
@@ -99,15 +112,17 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// When [`Router::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
-        neighbours.chain(self.engine.poll_timeout()).chain(self.early.due()).min()
+        let waiting = self.early.due().into_iter().chain(self.unsolicited.due());
+        neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
-    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them.
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them, answers unsolicited SYNs.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         while let Some(waiting) = self.early.overdue(now) {
             self.lose_early(waiting.side());
         }
+        self.answer_unsolicited(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
                 match overdue {
@@ -146,6 +161,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
         self.engine.reconfigure(now, settings::settings(config, lan, wan));
+        self.refusals = config.nat().refusals;
+        self.unsolicited_syn = config.nat().unsolicited_syn;
+        if self.unsolicited_syn == Response::Silent || before.wan != self.addresses.wan {
+            self.unsolicited = Unsolicited::new();
+        }
         for side in Side::ALL {
             let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
             if (address, gateway) != (before.on(side), before.gateway_on(side)) {
@@ -168,6 +188,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.link_up(now, side, link);
     }
 
+    /// What an operator should hear of: the session table is 80, 95 or 100 percent full, once each.
+    pub fn poll_alarm(&mut self) -> Option<Alarm> {
+        self.alarms.poll(self.engine.occupancy())
+    }
+
     /// What became of every frame so far.
     pub fn summary(&self) -> Summary<'_> {
         let [lan, wan] = &self.ports;
@@ -180,6 +205,25 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
 
     #[inline]
     fn take(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        const IPV4: [u8; 2] = [0x08, 0x00];
+        let header = frame.first_chunk::<ETHERNET>().ok_or(Refusal::Runt)?;
+        let [a, b, c, d, e, f, .., t0, t1] = *header;
+        if [a, b, c, d, e, f] == self.ports[side as usize].link.hardware && [t0, t1] == IPV4 {
+            return self.take_packet(now, side, frame, offload);
+        }
+        self.take_other(now, side, frame, offload)
+    }
+
+    /// Takes a frame that is not plainly a packet for this box.
+    #[cold]
+    #[inline(never)]
+    fn take_other(
         &mut self,
         now: Instant,
         side: Side,
@@ -199,7 +243,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_packet(
         &mut self,
         now: Instant,
@@ -233,7 +277,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         match verdict {
             Verdict::Forward(realm) => {
                 // What lies behind the packet is its sender's padding, and nobody else's business (A24).
-                if let Some(padding) = frame.get_mut(end..) {
+                if end < frame.len()
+                    && let Some(padding) = frame.get_mut(end..)
+                {
                     padding.fill(0);
                 }
                 let disposition = self.send_on(now, side, Side::of(realm), frame, end, offload);
@@ -250,7 +296,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             }
             Verdict::Local => self.serve(now, side, packet_in(frame, end)),
             Verdict::Reject(reason) => {
-                self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                if !(is_refusal(reason) && self.refusals == Response::Silent) {
+                    self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                }
+                Ok(Disposition::Done)
+            }
+            Verdict::Drop(DropReason::NoMapping | DropReason::Filtered) if side == Side::Wan => {
+                self.hold_unsolicited(now, packet_in(frame, end));
                 Ok(Disposition::Done)
             }
             Verdict::Drop(_) => Ok(Disposition::Done),
@@ -258,7 +310,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     }
 
     /// Gives a translated frame the addresses of its next hop, or lets it wait for them.
-    #[inline]
+    #[inline(always)]
     fn send_on(
         &mut self,
         now: Instant,
@@ -268,7 +320,31 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         end: usize,
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        let next_hop = self.next_hop(to, packet_in(frame, end)).ok_or(Refusal::NoRoute)?;
+        let Some(next_hop) = self.next_hop(to, frame) else { return Err(Refusal::NoRoute) };
+        let mtu = usize::from(self.port(to).link.mtu);
+        if end - ETHERNET <= mtu
+            && let Some(hardware) = self.port(to).neighbours.is_at(now, next_hop)
+        {
+            address(frame, self.hardware(to), hardware);
+            self.port(from).counters.forwarded += 1;
+            return Ok(Disposition::Send(to));
+        }
+        self.send_on_carefully(now, from, to, frame, end, offload)
+    }
+
+    /// Does the same where the packet is large, or the next hop has not been heard of lately.
+    #[cold]
+    #[inline(never)]
+    fn send_on_carefully(
+        &mut self,
+        now: Instant,
+        from: Side,
+        to: Side,
+        frame: &mut [u8],
+        end: usize,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let next_hop = self.next_hop(to, frame).ok_or(Refusal::NoRoute)?;
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET > mtu && offload.segment.is_none() {
             self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload);
@@ -354,6 +430,24 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
     }
 
+    /// Keeps a SYN that nobody had asked for, if the configuration wants it answered.
+    #[cold]
+    fn hold_unsolicited(&mut self, now: Instant, packet: &[u8]) {
+        if self.unsolicited_syn == Response::Answer && self.unsolicited.push(now, packet) == Kept::NoRoom {
+            self.port(Side::Wan).counters.suppressed += 1;
+        }
+    }
+
+    /// Answers the SYNs that nobody has asked for meanwhile either. The others were one half of a connection that the
+    /// inside was opening too: of those nothing is ever said (RFC 5382 REQ-4).
+    fn answer_unsolicited(&mut self, now: Instant) {
+        while let Some(syn) = self.unsolicited.overdue(now) {
+            if !self.engine.has_session(now, Protocol::Tcp, syn.external, syn.remote) {
+                self.send_error(now, Side::Wan, Complaint::PortUnreachable, syn.sender(), syn.bytes());
+            }
+        }
+    }
+
     /// Hands a packet to the box's own stack and sends what that answers.
     fn serve(&mut self, now: Instant, side: Side, packet: &[u8]) -> Result<Disposition, Refusal> {
         let source = Ipv4Packet::new_unchecked(packet).src_addr();
@@ -377,6 +471,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             return;
         }
         let to = Ipv4Packet::new_unchecked(packet).src_addr();
+        self.send_error(now, side, complaint, to, packet);
+    }
+
+    /// Sends an error about a packet, or as much of it as there is, to its sender.
+    fn send_error(&mut self, now: Instant, side: Side, complaint: Complaint, to: Ipv4Addr, packet: &[u8]) {
         if !self.errors.allow(now, to, &mut self.random) {
             self.port(side).counters.suppressed += 1;
             return;
@@ -395,7 +494,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let Some(frame) = frame.get_mut(..end) else { return };
         EthernetFrame::new_unchecked(&mut *frame).set_ethertype(EthernetProtocol::Ipv4);
         EthernetFrame::new_unchecked(&mut *frame).payload_mut().copy_from_slice(packet);
-        let Some(next_hop) = self.next_hop(side, packet) else { return };
+        let Some(next_hop) = self.next_hop(side, frame) else { return };
         let sent = match self.find_neighbour(now, side, next_hop) {
             Lookup::Known(hardware) | Lookup::Doubted(hardware) => {
                 address(frame, self.hardware(side), hardware);
@@ -522,10 +621,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    #[inline]
-    fn next_hop(&self, side: Side, packet: &[u8]) -> Option<Ipv4Addr> {
-        let destination = *packet.get(16..)?.first_chunk::<4>()?;
-        self.addresses.next_hop(side, Ipv4Addr::from(destination))
+    /// The neighbour to whom a frame goes on.
+    #[inline(always)]
+    fn next_hop(&self, side: Side, frame: &[u8]) -> Option<Ipv4Addr> {
+        let [.., a, b, c, d] = *frame.first_chunk::<{ ETHERNET + 20 }>()?;
+        self.addresses.next_hop(side, Ipv4Addr::new(a, b, c, d))
     }
 
     #[inline]
@@ -536,6 +636,14 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     #[inline]
     fn port(&mut self, side: Side) -> &mut Port {
         &mut self.ports[side as usize]
+    }
+}
+
+/// Whether a packet is rejected because its flow may not begin, which the configuration may want kept quiet.
+fn is_refusal(reason: RejectReason) -> bool {
+    match reason {
+        RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => true,
+        RejectReason::TtlExpired | RejectReason::FragmentationNeeded { .. } => false,
     }
 }
 
@@ -561,10 +669,11 @@ fn whole_packet(bytes: &[u8]) -> &[u8] {
 /// Addresses a frame, which is at least an Ethernet header long.
 #[inline]
 fn address(frame: &mut [u8], from: EthernetAddress, to: EthernetAddress) {
-    if let Some(addresses) = frame.first_chunk_mut::<12>() {
-        let [a, b, c, d, e, f] = to.0;
-        let [g, h, i, j, k, l] = from.0;
-        *addresses = [a, b, c, d, e, f, g, h, i, j, k, l];
+    if let Some((destination, rest)) = frame.split_first_chunk_mut()
+        && let Some(source) = rest.first_chunk_mut()
+    {
+        *destination = to.0;
+        *source = from.0;
     }
 }
 

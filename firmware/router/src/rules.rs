@@ -17,6 +17,48 @@ pub(crate) struct Addresses {
     pub(crate) lan: InterfaceAddress,
     pub(crate) wan: InterfaceAddress,
     pub(crate) gateway: Option<Ipv4Addr>,
+    plain: Plain,
+}
+
+/// What makes nearly every packet plain, in numbers.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    lan: Span,
+    lan_hosts: Span,
+    lan_own: u32,
+    wan: Span,
+    wan_hosts: Span,
+    wan_own: u32,
+}
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u32,
+    /// The last, counted from the first.
+    last: u32,
+}
+
+impl Span {
+    /// The addresses of a prefix.
+    fn prefix(of: InterfaceAddress) -> Self {
+        let first = of.network().to_bits();
+        Self { first, last: u32::MAX.checked_shr(of.prefix_len().into()).unwrap_or(0) }
+    }
+
+    /// Those that hosts can have.
+    fn hosts(of: InterfaceAddress) -> Self {
+        let all = Self::prefix(of);
+        match of.broadcast() {
+            Some(_) => Self { first: all.first + 1, last: all.last - 2 },
+            None => all,
+        }
+    }
+
+    #[inline(always)]
+    fn contains(self, address: u32) -> bool {
+        address.wrapping_sub(self.first) <= self.last
+    }
 }
 
 /// Whom a packet is for.
@@ -30,7 +72,16 @@ pub(crate) enum Recipient {
 
 impl Addresses {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { lan: config.lan().address(), wan: config.wan().address(), gateway: config.wan().gateway() }
+        let (lan, wan) = (config.lan().address(), config.wan().address());
+        let plain = Plain {
+            lan: Span::prefix(lan),
+            lan_hosts: Span::hosts(lan),
+            lan_own: lan.address().to_bits(),
+            wan: Span::prefix(wan),
+            wan_hosts: Span::hosts(wan),
+            wan_own: wan.address().to_bits(),
+        };
+        Self { lan, wan, gateway: config.wan().gateway(), plain }
     }
 
     /// The box's own address on one side.
@@ -55,17 +106,49 @@ impl Addresses {
     }
 
     /// The neighbour through which a destination is reached; `None` if there is none.
+    #[inline(always)]
     pub(crate) fn next_hop(&self, side: Side, destination: Ipv4Addr) -> Option<Ipv4Addr> {
         match side {
-            Side::Lan => self.lan.contains(destination).then_some(destination),
-            Side::Wan if self.wan.contains(destination) => Some(destination),
+            Side::Lan => self.plain.lan.contains(destination.to_bits()).then_some(destination),
+            Side::Wan if self.plain.wan.contains(destination.to_bits()) => Some(destination),
             Side::Wan => self.gateway,
         }
     }
 
     /// Whether a packet that `side` received may come in, and whom it is for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admit(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
+        if self.is_plain(side, packet) { Ok(Recipient::Engine) } else { self.admit_carefully(side, packet) }
+    }
+
+    /// Whether a packet is so ordinary that no rule has anything to say of it: the rules are written out below.
+    #[inline(always)]
+    fn is_plain(&self, side: Side, packet: &Packet<'_>) -> bool {
+        let (source, destination) = (packet.source().to_bits(), packet.destination().to_bits());
+        let Plain { lan, lan_hosts, lan_own, wan, wan_hosts, wan_own } = self.plain;
+        if !packet.options().is_empty() || !is_ordinary(source) || !is_ordinary(destination) {
+            return false;
+        }
+        match side {
+            Side::Lan => {
+                lan_hosts.contains(source)
+                    && source != lan_own
+                    && !lan.contains(destination)
+                    && (wan_hosts.contains(destination)
+                        || (self.gateway.is_some() && !wan.contains(destination)))
+            }
+            Side::Wan => {
+                destination == wan_own
+                    && source != wan_own
+                    && !lan.contains(source)
+                    && (wan_hosts.contains(source) || !wan.contains(source))
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn admit_carefully(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
         let (source, destination) = (packet.source(), packet.destination());
         check_source(source)?;
         check_destination(destination)?;
@@ -109,6 +192,13 @@ impl Addresses {
         }
         Ok(Recipient::Engine)
     }
+}
+
+/// Whether an address is from none of the blocks that are no host's: 0/8, 127/8, 169.254/16, 224/4, 240/4.
+#[inline(always)]
+fn is_ordinary(address: u32) -> bool {
+    let block = address >> 24;
+    block.wrapping_sub(1) < 223 && block != 127 && address >> 16 != 0xA9FE
 }
 
 /// Whether an address is a host's in this prefix: in it, and neither all zeros nor all ones, unless the prefix is so

@@ -1,6 +1,8 @@
 //! What the operator is told about each of `config`'s problems: what is wrong, and the way out.
 
-use config::{Draft, Field, MAX_FORWARDS, PortRange, Problem, Timer};
+use std::num::NonZeroU32;
+
+use config::{Draft, Field, MAX_FORWARDS, PortRange, Problem, Share, Timer};
 
 use crate::report::{Fault, Place};
 
@@ -31,6 +33,10 @@ pub(crate) fn together<'p>(
             Fault::new("is the box's own address", "choose the next router's address on that link")
         }
         Problem::OwnAddress => Fault::new("is the box's own address", "choose a host behind it"),
+        Problem::AboveHostShare => {
+            let host = draft.nat.shares.sessions(Share::Host).map_or(0, NonZeroU32::get);
+            Fault::new("is more than a host may begin at all", format!("choose {host} or less"))
+        }
         Problem::DuplicateName(other) => duplicate_name(place_of(Field::ForwardName(other))),
         Problem::Overlaps(other) => overlap(other, draft, place_of(Field::ForwardExternal(other))),
         other => alone(other),
@@ -72,8 +78,11 @@ pub(crate) fn timer(timer: Timer, problem: Problem) -> Fault {
             format!("choose \"{floor}s\" or more"),
         );
     }
-    let ceiling = rule.ceiling.as_secs() / 3600;
-    Fault::new(format!("is above the ceiling of {ceiling}h"), format!("choose \"{ceiling}h\" or less"))
+    let ceiling = match rule.ceiling.as_secs() {
+        seconds if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        seconds => format!("{seconds}s"),
+    };
+    Fault::new(format!("is above the ceiling of {ceiling}"), format!("choose \"{ceiling}\" or less"))
 }
 
 /// About an internal port from which a range as long as `external` runs past 65535.

@@ -3,7 +3,7 @@
 //! A setting that cannot be read is reported and left out of the draft; the rest is checked all the same. So one
 //! run tells everything that one can know before the first mistake is mended.
 
-use config::{Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Timer};
+use config::{Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Share, Timer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,7 +14,18 @@ use crate::{advice, values};
 const SECTIONS: [&str; 5] = ["wan", "lan", "nat", "timers", "forward"];
 const WAN_KEYS: [&str; 3] = ["interface", "address", "gateway"];
 const LAN_KEYS: [&str; 2] = ["interface", "address"];
-const NAT_KEYS: [&str; 3] = ["ports", "mapping", "filtering"];
+const NAT_KEYS: [&str; 9] = [
+    "ports",
+    "mapping",
+    "filtering",
+    "preserve-ports",
+    "other-protocols",
+    "clamp-mss",
+    "refusals",
+    "unsolicited-syn",
+    "shares",
+];
+const PROTOCOL_KEYS: [&str; 3] = ["tcp", "udp", "icmp"];
 const FORWARD_KEYS: [&str; 4] = ["name", "protocol", "external", "internal"];
 
 /// Reads the file `name`, whose text is `text`.
@@ -92,11 +103,50 @@ impl<'a> Reader<'a> {
 
     fn read_nat(&mut self, document: &DeTable<'_>) {
         let nat = Section::of_document(self.source, document, "nat", &NAT_KEYS, &mut self.findings);
-        let default = Nat::default();
-        let ports = self.value(&nat, "ports", values::ports).map_or(default.ports(), second);
-        let mapping = self.value(&nat, "mapping", values::behaviour).map_or(default.mapping(), second);
-        let filtering = self.value(&nat, "filtering", values::behaviour).map_or(default.filtering(), second);
-        self.draft.nat = Nat::new(ports, mapping, filtering);
+        let Nat {
+            ports,
+            mapping,
+            filtering,
+            preserve_ports,
+            other_protocols,
+            clamp_mss,
+            refusals,
+            unsolicited_syn,
+            ..
+        } = Nat::default();
+        self.draft.nat = Nat {
+            ports: self.value_or(ports, &nat, "ports", values::ports),
+            mapping: self.behaviours(mapping, &nat, "mapping"),
+            filtering: self.behaviours(filtering, &nat, "filtering"),
+            preserve_ports: self.value_or(preserve_ports, &nat, "preserve-ports", values::truth),
+            other_protocols: self.value_or(other_protocols, &nat, "other-protocols", values::truth),
+            clamp_mss: self.value_or(clamp_mss, &nat, "clamp-mss", values::truth),
+            refusals: self.value_or(refusals, &nat, "refusals", values::response),
+            unsolicited_syn: self.value_or(unsolicited_syn, &nat, "unsolicited-syn", values::response),
+            ..Nat::default()
+        };
+        self.read_shares(&nat);
+    }
+
+    /// One behaviour for all protocols, or a table with some protocols' own.
+    fn behaviours(&mut self, default: Behaviours, nat: &Section<'_>, key: &str) -> Behaviours {
+        if !nat.has_table(key) {
+            return self.value(nat, key, values::behaviour).map_or(default, |(_, all)| Behaviours::all(all));
+        }
+        let own = nat.inner(key, &PROTOCOL_KEYS, &mut self.findings);
+        Behaviours {
+            tcp: self.value_or(default.tcp, &own, "tcp", values::behaviour),
+            udp: self.value_or(default.udp, &own, "udp", values::behaviour),
+            icmp: self.value_or(default.icmp, &own, "icmp", values::behaviour),
+        }
+    }
+
+    fn read_shares(&mut self, nat: &Section<'_>) {
+        let section = nat.inner("shares", &Share::ALL.map(Share::name), &mut self.findings);
+        for share in Share::ALL {
+            let sessions = self.optional(&section, share.name(), Field::Share(share), values::sessions);
+            self.draft.nat.shares = self.draft.nat.shares.with(share, sessions);
+        }
     }
 
     fn read_timers(&mut self, document: &DeTable<'_>) {
@@ -104,10 +154,9 @@ impl<'a> Reader<'a> {
         let section = Section::of_document(self.source, document, "timers", &keys, &mut self.findings);
         for timer in Timer::ALL {
             let timers = self.draft.timers;
-            let changed = self.value(&section, timer.name(), |value| {
+            self.draft.timers = self.value_or(timers, &section, timer.name(), |value| {
                 timers.with(timer, values::duration(value)?).map_err(|problem| advice::timer(timer, problem))
             });
-            self.draft.timers = changed.map_or(timers, second);
         }
     }
 
@@ -197,6 +246,17 @@ impl<'a> Reader<'a> {
         self.value(section, key, parse)
     }
 
+    /// A value that may be there, or else `default`.
+    fn value_or<T>(
+        &mut self,
+        default: T,
+        section: &Section<'_>,
+        key: &str,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> T {
+        self.value(section, key, parse).map_or(default, |(_, value)| value)
+    }
+
     /// A value that may be there, with its place. If it cannot be read, the operator is told so.
     fn value<T>(
         &mut self,
@@ -231,9 +291,4 @@ impl<'a> Reader<'a> {
             None => Config::new(draft).map_err(|error| Report::of_file(name, &error)),
         }
     }
-}
-
-/// The value of a pair of place and value.
-fn second<T>((_, value): (Place, T)) -> T {
-    value
 }

@@ -22,8 +22,28 @@ impl<'a> Section<'a> {
         known: &[&str],
         findings: &mut Findings,
     ) -> Self {
-        let Some((key, value)) = document.get_key_value(name) else {
-            return Self { source, name: name.to_owned(), table: None, line: None };
+        Self::of_table(source, document, name, name.to_owned(), known, findings)
+    }
+
+    /// The table `name` inside this one, which has only keys out of `known`.
+    pub(crate) fn inner(&self, name: &str, known: &[&str], findings: &mut Findings) -> Self {
+        let label = format!("{}.{name}", self.name);
+        match self.table {
+            Some(table) => Self::of_table(self.source, table, name, label, known, findings),
+            None => Self { source: self.source, name: label, table: None, line: None },
+        }
+    }
+
+    fn of_table(
+        source: Source<'a>,
+        outer: &'a DeTable<'a>,
+        key: &str,
+        name: String,
+        known: &[&str],
+        findings: &mut Findings,
+    ) -> Self {
+        let Some((key, value)) = outer.get_key_value(key) else {
+            return Self { source, name, table: None, line: None };
         };
         let line = source.line(key.span().start);
         let table = value.get_ref().as_table();
@@ -31,7 +51,7 @@ impl<'a> Section<'a> {
             let kind = kind(value.get_ref());
             findings.add(Some(line), format!("{name} is {kind}; write one section [{name}]"));
         }
-        let section = Self { source, name: name.to_owned(), table, line: Some(line) };
+        let section = Self { source, name, table, line: Some(line) };
         section.refuse_unknown_keys(known, findings);
         section
     }
@@ -57,6 +77,11 @@ impl<'a> Section<'a> {
         let section = Self { source, name: label, table: Some(table), line: Some(line) };
         section.refuse_unknown_keys(known, findings);
         Some(section)
+    }
+
+    /// Whether the value of `key` is a table.
+    pub(crate) fn has_table(&self, key: &str) -> bool {
+        self.table.and_then(|table| table.get(key)).is_some_and(|value| value.get_ref().is_table())
     }
 
     /// The value of `key` and its place, if the section has it.

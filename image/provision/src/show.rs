@@ -1,13 +1,14 @@
-//! A configuration in its readable form: every setting, in a fixed order, defaults too.
+//! A configuration in its readable form: every setting, in a fixed order, defaults too. What has no default of its
+//! own, such as a share of the sessions, is shown where it is set.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use config::{Config, Forward, Timer};
+use config::{Behaviour, Behaviours, Config, Forward, Nat, Share, Timer};
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
 pub fn show(config: &Config) -> String {
     let mut text = String::new();
-    let (wan, lan, nat) = (config.wan(), config.lan(), config.nat());
+    let (wan, lan) = (config.wan(), config.lan());
 
     text.push_str("[wan]\n");
     setting(&mut text, "interface", wan.interface().as_str());
@@ -20,10 +21,7 @@ pub fn show(config: &Config) -> String {
     setting(&mut text, "interface", lan.interface().as_str());
     setting(&mut text, "address", &lan.address().to_string());
 
-    text.push_str("\n[nat]\n");
-    setting(&mut text, "ports", &nat.ports().to_string());
-    setting(&mut text, "mapping", nat.mapping().name());
-    setting(&mut text, "filtering", nat.filtering().name());
+    show_nat(&mut text, config.nat());
 
     text.push_str("\n[timers]\n");
     for timer in Timer::ALL {
@@ -35,6 +33,32 @@ pub fn show(config: &Config) -> String {
         show_forward(&mut text, forward);
     }
     text
+}
+
+fn show_nat(text: &mut String, nat: Nat) {
+    text.push_str("\n[nat]\n");
+    setting(text, "ports", &nat.ports.to_string());
+    show_behaviours(text, "mapping", nat.mapping);
+    show_behaviours(text, "filtering", nat.filtering);
+    bare(text, "preserve-ports", nat.preserve_ports);
+    bare(text, "other-protocols", nat.other_protocols);
+    bare(text, "clamp-mss", nat.clamp_mss);
+    setting(text, "refusals", nat.refusals.name());
+    setting(text, "unsolicited-syn", nat.unsolicited_syn.name());
+    let set = Share::ALL.map(|share| Some((share.name(), nat.shares.sessions(share)?)));
+    if set.iter().any(Option::is_some) {
+        text.push_str("\n[nat.shares]\n");
+        set.into_iter().flatten().for_each(|(name, sessions)| bare(text, name, sessions));
+    }
+}
+
+fn show_behaviours(text: &mut String, key: &str, behaviours: Behaviours) {
+    if let Some(common) = behaviours.common() {
+        return setting(text, key, common.name());
+    }
+    let Behaviours { tcp, udp, icmp } = behaviours;
+    let [tcp, udp, icmp] = [tcp, udp, icmp].map(Behaviour::name);
+    bare(text, key, format!("{{ tcp = \"{tcp}\", udp = \"{udp}\", icmp = \"{icmp}\" }}"));
 }
 
 fn show_forward(text: &mut String, forward: &Forward) {
@@ -49,6 +73,11 @@ fn show_forward(text: &mut String, forward: &Forward) {
 fn setting(text: &mut String, key: &str, value: &str) {
     // All values are visible ASCII, so these two are all that a basic string of TOML has to escape.
     let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    bare(text, key, format!("\"{value}\""));
+}
+
+/// A setting whose value is not a string.
+fn bare(text: &mut String, key: &str, value: impl fmt::Display) {
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{key} = \"{value}\"");
+    let _ = writeln!(text, "{key} = {value}");
 }

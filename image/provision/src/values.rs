@@ -3,10 +3,12 @@
 //! Every function takes the value as the file has it and gives the type, or a fault that says how to write it.
 
 use std::net::Ipv4Addr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use config::{Behaviour, ForwardName, InterfaceAddress, InterfaceName, PortRange, Problem, Protocols};
+use config::{
+    Behaviour, ForwardName, InterfaceAddress, InterfaceName, PortRange, Problem, Protocols, Response,
+};
 use toml::de::{DeInteger, DeValue};
 
 use crate::advice;
@@ -92,6 +94,27 @@ pub(crate) fn protocols(value: &DeValue<'_>) -> Result<Protocols, Fault> {
 /// `"endpoint-independent"` and so on.
 pub(crate) fn behaviour(value: &DeValue<'_>) -> Result<Behaviour, Fault> {
     choice(value, "a behaviour", &Behaviour::ALL.map(|behaviour| (behaviour.name(), behaviour)))
+}
+
+/// `"answer"` or `"silent"`.
+pub(crate) fn response(value: &DeValue<'_>) -> Result<Response, Fault> {
+    choice(value, "a way to refuse", &Response::ALL.map(|response| (response.name(), response)))
+}
+
+/// `true` or `false`.
+pub(crate) fn truth(value: &DeValue<'_>) -> Result<bool, Fault> {
+    value.as_bool().ok_or_else(|| wrong_type(value, "write true or false, without quotes"))
+}
+
+/// `4096`.
+pub(crate) fn sessions(value: &DeValue<'_>) -> Result<NonZeroU32, Fault> {
+    let DeValue::Integer(integer) = value else {
+        return Err(wrong_type(value, "write a number without quotes, like 4096"));
+    };
+    u32::from_str_radix(integer.as_str(), integer.radix())
+        .ok()
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| Fault::new("is not a number of sessions", "write one from 1 to 4294967295, like 4096"))
 }
 
 /// `"300s"`, `"5m"` or `"2h"`.

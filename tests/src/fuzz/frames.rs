@@ -17,7 +17,7 @@ use super::wire::{
 const FRAMES: usize = 48;
 const ETHERNET: usize = 14;
 
-/// The reference network with few ports, so that a router is soon made.
+/// The reference network with few ports, so that a router is soon made, and with an answer to unsolicited SYNs.
 const BLOB: &[u8] = include_bytes!("../../fuzz/seeds/blob/few-ports");
 
 #[derive(Arbitrary, Debug)]

@@ -1,0 +1,168 @@
+//! Version 2 of the settings on the wire: plain data, as postcard writes it. It has everything there is.
+//!
+//! Nothing here is checked beyond its size; [`ConfigV2::into_draft`] makes the checked types of it.
+
+use core::net::Ipv4Addr;
+use core::num::NonZeroU32;
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::parts::{
+    BehaviourV1, FORWARD, ForwardV1, RANGE, RangeV1, SIDE, SideV1, parse_forwards, parse_timers, seconds,
+};
+use crate::{
+    Behaviours, Config, Draft, Error, Field, MAX_FORWARDS, Nat, Problem, Response, Share, Shares, Timer,
+};
+
+/// The longest body in bytes: a `u32` takes up to 5, a list's length 1, a truth value, an option or a unit variant 1.
+pub(crate) const LONGEST: usize = {
+    let gateway = 1 + 4;
+    let shares = Share::ALL.len() * (1 + 5);
+    let nat = RANGE + 2 * 3 + 3 + 2 + shares;
+    let timers = Timer::ALL.len() * 5;
+    2 * SIDE + gateway + nat + timers + 1 + MAX_FORWARDS * FORWARD
+};
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ConfigV2 {
+    wan: SideV1,
+    gateway: Option<[u8; 4]>,
+    lan: SideV1,
+    nat: NatV2,
+    /// Seconds, in the order of [`Timer::ALL`].
+    timers: [u32; Timer::ALL.len()],
+    forwards: Vec<ForwardV1, MAX_FORWARDS>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NatV2 {
+    ports: RangeV1,
+    mapping: BehavioursV2,
+    filtering: BehavioursV2,
+    preserve_ports: bool,
+    other_protocols: bool,
+    clamp_mss: bool,
+    refusals: ResponseV2,
+    unsolicited_syn: ResponseV2,
+    /// Sessions, in the order of [`Share::ALL`].
+    shares: [Option<u32>; Share::ALL.len()],
+}
+
+#[derive(Serialize, Deserialize)]
+struct BehavioursV2 {
+    tcp: BehaviourV1,
+    udp: BehaviourV1,
+    icmp: BehaviourV1,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum ResponseV2 {
+    Answer,
+    Silent,
+}
+
+impl ConfigV2 {
+    /// Checks every setting by itself.
+    pub(crate) fn into_draft(self) -> Result<Draft, Error> {
+        let forwards = parse_forwards(&self.forwards)?;
+        Ok(Draft {
+            wan_interface: Some(self.wan.interface(Field::WanInterface)?),
+            wan_address: Some(self.wan.address(Field::WanAddress)?),
+            wan_gateway: self.gateway.map(Ipv4Addr::from),
+            lan_interface: Some(self.lan.interface(Field::LanInterface)?),
+            lan_address: Some(self.lan.address(Field::LanAddress)?),
+            nat: self.nat.parse()?,
+            timers: parse_timers(Timer::ALL, self.timers)?,
+            forwards,
+        })
+    }
+}
+
+impl From<&Config> for ConfigV2 {
+    fn from(config: &Config) -> Self {
+        Self {
+            wan: SideV1::new(config.wan().interface(), config.wan().address()),
+            gateway: config.wan().gateway().map(|gateway| gateway.octets()),
+            lan: SideV1::new(config.lan().interface(), config.lan().address()),
+            nat: config.nat().into(),
+            timers: Timer::ALL.map(|timer| seconds(config.timers().duration(timer))),
+            // As many as there can be: the slice is from a list of the same capacity.
+            forwards: config.forwards().iter().map(ForwardV1::from).collect(),
+        }
+    }
+}
+
+impl NatV2 {
+    fn parse(self) -> Result<Nat, Error> {
+        Ok(Nat {
+            ports: self.ports.parse().map_err(|problem| problem.with(Field::NatPorts))?,
+            mapping: self.mapping.into(),
+            filtering: self.filtering.into(),
+            preserve_ports: self.preserve_ports,
+            other_protocols: self.other_protocols,
+            clamp_mss: self.clamp_mss,
+            refusals: self.refusals.into(),
+            unsolicited_syn: self.unsolicited_syn.into(),
+            shares: parse_shares(self.shares)?,
+        })
+    }
+}
+
+impl From<Nat> for NatV2 {
+    fn from(nat: Nat) -> Self {
+        Self {
+            ports: nat.ports.into(),
+            mapping: nat.mapping.into(),
+            filtering: nat.filtering.into(),
+            preserve_ports: nat.preserve_ports,
+            other_protocols: nat.other_protocols,
+            clamp_mss: nat.clamp_mss,
+            refusals: nat.refusals.into(),
+            unsolicited_syn: nat.unsolicited_syn.into(),
+            shares: Share::ALL.map(|share| nat.shares.sessions(share).map(NonZeroU32::get)),
+        }
+    }
+}
+
+fn parse_shares(sessions: [Option<u32>; Share::ALL.len()]) -> Result<Shares, Error> {
+    let mut shares = Shares::default();
+    for (share, sessions) in Share::ALL.into_iter().zip(sessions) {
+        let Some(sessions) = sessions else { continue };
+        let sessions = NonZeroU32::new(sessions).ok_or(Problem::NoSessions.with(Field::Share(share)))?;
+        shares = shares.with(share, Some(sessions));
+    }
+    Ok(shares)
+}
+
+impl From<BehavioursV2> for Behaviours {
+    fn from(behaviours: BehavioursV2) -> Self {
+        let BehavioursV2 { tcp, udp, icmp } = behaviours;
+        Self { tcp: tcp.into(), udp: udp.into(), icmp: icmp.into() }
+    }
+}
+
+impl From<Behaviours> for BehavioursV2 {
+    fn from(behaviours: Behaviours) -> Self {
+        let Behaviours { tcp, udp, icmp } = behaviours;
+        Self { tcp: tcp.into(), udp: udp.into(), icmp: icmp.into() }
+    }
+}
+
+impl From<ResponseV2> for Response {
+    fn from(response: ResponseV2) -> Self {
+        match response {
+            ResponseV2::Answer => Self::Answer,
+            ResponseV2::Silent => Self::Silent,
+        }
+    }
+}
+
+impl From<Response> for ResponseV2 {
+    fn from(response: Response) -> Self {
+        match response {
+            Response::Answer => Self::Answer,
+            Response::Silent => Self::Silent,
+        }
+    }
+}
