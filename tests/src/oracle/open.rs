@@ -21,7 +21,7 @@ impl Oracle {
         (hairpins && self.may_go_half_way(&view)) || self.has_unknown_windows(from, &view)
     }
 
-    /// See [`Streams::is_open`](super::streams::Streams).
+    /// Whether a segment, or an error about one, is for a connection whose windows nobody knows.
     fn has_unknown_windows(&self, from: Realm, view: &View) -> bool {
         let segment = match view.subject {
             Subject::Segment(segment) => segment,

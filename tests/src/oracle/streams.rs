@@ -2,7 +2,7 @@
 //!
 //! Of each side we know the number after the last it has sent, the highest acknowledgement it has sent, and the largest
 //! window it has offered. A segment *fits* if it begins within its receiver's window, or up to a window before what has
-//! been acknowledged already, and acknowledges nothing that was not sent. What is a [`STALE`] older than either may just
+//! been acknowledged already, and acknowledges nothing that was not sent. What is a megabyte older than either may just
 //! have been slow. SYNs have rules of their own, as have RSTs, which have to be exact where that matters.
 
 use super::tcp::{Connection, Kind, Phase, Segment, Way};

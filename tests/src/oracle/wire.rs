@@ -1,7 +1,7 @@
 //! Packets taken apart by hand (RFC 791, 792, 768, 9293).
 //!
 //! [`View`] is what a packet says; its *faults* are the reasons for which anybody may drop it, whatever state there
-//! is. Protocols without ports have port 0 at both ends. Of a fragment, only the first has ports; [`part`] says which
+//! is. Protocols without ports have port 0 at both ends. Of a fragment, only the first has ports; `part` says which
 //! part of its datagram any is.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
