@@ -125,6 +125,17 @@ fn rfc5508_req3b_i07_options_in_the_quoted_header_are_skipped() {
 }
 
 #[test]
+fn rfc5508_s73_a12_a_source_route_does_not_leave_in_a_quote() {
+    for (options, leaves) in [([131, 4, 4, 0], false), ([1, 137, 3, 4], false), ([7, 4, 4, 0], true)] {
+        let mut lab = Lab::new();
+        let external = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+        let delivered = lab.deliver(udp(BOB.port(53), external).with_options(&options));
+        let verdict = lab.try_send(error(3, 3, ALICE.0, &delivered));
+        assert_eq!(verdict == Verdict::Forward(Realm::External), leaves, "{options:?}: {verdict:?}");
+    }
+}
+
+#[test]
 fn rfc5508_req3_i08_a_wrong_icmp_checksum_is_dropped() {
     let mut lab = Lab::new();
     let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));

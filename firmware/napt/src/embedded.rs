@@ -20,6 +20,8 @@ pub(crate) struct Embedded<'a> {
     pub(crate) destination: Endpoint,
     /// The sequence number of a TCP segment.
     pub(crate) seq: Option<u32>,
+    /// Whether its options have a source route.
+    pub(crate) is_source_routed: bool,
     error: &'a mut [u8; 8],
     header: &'a mut [u8; HEADER],
     transport: &'a mut [u8; 8],
@@ -34,7 +36,9 @@ impl<'a> Embedded<'a> {
         let Message { header: error, body } = message;
         let header_len = verify_header(body)?;
         let (header, rest) = body.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
-        let behind = rest.get_mut(header_len - HEADER..).ok_or(DropReason::Embedded)?;
+        let (options, behind) =
+            rest.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::Embedded)?;
+        let is_source_routed = is_source_routed(options);
         if packet::fragment_offset(header) != 0 {
             return Err(DropReason::EmbeddedFragment);
         }
@@ -43,7 +47,7 @@ impl<'a> Embedded<'a> {
         let seq = (protocol == Protocol::Tcp).then(|| long(transport, 4));
         let source = Endpoint::new(packet::source(header), source);
         let destination = Endpoint::new(packet::destination(header), destination);
-        Ok(Self { protocol, source, destination, seq, error, header, transport, rest })
+        Ok(Self { protocol, source, destination, seq, is_source_routed, error, header, transport, rest })
     }
 
     /// Rewrites the quoted packet and, for all that changed in it, the error's checksum.
@@ -87,6 +91,23 @@ fn verify_header(body: &[u8]) -> Result<usize, DropReason> {
     let header_len = packet::header_len(fixed).map_err(|_| DropReason::Embedded)?;
     let header = body.get(..header_len).ok_or(DropReason::Embedded)?;
     if is_whole(sum(header)) { Ok(header_len) } else { Err(DropReason::Embedded) }
+}
+
+/// Whether options, as far as they make sense, have a loose or a strict source route.
+fn is_source_routed(mut options: &[u8]) -> bool {
+    const END: u8 = 0;
+    const NOP: u8 = 1;
+    const LOOSE: u8 = 131;
+    const STRICT: u8 = 137;
+    loop {
+        options = match options {
+            [] | [END, ..] => return false,
+            [LOOSE | STRICT, ..] => return true,
+            [NOP, rest @ ..] => rest,
+            [_, len, ..] if *len >= 2 => options.get(usize::from(*len)..).unwrap_or_default(),
+            _ => return false,
+        };
+    }
 }
 
 fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8]) -> Delta {

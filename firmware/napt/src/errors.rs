@@ -31,6 +31,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     ) -> Result<Realm, Verdict> {
         let quoted = Embedded::parse(message)?;
         embedded::returns_to(quoted.source, transit.destination)?;
+        // RFC 5508 s.7.3: a source route is not to leave, not even quoted.
+        if quoted.is_source_routed {
+            return Err(DropReason::EmbeddedSourceRoute.into());
+        }
         let slot = self
             .find_outbound(now, quoted.protocol, quoted.destination, quoted.source)
             .ok_or(DropReason::EmbeddedNoSession)?;

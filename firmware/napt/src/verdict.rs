@@ -132,11 +132,13 @@ pub enum DropReason {
     EmbeddedOutOfWindow,
     /// An ICMP error that tells of an MTU no link has.
     EmbeddedMtu,
+    /// An ICMP error from inside about a packet with a source route (RFC 5508 s.7.3).
+    EmbeddedSourceRoute,
 }
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 33;
+    pub const COUNT: usize = 34;
 
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -173,6 +175,7 @@ impl DropReason {
         "embedded without session",
         "embedded out of window",
         "embedded mtu",
+        "embedded source route",
     ];
 
     /// The reason's place among the counters.
@@ -181,7 +184,7 @@ impl DropReason {
     }
 }
 
-const _: () = assert!(DropReason::EmbeddedMtu.index() + 1 == DropReason::COUNT);
+const _: () = assert!(DropReason::EmbeddedSourceRoute.index() + 1 == DropReason::COUNT);
 
 /// How often each verdict was given to packets from one realm.
 #[derive(Clone, Debug, PartialEq, Eq)]
