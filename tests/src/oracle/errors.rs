@@ -30,6 +30,11 @@ impl Oracle {
     pub(super) fn send_error(&mut self, view: &View, about: Quoted, told: &Told) -> Judgement {
         let (protocol, remote, internal) = (about.protocol, about.source, about.destination);
         let source = self.outside(0);
+        // RFC 5508 s.7.3: whatever else there is to say.
+        if about.is_source_routed {
+            let known = told.verdict == Verdict::Drop(DropReason::EmbeddedNoSession);
+            return if known { Ok(None) } else { told.is(DropReason::EmbeddedSourceRoute) };
+        }
         let Some(receiver) = self.find_out(protocol, internal, remote) else {
             return told.is(DropReason::EmbeddedNoSession);
         };

@@ -72,6 +72,8 @@ pub struct Quoted {
     pub destination: SocketAddrV4,
     /// The sequence number of a TCP segment.
     pub sequence: Option<u32>,
+    /// Whether its options have a source route.
+    pub is_source_routed: bool,
 }
 
 /// Which part of a datagram a fragment is: these units of eight bytes.
@@ -185,6 +187,18 @@ fn segment(body: &[u8], is_whole: bool) -> Result<Parts, Vec<DropReason>> {
     Ok(((word(body, 0), word(body, 2)), Subject::Segment(segment), len))
 }
 
+/// Whether a list of IP options names one, whatever its length is said to be, before it contradicts itself.
+fn lists(options: &[u8], wanted: u8) -> bool {
+    let mut at = 0;
+    while at < options.len() && options[at] != 0 && options[at] != wanted {
+        let len =
+            if options[at] == 1 { Some(1) } else { options.get(at + 1).copied().filter(|len| *len >= 2) };
+        let Some(len) = len else { return false };
+        at += usize::from(len);
+    }
+    options.get(at) == Some(&wanted)
+}
+
 /// Where the value of a TCP option lies among the options, if the list says so before it contradicts itself.
 pub(super) fn option(options: &[u8], wanted: u8) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
@@ -274,7 +288,10 @@ fn quote(body: &[u8], destination: Ipv4Addr) -> Result<Quoted, Vec<DropReason>> 
     let ports = ports.filter(|_| faults.is_empty()).ok_or(faults)?;
     let end = |at, port| SocketAddrV4::new(address(inner, at), port);
     let sequence = (inner[9] == TCP).then(|| long(transport, 4));
-    Ok(Quoted { protocol: inner[9], source: end(12, ports.0), destination: end(16, ports.1), sequence })
+    let options = &inner[20..header];
+    let is_source_routed = [131, 137].iter().any(|kind| lists(options, *kind));
+    let (source, destination) = (end(12, ports.0), end(16, ports.1));
+    Ok(Quoted { protocol: inner[9], source, destination, sequence, is_source_routed })
 }
 
 /// The sum of some bytes in ones' complement, with 0 for both of its zeros.

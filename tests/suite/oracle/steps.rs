@@ -83,7 +83,8 @@ pub(crate) enum Tweak {
     Len(u16, bool),
     /// One large packet that stands for many with this payload; whether it must not be fragmented.
     Segments(u16, bool),
-    Options,
+    /// With options in the header, of which two are source routes.
+    Options([u8; 4]),
     Padding,
     Timestamp,
     PortZero,
@@ -200,7 +201,7 @@ fn tweak() -> impl Strategy<Value = Tweak> {
         1 => (0..4_u8).prop_map(Tweak::Ttl),
         1 => (1490..1504_u16, any::<bool>()).prop_map(|(len, whole)| Tweak::Len(len, whole)),
         1 => (1440..1480_u16, any::<bool>()).prop_map(|(each, whole)| Tweak::Segments(each, whole)),
-        1 => Just(Tweak::Options),
+        2 => proptest::sample::select(&[[1, 1, 1, 0], [131, 4, 4, 0], [1, 137, 3, 4]][..]).prop_map(Tweak::Options),
         1 => Just(Tweak::Padding),
         1 => Just(Tweak::Timestamp),
         1 => Just(Tweak::PortZero),

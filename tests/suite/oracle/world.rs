@@ -307,7 +307,7 @@ fn tweaked(mut packet: Packet, tweak: &Tweak) -> Packet {
             packet.segment = (*each).try_into().ok();
             packet
         }
-        Tweak::Options => packet.with_options(&[1, 1, 1, 0]),
+        Tweak::Options(options) => packet.with_options(options),
         Tweak::Padding => {
             packet.bytes.extend([0xEE; 7]);
             packet
