@@ -51,8 +51,8 @@ pub(crate) enum Step {
     /// Whoever got a packet answers, as a host would or with other flags.
     Answer { which: Pick, flags: Option<u8>, tweak: Tweak },
     /// A host inside, or somebody outside, sends a datagram in pieces: of each, how many eighths of its bytes are before
-    /// it and in it. Some are missing, some come twice.
-    Pieces { inside: bool, host: Pick, port: Pick, to: Pick, what: What, id: u16, pieces: Vec<(Pick, Pick)> },
+    /// it and in it. Some are missing, some come twice; the last may come late.
+    Pieces { inside: bool, host: Pick, port: Pick, to: Pick, what: What, id: u16, pieces: Pieces },
     /// A packet comes again.
     Again { which: Pick },
     /// Somebody complains about a packet that came out.
@@ -62,6 +62,9 @@ pub(crate) enum Step {
     /// Time passes.
     Wait(Duration),
 }
+
+/// The pieces of a datagram, and how long the last of them takes longer.
+pub(crate) type Pieces = (Vec<(Pick, Pick)>, Duration);
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -153,8 +156,9 @@ fn protocol() -> impl Strategy<Value = u8> {
     proptest::sample::select(&[47, 50, 33, 136, 2, 51][..])
 }
 
-fn pieces() -> impl Strategy<Value = Vec<(Pick, Pick)>> {
-    proptest::collection::vec((Pick::any(), Pick::any()), 1..6)
+fn pieces() -> impl Strategy<Value = Pieces> {
+    let pause = proptest::sample::select(&[0, 0, 4_999, 5_000][..]).prop_map(Duration::from_millis);
+    (proptest::collection::vec((Pick::any(), Pick::any()), 1..6), pause)
 }
 
 /// What connections send, and now and then anything (C28).

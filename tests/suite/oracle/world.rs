@@ -12,7 +12,7 @@ use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_r
 
 use super::Plan;
 use super::sequences::{Ends, Sequences, Speaker};
-use super::steps::{Pick, Quote, Step, Tweak, What};
+use super::steps::{Pick, Pieces, Quote, Step, Tweak, What};
 use super::tally::Tally;
 
 const INSIDE: [Host; 3] = [ALICE, DAVE, Host(Ipv4Addr::new(192, 0, 2, 3))];
@@ -158,7 +158,7 @@ impl<'t, const N: usize> World<'t, N> {
         &mut self,
         from: Realm,
         packet: &Packet,
-        pieces: &[(Pick, Pick)],
+        (pieces, pause): &Pieces,
     ) -> Result<(), String> {
         let ends = self.ends(from, packet);
         let packet = match ends {
@@ -166,7 +166,10 @@ impl<'t, const N: usize> World<'t, N> {
             None => packet.clone(),
         };
         let eighths = packet.transport().len().div_ceil(8);
-        for (start, len) in pieces {
+        for (n, (start, len)) in pieces.iter().enumerate() {
+            if n + 1 == pieces.len() {
+                self.wait(*pause)?;
+            }
             // Every other is a first one.
             let start = start.index(2 * eighths).saturating_sub(eighths);
             let end = start + len.index(eighths - start + 1);
