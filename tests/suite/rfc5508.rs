@@ -374,6 +374,16 @@ fn rfc1191_a_large_frame_is_judged_by_the_segments_it_stands_for() {
 }
 
 #[test]
+fn a_large_frame_of_segments_too_large_for_the_next_link_is_dropped_if_they_may_be_fragmented() {
+    let mut lab = Lab::with(|settings| settings.external_mtu = 1400);
+    let mut frame = tcp("P.", ALICE.port(5000), BOB.port(80)).with_payload(30_000).may_fragment();
+    frame.segment = 1460.try_into().ok();
+    assert_eq!(lab.try_send(frame.clone()), Verdict::Drop(DropReason::TooLarge));
+    frame.segment = 1360.try_into().ok();
+    lab.send(frame);
+}
+
+#[test]
 fn a21_malformed_headers_are_dropped_by_name() {
     let mut lab = Lab::new();
     let mut drop = |packet: Packet, reason: DropReason| {
