@@ -36,8 +36,7 @@ impl<'a> Embedded<'a> {
         let Message { header: error, body } = message;
         let header_len = verify_header(body)?;
         let (header, rest) = body.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
-        let (options, behind) =
-            rest.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::Embedded)?;
+        let (options, behind) = rest.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::Embedded)?;
         let is_source_routed = is_source_routed(options);
         if packet::fragment_offset(header) != 0 {
             return Err(DropReason::EmbeddedFragment);
