@@ -115,7 +115,7 @@ fn read(path: &str) -> String {
 }
 
 /// Every Rust file under a directory, with its text.
-fn sources(directory: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut open = vec![Path::new(ROOT).join(directory)];
     while let Some(directory) = open.pop() {

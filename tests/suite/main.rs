@@ -4,6 +4,7 @@
 mod attacks;
 mod checksums;
 mod churn;
+mod compliance;
 mod config_blob;
 mod demo;
 mod fragments;

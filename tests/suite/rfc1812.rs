@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use napt::RejectReason;
 use router::{Offload, Refusal, Side};
 use sekisho_tests::{
     ALICE, BOB, CAROL, DAVE, Desk, Host, INSIDE, OUTSIDE, Packet, Seen, echo, echo_reply, frame_for,
@@ -274,6 +275,18 @@ fn rfc1812_s4327_i22_errors_and_later_fragments_draw_no_error() {
     assert_eq!(desk.arrive(Side::Lan, &error).len(), 1);
     let ping = echo(1, ALICE.0, CAROL.0).with_ttl(1);
     assert_eq!(desk.arrive(Side::Lan, &ping).len(), 1);
+}
+
+#[test]
+fn rfc1812_s4327_i22_of_a_datagram_in_fragments_only_the_first_draws_an_error() {
+    let mut desk = Desk::new();
+    let datagram = udp(ALICE.port(5000), CAROL.port(53)).with_payload(1300).with_id(7).may_fragment();
+    let (first, second) = (datagram.fragment(0, 400), datagram.fragment(400, 800));
+    assert_eq!(desk.arrive(Side::Lan, &first).len(), 1);
+    assert_eq!(desk.arrive(Side::Lan, &second.with_ttl(1)), []);
+    assert_eq!(desk.router.summary().engine[0].rejected[RejectReason::TtlExpired.index()], 1);
+    let another = datagram.with_id(8).fragment(0, 400).with_ttl(1);
+    complains(&one(desk.arrive(Side::Lan, &another)), Side::Lan, [11, 0], INSIDE, &another);
 }
 
 #[test]

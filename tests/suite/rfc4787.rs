@@ -259,6 +259,17 @@ fn rfc4787_req12_an_icmp_error_ends_no_mapping() {
 }
 
 #[test]
+fn rfc4787_req12_i13_no_icmp_message_of_any_kind_ends_a_mapping() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    for kind in 0..=255 {
+        let _ = lab.try_deliver(error(kind, 0, CAROL.0, &out));
+    }
+    assert_eq!(lab.deliver(udp(BOB.port(53), out.source())).destination(), ALICE.port(5000));
+    assert_eq!(lab.send(udp(ALICE.port(5000), CAROL.port(53))).source(), out.source());
+}
+
+#[test]
 fn rfc6888_req8_m18_t10_a_released_port_cools_before_another_host_gets_it() {
     let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_003));
     let released = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();

@@ -1,7 +1,10 @@
 //! RFC 5382, requirement by requirement: TCP behaviour of a NAT; with RFC 7857 s.2.
 
-use napt::{Dependence, DropReason, Protocols, Verdict};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Lab, OUTSIDE, Packet, error, tcp};
+use std::time::Duration;
+
+use napt::{Dependence, DropReason, Protocols, RejectReason, Verdict};
+use router::Side;
+use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Lab, OUTSIDE, Packet, error, range, tcp};
 
 const ESTABLISHED: u64 = 7440;
 const TRANSITORY: u64 = 240;
@@ -15,6 +18,16 @@ fn rfc5382_req1_m03_mapping_is_endpoint_independent() {
 }
 
 #[test]
+fn rfc5382_req7_m05_connections_of_two_hosts_never_share_an_external_port() {
+    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_001));
+    let alice = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    let dave = lab.send(tcp("S", DAVE.port(5000), CAROL.port(80))).source();
+    assert_ne!(alice, dave);
+    let third = lab.try_send(tcp("S", DAVE.port(5001), CAROL.port(443)));
+    assert_eq!(third, Verdict::Reject(RejectReason::PortsExhausted), "rather none than one of theirs");
+}
+
+#[test]
 fn rfc5382_req2_c01_a_connection_opens_talks_and_closes() {
     let mut lab = Lab::new();
     let external = connect(&mut lab).source();
@@ -23,6 +36,21 @@ fn rfc5382_req2_c01_a_connection_opens_talks_and_closes() {
     lab.send(tcp("F.", ALICE.port(5000), BOB.port(80)));
     lab.deliver(tcp("F.", BOB.port(80), external));
     lab.send(tcp(".", ALICE.port(5000), BOB.port(80)));
+}
+
+#[test]
+fn rfc5382_req2_c01_a_connection_from_outside_opens_talks_and_closes() {
+    let mut lab = Lab::with_forward();
+    lab.deliver(tcp("S", BOB.port(4000), OUTSIDE.port(54321)));
+    lab.send(tcp("S.", ALICE.port(80), BOB.port(4000)));
+    lab.deliver(tcp(".", BOB.port(4000), OUTSIDE.port(54321)));
+    lab.wait_secs(ESTABLISHED - 1);
+    lab.deliver(tcp("P.", BOB.port(4000), OUTSIDE.port(54321)).with_payload(100));
+    lab.send(tcp("P.", ALICE.port(80), BOB.port(4000)).with_payload(100));
+    lab.deliver(tcp("F.", BOB.port(4000), OUTSIDE.port(54321)));
+    lab.send(tcp("F.", ALICE.port(80), BOB.port(4000)));
+    lab.wait_secs(TRANSITORY + 2);
+    assert_eq!(lab.engine.occupancy().sessions, 0);
 }
 
 #[test]
@@ -218,6 +246,20 @@ fn rfc5382_req4_c19_an_unsolicited_syn_is_dropped_silently() {
 }
 
 #[test]
+fn rfc5382_req4_of_a_syn_that_came_before_ours_nothing_is_ever_said() {
+    // Given a mapping of ALICE's, when BOB's SYN comes before hers goes out, then hers opens the connection.
+    let mut desk = Desk::new();
+    let external = desk.arrive(Side::Lan, &tcp("S", ALICE.port(5000), CAROL.port(80)))[0].packet.source();
+    assert_eq!(desk.arrive(Side::Wan, &tcp("S", BOB.port(80), external)), []);
+    assert_eq!(desk.wait(Duration::from_secs(3)), []);
+    let ours = desk.arrive(Side::Lan, &tcp("S", ALICE.port(5000), BOB.port(80)));
+    assert_eq!((ours.len(), ours[0].packet.source()), (1, external));
+    assert_eq!(desk.wait(Duration::from_secs(60)), []);
+    let again = desk.arrive(Side::Wan, &tcp("S", BOB.port(80), external));
+    assert_eq!(again[0].packet.destination(), ALICE.port(5000));
+}
+
+#[test]
 fn rfc5382_req3_m11_filtering_lets_syns_in_as_configured() {
     let cases = [
         (Dependence::Endpoint, true, true),
@@ -353,6 +395,17 @@ fn rfc5382_req10_no_icmp_error_ends_a_connection() {
     lab.deliver(tcp(".", BOB.port(80), out.source()));
 }
 
+#[test]
+fn rfc5382_req9_i04_every_code_of_destination_unreachable_is_translated() {
+    let mut lab = Lab::new();
+    let syn = connect(&mut lab);
+    for code in 0..=15 {
+        let inside = lab.deliver(error(3, code, CAROL.0, &syn));
+        assert_eq!(inside.transport()[..2], [3, code]);
+        assert_eq!(inside.quoted().source(), ALICE.port(5000));
+    }
+}
+
 /// Opens a connection from ALICE's port 5000 to BOB's port 80; its SYN as seen outside.
 #[track_caller]
 fn connect(lab: &mut Lab) -> Packet {
@@ -381,6 +434,29 @@ fn rfc5382_req2_c04_a_syn_ack_may_be_repeated_once_and_twice() {
     lab.deliver(tcp("P.", BOB.port(80), external).with_payload(10));
     lab.wait_secs(ESTABLISHED - 1);
     lab.deliver(tcp(".", BOB.port(80), external));
+}
+
+#[test]
+fn rfc5382_req2_c05_either_side_closes_first_or_both_at_once() {
+    let mut lab = Lab::new();
+    for closes in ["inside first", "outside first", "both at once"] {
+        let external = connect(&mut lab).source();
+        let fin_out = || tcp("F.", ALICE.port(5000), BOB.port(80));
+        let fin_in = || tcp("F.", BOB.port(80), external);
+        let (last_out, last_in) = match closes {
+            "inside first" => (lab.send(fin_out()), lab.deliver(fin_in().ack(1002))),
+            "outside first" => {
+                let first = lab.deliver(fin_in());
+                (lab.send(fin_out().ack(1002)), first)
+            }
+            _ => (lab.send(fin_out()), lab.deliver(fin_in())),
+        };
+        assert_eq!((last_out.source(), last_in.destination()), (external, ALICE.port(5000)), "{closes}");
+        lab.send(tcp(".", ALICE.port(5000), BOB.port(80)).seq(1002).ack(1002));
+        lab.deliver(tcp(".", BOB.port(80), external).seq(1002).ack(1002));
+        lab.wait_secs(TRANSITORY + 2);
+        assert_eq!(lab.engine.occupancy().sessions, 0, "{closes}");
+    }
 }
 
 #[test]

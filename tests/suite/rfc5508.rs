@@ -187,11 +187,43 @@ fn rfc5508_req4_i12_an_error_about_no_session_is_dropped() {
 }
 
 #[test]
+fn rfc5508_req5_i12_an_error_from_inside_about_no_session_is_dropped() {
+    let mut lab = Lab::new();
+    lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let stranger = udp(BOB.port(53), ALICE.port(9));
+    let verdict = lab.try_send(error(3, 3, ALICE.0, &stranger));
+    assert_eq!(verdict, Verdict::Drop(DropReason::EmbeddedNoSession));
+}
+
+#[test]
 fn rfc5508_req6_i13_an_error_refreshes_nothing() {
     let mut lab = Lab::new();
     let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
     lab.wait_secs(200);
     lab.deliver(error(3, 3, BOB.0, &out));
+    lab.wait_secs(101);
+    assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc5508_req6_i13_an_error_about_a_query_neither_ends_nor_refreshes_it() {
+    let mut lab = Lab::new();
+    let out = lab.send(echo(77, ALICE.0, BOB.0));
+    lab.wait_secs(59);
+    lab.deliver(error(11, 0, CAROL.0, &out));
+    lab.deliver(echo_reply(out.source().port(), BOB.0, OUTSIDE.0));
+    lab.wait_secs(2);
+    let late = lab.try_deliver(echo_reply(out.source().port(), BOB.0, OUTSIDE.0));
+    assert!(matches!(late, Verdict::Drop(_)));
+}
+
+#[test]
+fn rfc7857_s71_t13_an_error_from_inside_refreshes_nothing() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    lab.wait_secs(200);
+    let inside = lab.deliver(udp(BOB.port(53), out.source()));
+    lab.send(error(3, 3, ALICE.0, &inside));
     lab.wait_secs(101);
     assert!(matches!(lab.try_deliver(udp(BOB.port(53), out.source())), Verdict::Drop(_)));
 }
@@ -207,6 +239,29 @@ fn rfc5508_req5_i14_an_error_from_inside_comes_from_the_external_address() {
     let quoted = seen.quoted();
     assert!(quoted.header_is_intact() && quoted.transport_is_intact());
     assert_eq!((quoted.source(), quoted.destination()), (BOB.port(53), out.source()));
+}
+
+#[test]
+fn rfc5508_req5b_i14_an_error_from_inside_keeps_type_and_code() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)));
+    let inside = lab.deliver(udp(BOB.port(53), out.source()));
+    for [kind, code] in [[3, 0], [3, 3], [3, 13], [11, 0], [11, 1], [12, 0]] {
+        assert_eq!(lab.send(error(kind, code, ALICE.0, &inside)).transport()[..2], [kind, code]);
+    }
+}
+
+#[test]
+fn rfc5508_s712_i20_a_reported_mtu_reaches_the_sender_unchanged() {
+    let mut lab = Lab::new();
+    let out = lab.send(udp(ALICE.port(5000), BOB.port(53)).with_payload(1400).dont_fragment());
+    let mut report = error(3, 4, CAROL.0, &out.changed(|bytes| bytes.truncate(548)));
+    report.bytes[26..28].copy_from_slice(&1280_u16.to_be_bytes());
+    report.fix_transport();
+    let inside = lab.deliver(report);
+    assert_eq!((*inside.destination().ip(), inside.bytes.len()), (ALICE.0, 576));
+    assert_eq!(inside.transport()[4..8], [0, 0, 0x05, 0x00]);
+    assert_eq!(inside.quoted().source(), ALICE.port(5000));
 }
 
 #[test]
@@ -316,6 +371,16 @@ fn rfc1191_a_large_frame_is_judged_by_the_segments_it_stands_for() {
     lab.send(gso(1460));
     let verdict = lab.try_send(gso(1461));
     assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded { mtu: 1500 }));
+}
+
+#[test]
+fn a_large_frame_of_segments_too_large_for_the_next_link_is_dropped_if_they_may_be_fragmented() {
+    let mut lab = Lab::with(|settings| settings.external_mtu = 1400);
+    let mut frame = tcp("P.", ALICE.port(5000), BOB.port(80)).with_payload(30_000).may_fragment();
+    frame.segment = 1460.try_into().ok();
+    assert_eq!(lab.try_send(frame.clone()), Verdict::Drop(DropReason::TooLarge));
+    frame.segment = 1360.try_into().ok();
+    lab.send(frame);
 }
 
 #[test]

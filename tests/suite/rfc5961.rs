@@ -201,6 +201,15 @@ fn c22_windows_are_scaled_if_both_sides_say_so() {
 }
 
 #[test]
+fn rfc7323_s23_c22_a_shift_beyond_14_counts_as_14() {
+    for shift in [15, 16, 255] {
+        let mut connection = Connection::open_with(&[1, 3, 3, shift]);
+        connection.deliver(connection.back("P.").seq(1001 + (8192 << 14)));
+        connection.lab.refuse(connection.back("P.").seq(1001 + (8192 << 14) + 1), DropReason::OutOfWindow);
+    }
+}
+
+#[test]
 fn c22_windows_are_not_scaled_if_one_side_does_not() {
     let mut lab = Lab::new();
     let syn = tcp("S", ALICE.port(5000), BOB.port(80)).with_tcp_options(SCALE_7);

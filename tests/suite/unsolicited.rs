@@ -44,7 +44,7 @@ fn rfc5382_req4a_c19_by_default_an_unsolicited_syn_is_never_answered() {
 }
 
 #[test]
-fn rfc5382_req4_c19_an_unsolicited_syn_is_answered_after_six_seconds_and_not_before() {
+fn rfc5382_req4_t06_c19_an_unsolicited_syn_is_answered_after_six_seconds_and_not_before() {
     let mut desk = answering();
     let syn = tcp("S", CAROL.port(4000), OUTSIDE.port(80));
     refuse(&mut desk, &syn);

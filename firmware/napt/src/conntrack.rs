@@ -171,7 +171,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         Ok(slot)
     }
 
-    /// The host that begins a session, if it may have one more.
+    /// The host that begins a session, if it may have one more (RFC 6888 REQ-4).
     fn host_with_room(&mut self, address: Ipv4Addr) -> Result<Slot, RejectReason> {
         let host = self.tables.hosts.enter(&self.keys, address).ok_or(RejectReason::TableFull)?;
         let limit = match self.is_reserve() {
@@ -363,8 +363,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         created.ok_or(Verdict::Reject(RejectReason::TableFull))
     }
 
-    /// A free external port: of the internal port's class and parity, else of its class, else one of it that still
-    /// cools, else any.
+    /// A free external port: at random, unless the settings would rather have the internal one (RFC 7857 s.9, RFC 6056
+    /// s.4); of the internal port's class and parity, else of its class, else one of it that still cools, else any.
     #[inline]
     fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
         if self.settings.preserve_ports && self.pool(protocol).is_some_and(|pool| pool.is_free(internal)) {
@@ -441,7 +441,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tidy_mappings(now, most);
     }
 
-    /// Ends what has expired where that may make room for a new session. To be called before anything is looked up:
+    /// Ends what has expired, and nothing that lives (RFC 6888 REQ-11), where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.is_reserve() {

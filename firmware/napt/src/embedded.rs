@@ -84,7 +84,8 @@ fn verify_mtu(error: &[u8; 8]) -> Result<(), DropReason> {
     if absurd { Err(DropReason::EmbeddedMtu) } else { Ok(()) }
 }
 
-/// Checks the quoted header; its length in bytes.
+/// Checks the quoted header; its length in bytes. A wrong sum is dropped and counted (RFC 5508 REQ-3a), though some hops
+/// send such quotes.
 fn verify_header(body: &[u8]) -> Result<usize, DropReason> {
     let fixed = body.first_chunk::<HEADER>().ok_or(DropReason::Embedded)?;
     let header_len = packet::header_len(fixed).map_err(|_| DropReason::Embedded)?;

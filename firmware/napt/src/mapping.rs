@@ -2,7 +2,7 @@
 //!
 //! A mapping lives while at least one session needs it. When the last one ends it *cools*: it keeps its port from
 //! everybody else for a while (RFC 6888 REQ-8), though its own internal endpoint gets it back at once. When ports or
-//! slots run out, the mapping that has cooled longest goes first (REQ-8's own exception).
+//! slots run out, the mapping that has cooled longest goes first.
 //!
 //! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
 //! depends on the remote end, the sessions know more than this table: see `conntrack`.

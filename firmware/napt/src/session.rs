@@ -160,7 +160,8 @@ impl Session {
                 }
                 (before.refreshes(self.state, direction, segment.flags), self.state.is_open())
             }
-            // RFC 4787 REQ-6: outbound refreshes; inbound does not, or an attacker could keep a mapping alive (T12).
+            // RFC 4787 REQ-6: outbound refreshes. Inbound, which REQ-6a leaves open, does not, or an attacker could keep a
+            // mapping alive (T12).
             None => (direction == Direction::Outbound, direction == Direction::Outbound),
         };
         if refreshed {

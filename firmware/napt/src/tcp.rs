@@ -185,7 +185,8 @@ impl State {
     }
 }
 
-/// The state after a segment, by state, flags and direction (`>` outbound, `<` inbound).
+/// The state after a segment, by state, flags and direction (`>` outbound, `<` inbound). Only a SYN leads out of `Rst`;
+/// RFC 6146 s.3.5.2.2 would let any segment lead back to `Est`.
 #[rustfmt::skip]
 const NEXT: [[State; 10]; State::COUNT] = {
     use State::{

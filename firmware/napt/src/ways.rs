@@ -338,7 +338,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose
-    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13).
+    /// filtering behaviour lets it in (RFC 4787 s.5, RFC 5382 REQ-3). Nothing else from outside gets a session (M13): a
+    /// SYN that nothing lets in is dropped, and whether it is answered later is the router's business (RFC 5382 REQ-4).
     fn admit(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Result<Endpoint, DropReason> {
         if let Some(internal) = self.settings.forwards.inward(protocol, external) {
             return Ok(internal);

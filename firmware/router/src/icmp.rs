@@ -43,6 +43,7 @@ impl Complaint {
             Self::Rejected(RejectReason::FragmentationNeeded { .. }) => {
                 unreachable(Icmpv4DstUnreachable::FragRequired)
             }
+            // RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1.
             Self::Rejected(
                 RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare,
             ) => unreachable(Icmpv4DstUnreachable::CommProhibited),
