@@ -32,9 +32,10 @@ impl Oracle {
             return (port == forwarded).then_some(()).ok_or(format!("{port}, not the forward's {forwarded}"));
         }
         let shared = self.shared(protocol, internal, remote);
+        let in_doubt = self.first_may_have_ended(protocol, internal, remote);
         let known = shared.iter().any(|(mapped, _)| *mapped == port)
-            || self.has_lingered(protocol, internal, remote, port);
-        if shared.iter().any(|(_, sure)| *sure) {
+            || (in_doubt && self.has_mapping(protocol, internal, port));
+        if shared.iter().any(|(_, sure)| *sure) && (known || !in_doubt) {
             return known.then_some(()).ok_or(format!("REQ-1: {internal} has {shared:?}, and got {port}"));
         }
         if known {
@@ -87,20 +88,23 @@ impl Oracle {
     fn may_be_dry(&self, view: &View) -> bool {
         has_ports(view.protocol)
             && self.forwarded_from(view.protocol, view.source).is_none()
-            && !self.shared(view.protocol, view.source, view.destination).iter().any(|(_, sure)| *sure)
+            && (self.first_may_have_ended(view.protocol, view.source, view.destination)
+                || !self.shared(view.protocol, view.source, view.destination).iter().any(|(_, sure)| *sure))
             && self.pool(view.protocol).all(|port| self.rank(view.protocol, view.source, port).1 == TAKEN)
     }
 
-    /// Whether a port was that of the first of several sessions with a remote address, which has ended before the others:
-    /// as long as it cools, it may be brought back, too.
-    fn has_lingered(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4, port: u16) -> bool {
-        let cools = |mapping: &Mapping| {
-            (mapping.protocol, mapping.internal, mapping.external) == (protocol, internal, port)
-        };
+    /// Whether of several sessions with a remote address, which a mapping behaviour looks at, the first may have ended
+    /// before the others. Then its port may be brought back as long as it cools, and after that another be used; those of
+    /// the others are as good.
+    fn first_may_have_ended(&self, protocol: u8, internal: SocketAddrV4, remote: SocketAddrV4) -> bool {
         let group = (protocol, internal, *remote.ip());
         self.mapping(protocol) == Dependence::Address
             && self.lingering.iter().any(|(known, _)| *known == group)
-            && self.mappings.iter().any(cools)
+    }
+
+    fn has_mapping(&self, protocol: u8, internal: SocketAddrV4, port: u16) -> bool {
+        let sought = (protocol, internal, port);
+        self.mappings.iter().any(|mapping| (mapping.protocol, mapping.internal, mapping.external) == sought)
     }
 
     /// The port that a flow from inside will have, if that is sure.
