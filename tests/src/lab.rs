@@ -116,7 +116,7 @@ impl Lab {
             Err(reason) => Verdict::Drop(reason),
         };
         match verdict {
-            Verdict::Forward(to) => check(packet, &out, to, self.engine.settings().external),
+            Verdict::Forward(to) => check(packet, &out, to, self.engine.settings()),
             _ => assert_eq!(*packet, out, "a packet that is not forwarded was changed"),
         }
         (verdict, out)
@@ -148,20 +148,24 @@ impl Lab {
 
 /// V1 to V3, and that nothing changed which must not.
 #[track_caller]
-fn check(before: &Packet, after: &Packet, to: Realm, external: Option<Ipv4Addr>) {
+fn check(before: &Packet, after: &Packet, to: Realm, settings: &Settings) {
     assert_eq!(after.ttl(), before.ttl() - 1, "V3: the hop is counted");
     assert!(after.header_is_intact(), "V2: the header checksum is right");
     if matches!(before.protocol(), 1 | 6 | 17) && before.transport().len() >= 8 && !before.is_fragment() {
         assert_eq!(before.transport_is_intact(), after.transport_is_intact(), "V2: as right as it came");
     }
     if to == Realm::External {
-        assert_eq!(Some(*after.source().ip()), external, "V1: nothing but the external address leaves");
+        assert_eq!(
+            Some(*after.source().ip()),
+            settings.external,
+            "V1: nothing but the external address leaves"
+        );
         assert!(!after.destination().ip().is_private_lab(), "nothing for inside leaves");
     }
     assert_eq!(before.bytes.len(), after.bytes.len());
     assert_eq!(before.bytes[1..4], after.bytes[1..4], "DSCP, ECN and length stay");
     assert_eq!(before.bytes[6..8], after.bytes[6..8], "fragment fields stay");
-    if !before.is_fragment() && before.bytes.len() <= 1500 {
+    if !before.is_fragment() && before.bytes.len() <= usize::from(settings.external_mtu) {
         assert_eq!(before.bytes[4..6], after.bytes[4..6], "the identification stays");
     }
     assert_eq!(before.bytes[20..before.header_len()], after.bytes[20..after.header_len()], "options stay");

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use napt::{Dependence, DropReason, Instant, Protocols, Realm, RejectReason, Verdict};
 use router::{Link, Side};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, hardware, range, tcp, udp};
+use sekisho_tests::{
+    ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, echo, error, hardware, range, tcp, udp,
+};
 use smoltcp::wire::{ArpOperation, ArpRepr, EthernetAddress};
 
 /// A full session table is tidied in the middle of opening a session; the mapping that the session was to revive is
@@ -355,4 +357,49 @@ fn rfc6888_req8_m18_a_refused_flow_ends_no_cool_down() {
     let refused = lab.try_send(udp(DAVE.port(2000), BOB.port(53)));
     assert_eq!(refused, Verdict::Reject(RejectReason::PortsExhausted));
     assert_eq!(lab.engine.occupancy().mappings, 256);
+}
+
+/// While no SYN-ACK had agreed on window scales, "no such option" was taken for a scale of 15.
+#[test]
+fn c22_windows_are_not_scaled_before_that_has_been_agreed_on() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80)).window(65_535)).source();
+    lab.deliver(tcp("R.", BOB.port(80), external));
+    lab.deliver(tcp(".", BOB.port(80), external));
+
+    let mut lab = Lab::with_forward();
+    lab.deliver(tcp("S", BOB.port(1), OUTSIDE.port(54321)));
+    lab.send(tcp("S", ALICE.port(80), BOB.port(1)).window(65_535));
+    let far = tcp(".", BOB.port(1), OUTSIDE.port(54321)).seq(1001 + 200_000);
+    lab.refuse(far, DropReason::OutOfWindow);
+    lab.deliver(tcp(".", BOB.port(1), OUTSIDE.port(54321)));
+}
+
+/// Identifiers know no class: the one that has cooled longest goes first, whichever side of 1024 it lies on.
+#[test]
+fn rfc6888_req8_m18_without_classes_what_has_cooled_longest_goes_first() {
+    let mut lab = Lab::with(|settings| {
+        settings.ports = range(1022, 1025);
+        settings.preserve_ports = true;
+    });
+    for id in [1022, 1023] {
+        lab.send(echo(id, ALICE.0, BOB.0));
+    }
+    lab.wait_secs(50);
+    for id in [1024, 1025] {
+        lab.send(echo(id, ALICE.0, BOB.0));
+    }
+    lab.wait_secs(62);
+    let given = lab.send(echo(7, DAVE.0, BOB.0)).source().port();
+    assert!(matches!(given, 1022 | 1023), "{given}");
+}
+
+/// An error from inside that is cut on its way out gets an identification of ours, like everything that is.
+#[test]
+fn rfc6864_f13_an_error_that_leaves_in_pieces_gets_an_identification_of_ours() {
+    let mut lab = Lab::with(|settings| settings.external_mtu = 600);
+    let external = lab.send(udp(ALICE.port(5000), BOB.port(53))).source();
+    let delivered = lab.deliver(udp(BOB.port(53), external).with_payload(1000));
+    let refused = error(3, 3, ALICE.0, &delivered).with_id(77).may_fragment();
+    assert_ne!(lab.send(refused).id(), 77);
 }

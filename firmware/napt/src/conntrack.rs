@@ -352,7 +352,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         key: Option<u64>,
     ) -> Result<Slot, Verdict> {
-        let external = self.choose_port(protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
+        let external = self.choose_port(now, protocol, internal.port).ok_or(RejectReason::PortsExhausted)?;
         if self.tables.mappings.used() as usize == SESSIONS {
             self.reclaim_any(now);
         }
@@ -366,31 +366,31 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// A free external port: at random, unless the settings would rather have the internal one (RFC 7857 s.9, RFC 6056
     /// s.4); of the internal port's class and parity, else of its class, else one of it that still cools, else any.
     #[inline]
-    fn choose_port(&mut self, protocol: Protocol, internal: u16) -> Option<u16> {
+    fn choose_port(&mut self, now: Instant, protocol: Protocol, internal: u16) -> Option<u16> {
         if self.settings.preserve_ports && self.pool(protocol).is_some_and(|pool| pool.is_free(internal)) {
             return Some(internal);
         }
         let class = class_of(protocol, internal);
         match self.draw_port(protocol, class, Parity::of(internal)) {
             Some(port) => Some(port),
-            None => self.make_do(protocol, class, internal),
+            None => self.make_do(now, protocol, class, internal),
         }
     }
 
     /// The next best external port.
     #[cold]
     #[inline(never)]
-    fn make_do(&mut self, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
+    fn make_do(&mut self, now: Instant, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
         let parity = Parity::of(internal);
         self.draw_port(protocol, class, parity.other())
-            .or_else(|| self.reclaim_port(protocol, class))
+            .or_else(|| self.reclaim_port(now, protocol, class))
             .or_else(|| self.draw_port(protocol, Class::ANY, parity))
             .or_else(|| self.draw_port(protocol, Class::ANY, parity.other()))
-            .or_else(|| self.reclaim_port(protocol, Class::ANY))
+            .or_else(|| self.reclaim_port(now, protocol, Class::ANY))
     }
 
-    fn reclaim_port(&mut self, protocol: Protocol, class: Class) -> Option<u16> {
-        let port = self.tables.mappings.reclaim(&self.keys, protocol, class)?;
+    fn reclaim_port(&mut self, now: Instant, protocol: Protocol, class: Class) -> Option<u16> {
+        let port = self.tables.mappings.reclaim(now, &self.keys, protocol, class)?;
         self.give_back(protocol, port);
         Some(port)
     }

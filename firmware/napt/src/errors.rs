@@ -44,6 +44,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             transit.check(0, self.settings.external_mtu)?;
             quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
             rewrite::header(&Rewrite { source, ..Rewrite::default() }, header);
+            if transit.leaves_in_pieces(self.settings.external_mtu) {
+                self.identify(header);
+            }
             return Ok(Realm::External);
         }
         // Hairpinned (RFC 5508 REQ-7): the quoted packet came from another internal endpoint, through us.

@@ -32,7 +32,8 @@ impl HalfOpen {
         Self { by_source: [0; CLASSES], by_forward: [0; MAX_FORWARDS + 1] }
     }
 
-    /// Whether one more may be let in from a source, through a forward or an open filter.
+    /// Whether one more may be let in from a source, through a forward or an open filter. Where sessions keep no remote
+    /// address there is none to count by, nor more than one session for an external port.
     pub(crate) fn has_room(
         &self,
         keys: &Keys,
@@ -41,7 +42,8 @@ impl HalfOpen {
         forward: Option<usize>,
     ) -> bool {
         let of_source = self.by_source.get(class(keys, source)).copied().unwrap_or(u16::MAX);
-        u32::from(of_source) < limits.each_source && self.of(forward) < limits.each_forward
+        let has_room = source.is_unspecified() || u32::from(of_source) < limits.each_source;
+        has_room && self.of(forward) < limits.each_forward
     }
 
     /// How many came through a forward.

@@ -200,25 +200,33 @@ impl<const N: usize> Mappings<N> {
         (0..CLASSES).find_map(|class| self.end_coolest(keys, protocol, class, cooled))
     }
 
-    /// Removes the mapping of `protocol` and `class` that has been in its queue longest, cooled down or not; its
-    /// external port.
-    pub(crate) fn reclaim(&mut self, keys: &Keys, protocol: Protocol, class: Class) -> Option<u16> {
-        let classes = (0..CLASSES).rev().filter(|number| class.contains(*number as u16 * SYSTEM_PORTS));
-        classes.into_iter().find_map(|class| self.end_coolest(keys, protocol, class, |_| true))
+    /// Removes the mapping of `protocol` and `class` that has the least of its cool-down left; its external port.
+    pub(crate) fn reclaim(
+        &mut self,
+        now: Instant,
+        keys: &Keys,
+        protocol: Protocol,
+        class: Class,
+    ) -> Option<u16> {
+        let mut queues = [(protocol, 0), (protocol, 1)];
+        queues.sort_unstable_by_key(|queue| self.cool_down_left(now, *queue));
+        let ours = |(_, number): &&(Protocol, usize)| class.contains(*number as u16 * SYSTEM_PORTS);
+        queues.iter().filter(ours).find_map(|queue| self.end_coolest(keys, queue.0, queue.1, |_| true))
     }
 
-    /// Removes the mapping that has the least of its cool-down left, of whatever protocol; with its external port.
+    /// The same of whatever protocol; that, and its external port.
     pub(crate) fn reclaim_any(&mut self, now: Instant, keys: &Keys) -> Option<(Protocol, u16)> {
-        let left = |(protocol, class): &(Protocol, usize)| match self.head(*protocol, *class) {
-            Some(head) => self.at(head).until.remaining(now),
-            None => i32::MAX,
-        };
         let mut queues = Protocol::WITH_PORTS.map(|protocol| [(protocol, 0), (protocol, 1)]);
         let queues = queues.as_flattened_mut();
-        queues.sort_unstable_by_key(left);
+        queues.sort_unstable_by_key(|queue| self.cool_down_left(now, *queue));
         queues.iter().find_map(|(protocol, class)| {
             self.end_coolest(keys, *protocol, *class, |_| true).map(|port| (*protocol, port))
         })
+    }
+
+    /// How long the first in a queue has to cool yet, in milliseconds.
+    fn cool_down_left(&self, now: Instant, (protocol, class): (Protocol, usize)) -> i32 {
+        self.head(protocol, class).map_or(i32::MAX, |head| self.at(head).until.remaining(now))
     }
 
     fn head(&self, protocol: Protocol, class: usize) -> Option<Slot> {

@@ -182,8 +182,17 @@ impl Streams {
         u32::from(self.windows[side as usize]) << self.scale(side)
     }
 
-    #[inline]
+    #[inline(always)]
     fn scale(&self, side: Direction) -> u8 {
+        match self.kept_scale(side) {
+            // Nothing has been agreed on yet.
+            NO_SCALE => 0,
+            scale => scale,
+        }
+    }
+
+    #[inline(always)]
+    fn kept_scale(&self, side: Direction) -> u8 {
         self.scales >> (side as u8 * 4) & 0x0F
     }
 
@@ -219,12 +228,12 @@ impl Streams {
     /// Windows are scaled if both sides have said so (RFC 7323 s.2.2).
     fn agree_on_scales(&mut self) {
         let sides = [Direction::Outbound, Direction::Inbound];
-        if sides.iter().all(|side| self.scale(*side) != NO_SCALE) {
+        if sides.iter().all(|side| self.kept_scale(*side) != NO_SCALE) {
             return;
         }
         // Whoever has said so alone has a larger window than we have kept of it.
         for side in sides {
-            if self.scale(side) != NO_SCALE {
+            if self.kept_scale(side) != NO_SCALE {
                 self.windows[side as usize] = u16::MAX;
             }
         }

@@ -333,7 +333,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         transit.check(flow.header_len, self.settings.internal_mtu)?;
         first(Direction::Inbound, flow.segment)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
-        self.let_in(now, remote.address, forward)?;
+        let counted = self.rules.scoped(flow.protocol, remote);
+        self.let_in(now, counted.address, forward)?;
         self.receive(now, internal, external.port, remote, flow)
     }
 
