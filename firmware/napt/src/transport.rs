@@ -20,15 +20,24 @@ pub(crate) trait Transport {
     /// Its name among the engine's.
     const PROTOCOL: Protocol;
 
+    /// The length of its header in bytes, as far as that is always the same.
+    const HEADER_LEN: usize;
+
     /// The ports in the header at the start of `payload`, if it is sound; the packet's own header tells whether more of
     /// it follows.
     fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason>;
 
-    /// Everything that such a sound header says.
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason>;
+    /// Everything that such a sound header says. Only TCP's says more than ports.
+    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
+        let ports = Self::ports(header, payload)?;
+        Ok(Heading { protocol: Self::PROTOCOL, ports, segment: None, header_len: Self::HEADER_LEN })
+    }
 
     /// Takes note of the packet, if that is all that a session has to do; false, and nothing done, where it may be more.
-    fn track_quickly(session: &mut Session, direction: Direction, payload: &[u8]) -> bool;
+    #[inline(always)]
+    fn track_quickly(session: &mut Session, _direction: Direction, _payload: &[u8]) -> bool {
+        session.is_answered()
+    }
 
     /// Changes that header and the checksum over it, where the change of addresses comes to `addresses`. It is there:
     /// `heading` has seen it.
@@ -100,6 +109,7 @@ pub(crate) const UDP: u8 = 17;
 
 impl Transport for Data {
     const PROTOCOL: Protocol = Protocol::Tcp;
+    const HEADER_LEN: usize = 20;
 
     #[inline(always)]
     fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
@@ -129,6 +139,7 @@ impl Transport for Data {
 
 impl Transport for Control {
     const PROTOCOL: Protocol = Protocol::Tcp;
+    const HEADER_LEN: usize = 20;
 
     fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
         let (tcp, _) = split_tcp(payload)?;
@@ -139,12 +150,13 @@ impl Transport for Control {
     fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
         let (tcp, header_len) = split_tcp(payload)?;
         let flags = Flags::new(tcp[13]).ok_or(DropReason::TcpFlags)?;
-        let (data_len, options) = match packet::is_fragment(header) {
-            false => (payload.len() - header_len, payload.get(tcp.len()..header_len)),
+        let data_len = match packet::is_fragment(header) {
+            false => payload.len() - header_len,
             // How much data follows the first fragment nobody knows: as much as can.
-            true => (usize::from(u16::MAX), payload.get(tcp.len()..header_len)),
+            true => usize::from(u16::MAX),
         };
-        let segment = Some(segment(flags, tcp, options.unwrap_or_default(), data_len));
+        let options = payload.get(tcp.len()..header_len).unwrap_or_default();
+        let segment = Some(segment(flags, tcp, options, data_len));
         Ok(Heading { protocol: Protocol::Tcp, ports: ports(tcp)?, segment, header_len })
     }
 
@@ -180,6 +192,7 @@ pub(crate) fn is_data(payload: &[u8]) -> bool {
 
 impl Transport for Udp {
     const PROTOCOL: Protocol = Protocol::Udp;
+    const HEADER_LEN: usize = 8;
 
     #[inline(always)]
     fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
@@ -191,16 +204,6 @@ impl Transport for Udp {
         ports(udp)
     }
 
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let ports = Self::ports(header, payload)?;
-        Ok(Heading { protocol: Protocol::Udp, ports, segment: None, header_len: 8 })
-    }
-
-    #[inline(always)]
-    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
-        session.is_answered()
-    }
-
     #[inline(always)]
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
         let Some(header) = payload.first_chunk_mut() else { return };
@@ -210,18 +213,10 @@ impl Transport for Udp {
 
 impl Transport for Query {
     const PROTOCOL: Protocol = Protocol::Icmp;
+    const HEADER_LEN: usize = 8;
 
     fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
         Ok(Ports { source: identifier(payload)?, destination: 0 })
-    }
-
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let ports = Self::ports(header, payload)?;
-        Ok(Heading { protocol: Protocol::Icmp, ports, segment: None, header_len: 8 })
-    }
-
-    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
-        session.is_answered()
     }
 
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, _: Delta, _: Checksum) {
@@ -232,18 +227,10 @@ impl Transport for Query {
 
 impl Transport for Reply {
     const PROTOCOL: Protocol = Protocol::Icmp;
+    const HEADER_LEN: usize = 8;
 
     fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
         Ok(Ports { source: 0, destination: identifier(payload)? })
-    }
-
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let ports = Self::ports(header, payload)?;
-        Ok(Heading { protocol: Protocol::Icmp, ports, segment: None, header_len: 8 })
-    }
-
-    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
-        session.is_answered()
     }
 
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, _: Delta, _: Checksum) {
@@ -254,21 +241,13 @@ impl Transport for Reply {
 
 impl Transport for Covered {
     const PROTOCOL: Protocol = Protocol::Other;
+    const HEADER_LEN: usize = 0;
 
     fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
         match payload.len() {
             0..8 => Err(DropReason::Transport),
             _ => number(header),
         }
-    }
-
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let ports = Self::ports(header, payload)?;
-        Ok(Heading { protocol: Protocol::Other, ports, segment: None, header_len: 0 })
-    }
-
-    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
-        session.is_answered()
     }
 
     fn rewrite(payload: &mut [u8], _: &Rewrite, addresses: Delta, _: Checksum) {
@@ -279,18 +258,10 @@ impl Transport for Covered {
 
 impl Transport for Opaque {
     const PROTOCOL: Protocol = Protocol::Other;
+    const HEADER_LEN: usize = 0;
 
     fn ports(header: &[u8; HEADER], _: &[u8]) -> Result<Ports, DropReason> {
         number(header)
-    }
-
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let ports = Self::ports(header, payload)?;
-        Ok(Heading { protocol: Protocol::Other, ports, segment: None, header_len: 0 })
-    }
-
-    fn track_quickly(session: &mut Session, _: Direction, _: &[u8]) -> bool {
-        session.is_answered()
     }
 
     fn rewrite(_: &mut [u8], _: &Rewrite, _: Delta, _: Checksum) {}
