@@ -9,6 +9,7 @@ use core::net::Ipv4Addr;
 use crate::DropReason;
 use crate::checksum::{Delta, is_whole, sum};
 use crate::endpoint::{Endpoint, Protocol};
+use crate::options::Options;
 use crate::packet::{self, HEADER, long, raw, set_raw, word};
 use crate::rewrite::{self, Rewrite};
 use crate::transport::{Message, covers_addresses, quoted_ports};
@@ -37,7 +38,7 @@ impl<'a> Embedded<'a> {
         let header_len = verify_header(body)?;
         let (header, rest) = body.split_first_chunk_mut().ok_or(DropReason::Embedded)?;
         let (options, behind) = rest.split_at_mut_checked(header_len - HEADER).ok_or(DropReason::Embedded)?;
-        let is_source_routed = is_source_routed(options);
+        let is_source_routed = Options(options).any(|option| option.is_source_route());
         if packet::fragment_offset(header) != 0 {
             return Err(DropReason::EmbeddedFragment);
         }
@@ -91,23 +92,6 @@ fn verify_header(body: &[u8]) -> Result<usize, DropReason> {
     let header_len = packet::header_len(fixed).map_err(|_| DropReason::Embedded)?;
     let header = body.get(..header_len).ok_or(DropReason::Embedded)?;
     if is_whole(sum(header)) { Ok(header_len) } else { Err(DropReason::Embedded) }
-}
-
-/// Whether options, as far as they make sense, have a loose or a strict source route.
-fn is_source_routed(mut options: &[u8]) -> bool {
-    const END: u8 = 0;
-    const NOP: u8 = 1;
-    const LOOSE: u8 = 131;
-    const STRICT: u8 = 137;
-    loop {
-        options = match options {
-            [] | [END, ..] => return false,
-            [LOOSE | STRICT, ..] => return true,
-            [NOP, rest @ ..] => rest,
-            [_, len, ..] if *len >= 2 => options.get(usize::from(*len)..).unwrap_or_default(),
-            _ => return false,
-        };
-    }
 }
 
 fn rewrite_ports(rewrite: &Rewrite, protocol: Protocol, transport: &mut [u8; 8]) -> Delta {

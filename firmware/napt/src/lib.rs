@@ -64,6 +64,7 @@ pub use forward::{Forward, Forwards, MAX_FORWARDS, Protocols};
 pub use hosts::{HOSTS, HostUse};
 pub use keys::Random;
 pub use mapping::MAPPING_BYTES;
+pub use options::{HeaderOption, Options};
 pub use packet::{Checksum, Packet};
 pub use session::SESSION_BYTES;
 pub use settings::{ByProtocol, Dependence, PortRange, Settings, Shares, Timers};

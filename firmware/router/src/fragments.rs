@@ -7,7 +7,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use napt::{Instant, Packet, checksum};
+use napt::{Instant, Options, Packet, checksum};
 
 use crate::frames::{Frame, LONGEST};
 use crate::port::Side;
@@ -185,15 +185,15 @@ fn finish(piece: &mut [u8; LONGEST], header_len: usize, end: usize, flags: u16) 
 fn keep_copied_options(piece: &mut [u8; LONGEST], header_len: usize) -> usize {
     const COPIED: u8 = 0x80;
     let mut kept = [0; 40];
-    let (mut at, mut len) = (HEADER, 0);
-    while let Some(option) = next_option(piece.get(at..header_len).unwrap_or_default()) {
-        if option.first().is_some_and(|kind| kind & COPIED != 0)
-            && let Some(place) = kept.get_mut(len..len + option.len())
-        {
+    let mut len = 0;
+    let copied = Options(piece.get(HEADER..header_len).unwrap_or_default())
+        .filter(|option| option.kind & COPIED != 0)
+        .filter_map(|option| option.bytes);
+    for option in copied {
+        if let Some(place) = kept.get_mut(len..len + option.len()) {
             place.copy_from_slice(option);
             len += option.len();
         }
-        at += option.len();
     }
     // What is behind the last option is zero, which is the end of the list.
     let header_len = HEADER + len.next_multiple_of(4);
@@ -202,14 +202,4 @@ fn keep_copied_options(piece: &mut [u8; LONGEST], header_len: usize) -> usize {
     }
     piece[0] = 0x40 | (header_len / 4) as u8;
     header_len
-}
-
-/// The option at the start of a list that the rules have found sound.
-fn next_option(options: &[u8]) -> Option<&[u8]> {
-    match options {
-        [] | [0, ..] => None,
-        [1, ..] => options.get(..1),
-        [_, len, ..] => options.get(..usize::from(*len).max(2)),
-        [_] => None,
-    }
 }

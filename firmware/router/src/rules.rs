@@ -6,7 +6,7 @@
 use core::net::Ipv4Addr;
 
 use config::{Config, InterfaceAddress};
-use napt::Packet;
+use napt::{Options, Packet};
 
 use crate::counters::Refusal;
 use crate::port::Side;
@@ -228,18 +228,12 @@ fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
 
 /// Walks the options. Record route, timestamp and the rest pass untouched; source routes do not, and neither does an
 /// option whose length cannot be (RFC 1812 s.5.2.4, RFC 7126).
-fn check_options(mut options: &[u8]) -> Result<(), Refusal> {
-    const END: u8 = 0;
-    const NOP: u8 = 1;
-    const LOOSE_SOURCE_ROUTE: u8 = 131;
-    const STRICT_SOURCE_ROUTE: u8 = 137;
-    loop {
-        options = match options {
-            [] | [END, ..] => return Ok(()),
-            [NOP, rest @ ..] => rest,
-            [LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE, ..] => return Err(Refusal::SourceRoute),
-            [_, length, ..] if *length >= 2 => options.get(usize::from(*length)..).ok_or(Refusal::Options)?,
-            _ => return Err(Refusal::Options),
-        };
+fn check_options(options: &[u8]) -> Result<(), Refusal> {
+    for option in Options(options) {
+        if option.is_source_route() {
+            return Err(Refusal::SourceRoute);
+        }
+        option.bytes.ok_or(Refusal::Options)?;
     }
+    Ok(())
 }
