@@ -62,12 +62,9 @@ pub fn sekisho_router_reconfigure(router: &mut Router<'_, SESSIONS>, now: Instan
 pub static SEKISHO_ROUTER: [u8; size_of::<Router<'static, SESSIONS>>()] =
     [0; size_of::<Router<'static, SESSIONS>>()];
 
-unsafe extern "C" {
-    /// Nowhere: referred to by what is linked if, and only if, something in it can panic.
-    safe fn sekisho_panicked() -> !;
-}
-
+/// Is linked if, and only if, something that is linked can panic. Never inlined, so that it can be looked for.
 #[panic_handler]
+#[inline(never)]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    sekisho_panicked()
+    loop {}
 }
