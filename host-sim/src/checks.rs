@@ -92,7 +92,8 @@ pub fn private_on_wan(sightings: &[Sighting], private: InterfaceAddress) -> Opti
     sightings.iter().filter(|sighting| &*sighting.tap == "wan").find(speaks)
 }
 
-fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
+/// The addresses that a frame speaks of, its source or sender first.
+pub(crate) fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
     if let Some(ends) = Ends::of(frame) {
         return vec![ends.from, ends.to];
     }

@@ -5,7 +5,7 @@
 
 mod card;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -69,6 +69,13 @@ pub struct Datagram {
     pub data: Vec<u8>,
 }
 
+/// What a user has said on a connection that the socket has no room for yet, and whether that is the end.
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: VecDeque<u8>,
+    ends: bool,
+}
+
 /// A UDP socket of a [`Host`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mailbox(SocketHandle);
@@ -79,6 +86,7 @@ pub struct Host {
     card: Card,
     sockets: SocketSet<'static>,
     received: BTreeMap<SocketHandle, Vec<u8>>,
+    outgoing: BTreeMap<SocketHandle, Outgoing>,
     datagrams: BTreeMap<SocketHandle, Vec<Datagram>>,
     echoes: Vec<Echo>,
     /// The TCP ports that are served, and the sockets that do so.
@@ -105,11 +113,20 @@ impl Host {
             card,
             sockets,
             received: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
             datagrams: BTreeMap::new(),
             echoes: Vec::new(),
             served: BTreeMap::new(),
             reflecting: BTreeSet::new(),
         }
+    }
+
+    /// Its address.
+    ///
+    /// # Panics
+    /// Never: a host has an address.
+    pub fn address(&self) -> Ipv4Addr {
+        self.interface.ipv4_addr().expect("a host has an address")
     }
 
     /// Opens a connection from `port` to `remote`.
@@ -134,17 +151,13 @@ impl Host {
     }
 
     /// Sends bytes, as soon as the connection allows.
-    ///
-    /// # Panics
-    /// If it is not open, or the bytes do not fit into its buffer of 64,240.
     pub fn send(&mut self, connection: Connection, bytes: &[u8]) {
-        let taken = self.sockets.get_mut::<tcp::Socket<'_>>(connection.0).send_slice(bytes);
-        assert_eq!(taken, Ok(bytes.len()), "the connection is open and has room");
+        self.outgoing.entry(connection.0).or_default().bytes.extend(bytes);
     }
 
     /// Has nothing more to send.
     pub fn close(&mut self, connection: Connection) {
-        self.sockets.get_mut::<tcp::Socket<'_>>(connection.0).close();
+        self.outgoing.entry(connection.0).or_default().ends = true;
     }
 
     /// All that has arrived on a connection.
@@ -167,12 +180,6 @@ impl Host {
         let peer = self.sockets.get::<tcp::Socket<'_>>(connection.0).remote_endpoint()?;
         let IpAddress::Ipv4(address) = peer.addr;
         Some(SocketAddrV4::new(address, peer.port))
-    }
-
-    /// How many bytes it may send at once, now.
-    pub fn room(&self, connection: Connection) -> usize {
-        let socket = self.sockets.get::<tcp::Socket<'_>>(connection.0);
-        if socket.may_send() { socket.send_capacity() - socket.send_queue() } else { 0 }
     }
 
     /// Ends a connection at once, with a RST.
@@ -267,8 +274,9 @@ impl Host {
 
     /// Does what there is to do, whether because of time, of a frame or of a user.
     pub(crate) fn handle_timeout(&mut self, now: Time, out: &mut Vec<Departure>) {
+        self.write();
         self.interface.poll(now.stack(), &mut self.card, &mut self.sockets);
-        if self.read() {
+        if self.read() | self.write() {
             self.interface.poll(now.stack(), &mut self.card, &mut self.sockets);
         }
         out.extend(self.card.sent.drain(..).map(|frame| Departure::own(0, frame)));
@@ -293,6 +301,26 @@ impl Host {
 }
 
 impl Host {
+    /// Gives the sockets what there is to send, as far as they have room; whether they took anything.
+    fn write(&mut self) -> bool {
+        let mut any = false;
+        for (handle, outgoing) in &mut self.outgoing {
+            let socket = self.sockets.get_mut::<tcp::Socket<'_>>(*handle);
+            while socket.can_send() && !outgoing.bytes.is_empty() {
+                let taken = socket.send_slice(outgoing.bytes.as_slices().0).unwrap_or(0);
+                outgoing.bytes.drain(..taken);
+                any = true;
+            }
+            // One that is not open yet would forget that it was to open.
+            if outgoing.ends && outgoing.bytes.is_empty() && socket.may_send() {
+                socket.close();
+                any = true;
+            }
+        }
+        self.outgoing.retain(|_, outgoing| outgoing.ends || !outgoing.bytes.is_empty());
+        any
+    }
+
     /// Serves the ports that are served: a socket for whoever comes next, an answer for who has spoken, an end for who
     /// has ended. Whether there was anything.
     fn attend(&mut self) -> bool {

@@ -17,6 +17,7 @@
 //! | `nat` | somebody else's NAT, as good or bad as a test wants it |
 //! | `switch`, `station` | a learning switch; a source and sink of any packets |
 //! | `ether`, `wire` | ARP and checksums for those who have no stack |
+//! | `scenario` | networks and what is done on them, as files |
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
@@ -38,6 +39,7 @@ pub mod packet;
 pub mod print;
 pub mod report;
 mod routing;
+pub mod scenario;
 mod seed;
 pub mod speed;
 mod station;
@@ -50,7 +52,7 @@ mod world;
 pub use chance::{Chance, Stream};
 pub use checks::{Crossing, Ends, crossings, private_on_wan};
 pub use host::{Connection, Datagram, Echo, Host, HostSetup, Mailbox, Pinger};
-pub use link::{Faults, Link, Loss, Quality, Tally};
+pub use link::{Faults, Link, Loss, Quality, Sent, Tally};
 pub use nat::{Nat, NatBehaviour, NatSetup, PortChoice, Refresh};
 pub use network::{LAN_HOST, ReferenceNetwork, WAN_HOST, hardware, reference_config};
 pub use node::{HostId, Jack, LinkId, NatId, NodeId, PacketId, RouterId, StationId, SwitchId};

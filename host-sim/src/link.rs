@@ -121,6 +121,17 @@ pub struct Tally {
     pub truncated: u64,
 }
 
+/// A frame that was sent into a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// When.
+    pub at: Time,
+    /// At which of its ends, 0 or 1.
+    pub end: usize,
+    /// The frame, as it was sent.
+    pub frame: Vec<u8>,
+}
+
 /// A frame that will arrive, and its copy if there is one.
 #[derive(Debug)]
 pub(crate) struct Delivery {
@@ -135,6 +146,8 @@ pub(crate) struct Cable {
     pub(crate) link: Link,
     pub(crate) up: bool,
     pub(crate) tally: Tally,
+    /// What was sent into it, if anybody wants to know.
+    pub(crate) record: Option<Vec<Sent>>,
     directions: [Direction; 2],
 }
 
@@ -149,7 +162,13 @@ impl Cable {
     pub(crate) fn new(link: Link, seed: u64) -> Self {
         let direction =
             |end| Direction { stream: Stream::new(seed, &format!("link {} {end}", link.name)), free: 0 };
-        Self { directions: [direction(0), direction(1)], link, up: true, tally: Tally::default() }
+        Self {
+            directions: [direction(0), direction(1)],
+            link,
+            up: true,
+            tally: Tally::default(),
+            record: None,
+        }
     }
 
     /// Takes a frame in at one end, and says when it comes out at the other.
@@ -161,6 +180,9 @@ impl Cable {
         faulty: bool,
     ) -> Result<Delivery, Loss> {
         self.tally.sent += 1;
+        if let Some(record) = &mut self.record {
+            record.push(Sent { at: now, end, frame: frame.clone() });
+        }
         let carried = self.take(now, end, frame, faulty);
         match &carried {
             Ok(delivery) => self.tally.carried += 1 + u64::from(delivery.copy.is_some()),

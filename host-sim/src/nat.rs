@@ -40,7 +40,7 @@ pub struct NatSetup {
 }
 
 /// What a foreign NAT does (RFC 4787).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NatBehaviour {
     /// Section 4.1.
     pub mapping: Dependence,

@@ -9,7 +9,7 @@ use router::Side;
 use crate::agenda::{Agenda, Event};
 use crate::chance::Stream;
 use crate::host::Host;
-use crate::link::{Cable, Delivery, Faults, Link, Quality, Tally};
+use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
 use crate::nat::{Nat, NatSetup};
 use crate::node::{
     Departure, HostId, Jack, LinkId, NatId, Node, NodeId, PacketId, RouterId, StationId, SwitchId,
@@ -179,6 +179,16 @@ impl<'t> World<'t> {
     /// What became of the frames that were sent into a link.
     pub fn tally(&self, link: LinkId) -> Tally {
         self.cables[link.0].tally
+    }
+
+    /// Keeps what is sent into a link from now on.
+    pub fn record(&mut self, link: LinkId) {
+        self.cables[link.0].record.get_or_insert_default();
+    }
+
+    /// What has been sent into a link since it is recorded, whether or not it has arrived.
+    pub fn recorded(&self, link: LinkId) -> &[Sent] {
+        self.cables[link.0].record.as_deref().unwrap_or_default()
     }
 
     /// What the taps have seen.

@@ -255,14 +255,7 @@ impl<'t> Net<'t> {
         let from = 50_000 + self.asked;
         let connection = self.world.on_host(client, |host| host.connect(from, to));
         let limit = self.world.now() + Duration::from_secs(60);
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let can_send = |world: &World<'_>| world.host(client).room(connection) > 0;
-            self.world.run_until(limit, can_send).then_some(())?;
-            let room = self.world.host(client).room(connection).min(rest.len());
-            self.world.on_host(client, |host| host.send(connection, &rest[..room]));
-            rest = &rest[room..];
-        }
+        self.world.on_host(client, |host| host.send(connection, bytes));
         let is_back = |world: &World<'_>| world.host(client).received(connection).len() == bytes.len();
         self.world.run_until(limit, is_back).then(|| self.world.host(client).received(connection).to_vec())
     }
