@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 use clap::Args;
-use host_sim::Seed;
 use host_sim::demo::DEFAULT_SEED;
 use host_sim::report::Palette;
 use host_sim::scenario::{self, Outcome, SHIPPED, Scenario};
+use host_sim::{Seed, json, ladder, pcapng};
 use provision::reading::choose_from;
 
 /// Why a command ends without success.
@@ -46,6 +46,15 @@ pub(crate) struct Run {
     /// Decides everything that looks random: the same seed plays the same. A number, or a commit's hash.
     #[arg(long, default_value_t = Seed(DEFAULT_SEED))]
     seed: Seed,
+    /// Print at most so many packets, of a longer run its beginning and its end.
+    #[arg(long, default_value_t = 60, conflicts_with = "json")]
+    packets: usize,
+    /// Print for machines: one JSON object a line, every packet, check, router and link.
+    #[arg(long)]
+    json: bool,
+    /// Write what was seen on both sides of each router into a capture file (pcapng).
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
     /// Print no colours, which are only for terminals anyway.
     #[arg(long)]
     no_color: bool,
@@ -58,7 +67,17 @@ pub(crate) fn run(options: &Run) -> Result<bool, Failure> {
         return Ok(true);
     };
     let outcome = scenario::play(&find(name)?, options.seed.0);
-    print(&shown(&outcome, palette(options.no_color)))?;
+    if let Some(path) = &options.pcap {
+        let written = fs::write(path, pcapng::capture(&outcome.sightings));
+        let failure = |error| Failure::Operation(format!("{}: cannot write: {error}", path.display()));
+        written.map_err(failure)?;
+    }
+    let text = if options.json {
+        json::lines(&outcome)
+    } else {
+        shown(&outcome, options.packets, palette(options.no_color))
+    };
+    print(&text)?;
     Ok(outcome.passed())
 }
 
@@ -105,10 +124,16 @@ fn find(name: &str) -> Result<Scenario, Failure> {
     scenario::read(&text, &stem, name, &find).map_err(|report| Failure::Input(report.to_string()))
 }
 
-/// What came of a scenario, in lines.
-fn shown(outcome: &Outcome, palette: &Palette) -> String {
+/// What came of a scenario, with so many of its packets.
+fn shown(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
     let Palette { title, good, bad, .. } = palette;
     let mut text = format!("{title}{}{title:#}: {}\n", outcome.name, outcome.about);
+    if packets > 0 {
+        text += &ladder::ladder(&outcome.sightings, packets, palette);
+    }
+    for (router, summary) in &outcome.summaries {
+        text += &format!("{title}{router}{title:#}\n{summary}");
+    }
     for check in outcome.checks.iter().filter(|check| !check.held) {
         text += &format!("{bad}not so:{bad:#} line {}, at {}: {}\n", check.line, check.at, check.what);
     }

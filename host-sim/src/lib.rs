@@ -21,6 +21,7 @@
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
+//! | `ladder`, `pcapng`, `json` | a run to look at: in a terminal, in Wireshark, by a machine |
 //! | `speed` | how many packets a second the network carries |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
@@ -31,11 +32,14 @@ mod checks;
 pub mod demo;
 mod ether;
 mod host;
+pub mod json;
+pub mod ladder;
 mod link;
 mod nat;
 mod network;
 mod node;
 pub mod packet;
+pub mod pcapng;
 pub mod print;
 pub mod report;
 mod routing;

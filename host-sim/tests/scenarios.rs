@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_scenario_is_told_with_its_line_and_the_way_out() {
 
 #[test]
 fn what_does_not_come_out_is_told() {
-    let text = SHIPPED[0]
+    let text = SHIPPED[1]
         .1
         .replace("sessions = 3", "sessions = 4")
         .replace("Your papers, please.\\n\"\n\n[[step]]\nat", "Welcome.\"\n\n[[step]]\nat");

@@ -5,7 +5,8 @@ use provision::Report;
 use super::{Scenario, read};
 
 /// Their names and their texts.
-pub const SHIPPED: [(&str, &str); 14] = [
+pub const SHIPPED: [(&str, &str); 15] = [
+    ("first", include_str!("../../scenarios/first.toml")),
     ("reference-network", include_str!("../../scenarios/reference-network.toml")),
     ("hole-punching", include_str!("../../scenarios/hole-punching.toml")),
     ("double-nat", include_str!("../../scenarios/double-nat.toml")),
