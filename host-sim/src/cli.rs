@@ -137,8 +137,15 @@ fn shown(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
     for check in outcome.checks.iter().filter(|check| !check.held) {
         text += &format!("{bad}not so:{bad:#} line {}, at {}: {}\n", check.line, check.at, check.what);
     }
+    for violation in &outcome.violations {
+        text += &format!("{bad}violation:{bad:#} {violation}\n");
+    }
     let (held, all) = (outcome.checks.iter().filter(|check| check.held).count(), outcome.checks.len());
     let (style, word) = if outcome.passed() { (good, "ok") } else { (bad, "FAILED") };
-    text += &format!("{style}{word}:{style:#} {held} of {all} checks, with seed {}\n", Seed(outcome.seed));
+    text += &format!(
+        "{style}{word}:{style:#} {held} of {all} checks, {} violations, with seed {}\n",
+        outcome.violations.len(),
+        Seed(outcome.seed)
+    );
     text
 }

@@ -253,6 +253,10 @@ impl Stage<'_> {
         let summary = self.network.world.router(self.network.router).summary();
         let adds_up = Side::ALL.into_iter().all(|side| summary.adds_up(side));
         self.check("the box's counters add up", adds_up);
+        for violation in self.network.world.violations() {
+            self.check(&violation.to_string(), false);
+        }
+        self.check("no checker has found anything wrong", self.network.world.violations().is_empty());
     }
 
     /// Waits for something, as patiently as sensible, and notes whether it came.

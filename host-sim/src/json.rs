@@ -1,6 +1,6 @@
 //! A run for machines: JSON, one object a line, each with its `kind`.
 //!
-//! `packet`, in the order of events; then `check`, `router`, `link`, and at last the `outcome`. Times are in
+//! `packet`, in the order of events; then `check`, `violation`, `router`, `link`, and at last the `outcome`. Times are in
 //! microseconds; seeds are text, because a number of 64 bits is more than JSON's readers agree on.
 
 use serde::Serialize;
@@ -28,6 +28,12 @@ enum Object<'a> {
         at_us: u64,
         what: &'a str,
         held: bool,
+    },
+    Violation {
+        at_us: u64,
+        router: &'a str,
+        rule: &'a str,
+        what: &'a str,
     },
     Router {
         name: &'a str,
@@ -62,6 +68,12 @@ pub fn lines(outcome: &Outcome) -> String {
         what: &check.what,
         held: check.held,
     });
+    let violations = outcome.violations.iter().map(|violation| Object::Violation {
+        at_us: violation.at.micros(),
+        router: &violation.router,
+        rule: violation.rule,
+        what: &violation.what,
+    });
     let routers = outcome
         .summaries
         .iter()
@@ -82,7 +94,7 @@ pub fn lines(outcome: &Outcome) -> String {
         end_us: outcome.end.micros(),
         passed: outcome.passed(),
     };
-    for object in packets.chain(checks).chain(routers).chain(links).chain([end]) {
+    for object in packets.chain(checks).chain(violations).chain(routers).chain(links).chain([end]) {
         text += &serde_json::to_string(&object).expect("numbers and text have a form in JSON");
         text.push('\n');
     }

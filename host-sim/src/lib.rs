@@ -18,6 +18,7 @@
 //! | `switch`, `station` | a learning switch; a source and sink of any packets |
 //! | `ether`, `wire` | ARP and checksums for those who have no stack |
 //! | `scenario` | networks and what is done on them, as files |
+//! | `checkers` | what must hold of every frame that a router meets |
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
@@ -28,6 +29,7 @@
 
 mod agenda;
 mod chance;
+pub mod checkers;
 mod checks;
 pub mod demo;
 mod ether;

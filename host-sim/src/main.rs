@@ -45,6 +45,9 @@ struct Bench {
     /// How many flows they belong to.
     #[arg(long, default_value = "500")]
     flows: NonZeroU16,
+    /// Have every checker watch the router.
+    #[arg(long)]
+    checkers: bool,
 }
 
 #[derive(Args)]
@@ -85,11 +88,11 @@ fn show(options: &Demo) -> Result<bool, Failure> {
 /// Measures and prints. Returns whether all that was sent has arrived.
 fn measure(options: &Bench) -> Result<bool, Failure> {
     let mut tables = Tables::new(Size::Home);
-    let mut course = Course::new(&mut tables, options.flows, options.packets);
+    let mut course = Course::new(&mut tables, options.flows, options.packets, options.checkers);
     let begun = Instant::now();
     let arrived = course.run();
     let took = begun.elapsed();
     let rate = arrived as f64 / took.as_secs_f64();
     cli::print(&format!("{arrived} packets routed in {:.3} s: {rate:.0} a second\n", took.as_secs_f64()))?;
-    Ok(arrived == u64::from(options.packets))
+    Ok(arrived == u64::from(options.packets) && course.violations() == 0)
 }

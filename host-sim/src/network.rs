@@ -59,6 +59,7 @@ impl<'t> ReferenceNetwork<'t> {
         let router = world.add_router("box", vec![tables], &setup);
         world.tap(router.jack(Side::Lan), "lan");
         world.tap(router.jack(Side::Wan), "wan");
+        world.check([(router, "box")]);
         let mut host = |name, address, prefix_len, gateway| {
             let address = Ipv4Cidr::new(address, prefix_len);
             let (hardware, seed) = (hardware(address.address()), world.stream(name).word());

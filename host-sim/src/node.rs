@@ -147,6 +147,14 @@ impl Node<'_> {
         }
     }
 
+    /// What a router wants to be woken for, on its own clock.
+    pub(crate) fn due(&self) -> Option<napt::Instant> {
+        match self {
+            Self::Router(router) => router.due(),
+            _ => None,
+        }
+    }
+
     /// When it next has something to do, if at all.
     pub(crate) fn poll_timeout(&mut self, now: Time) -> Option<Time> {
         match self {

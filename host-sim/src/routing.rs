@@ -104,6 +104,11 @@ impl<'t> RouterNode<'t> {
         self.watched = true;
     }
 
+    /// What it wants to be woken for, on its own clock.
+    pub(crate) fn due(&self) -> Option<napt::Instant> {
+        self.machine.poll_timeout()
+    }
+
     /// What became of the frame that it was given last, if anybody wants to know.
     pub(crate) fn fate(&self) -> Option<Fate> {
         self.fate

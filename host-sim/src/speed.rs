@@ -33,14 +33,17 @@ pub struct Course<'t> {
 
 impl<'t> Course<'t> {
     /// So many `packets` of so many `flows`, which wait to be sent. The router works in tables that nobody has used
-    /// before.
-    pub fn new(tables: &'t mut Tables, flows: NonZeroU16, packets: u32) -> Self {
+    /// before, and may have every checker watch it.
+    pub fn new(tables: &'t mut Tables, flows: NonZeroU16, packets: u32, checked: bool) -> Self {
         let config = reference_config();
         let mut world = World::new(1);
         let addresses = [config.lan().address().address(), config.wan().address().address()];
         let ports = addresses.map(|own| Port { hardware: hardware(own).0, mtu: 1500 });
         let setup = RouterSetup { config, ports, clock: Duration::ZERO };
         let router = world.add_router("box", vec![tables], &setup);
+        if checked {
+            world.check([(router, "box")]);
+        }
         let mut station = |address| {
             let (hardware, address) = (hardware(address), Ipv4Cidr::new(address, 24));
             let (more, gateway) = (Vec::new(), None);
@@ -68,6 +71,11 @@ impl<'t> Course<'t> {
     pub fn run(&mut self) -> u64 {
         self.world.run_to(self.end);
         self.world.station(self.sink).received()
+    }
+
+    /// How much the checkers have found wrong.
+    pub fn violations(&self) -> usize {
+        self.world.violations().len()
     }
 
     /// What the router says became of them.

@@ -8,6 +8,7 @@ use router::Side;
 
 use crate::agenda::{Agenda, Event};
 use crate::chance::Stream;
+use crate::checkers::{Cause, Checkers, Passage, Violation};
 use crate::host::Host;
 use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
 use crate::nat::{Nat, NatSetup};
@@ -37,6 +38,10 @@ pub struct World<'t> {
     trace: Trace,
     /// What a node has just sent; empty between events.
     departures: Vec<Departure>,
+    /// Those of each node, while they are on.
+    checkers: Vec<Option<Checkers>>,
+    /// The frame that is being checked, as it came.
+    came: Vec<u8>,
 }
 
 /// A node and what the world knows of it.
@@ -67,6 +72,8 @@ impl<'t> World<'t> {
             packets: 0,
             trace: Trace::default(),
             departures: Vec::new(),
+            checkers: Vec::new(),
+            came: Vec::new(),
         }
     }
 
@@ -137,6 +144,23 @@ impl<'t> World<'t> {
             router.watch();
         }
         self.trace.tap(jack, name);
+    }
+
+    /// Has everything checked that the routers do from now on; see [`checkers`](crate::checkers). They are to be told
+    /// apart by these names.
+    pub fn check<'n>(&mut self, routers: impl IntoIterator<Item = (RouterId, &'n str)>) {
+        self.checkers.resize_with(self.places.len(), || None);
+        for (router, name) in routers {
+            if let Node::Router(node) = &mut self.places[router.0.0].node {
+                node.watch();
+            }
+            self.checkers[router.0.0] = Some(Checkers::new(name));
+        }
+    }
+
+    /// What the checkers have found wrong.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.checkers.iter().flatten().flat_map(|checkers| checkers.violations().to_vec()).collect()
     }
 
     /// The time.
@@ -291,6 +315,7 @@ impl<'t> World<'t> {
             unreachable!("this world gave the id to a router")
         };
         act(node, &mut self.departures);
+        self.inspect(router.0, Cause::Operator);
         self.send(router.0);
     }
 
@@ -299,6 +324,7 @@ impl<'t> World<'t> {
         let now = self.now;
         if let Node::Router(router) = &mut self.places[jack.node.0].node {
             router.link_up(now, Side::ALL[jack.index], &mut self.departures);
+            self.inspect(jack.node, Cause::LinkUp);
             self.send(jack.node);
         }
     }
@@ -310,7 +336,9 @@ impl<'t> World<'t> {
                 let place = &mut self.places[node.0];
                 if place.wake == Some(self.now) {
                     place.wake = None;
+                    let due = place.node.due();
                     place.node.handle_timeout(self.now, &mut self.departures);
+                    self.inspect(node, Cause::Timer { due });
                     self.send(node);
                 }
             }
@@ -319,14 +347,33 @@ impl<'t> World<'t> {
 
     fn arrive(&mut self, at: Jack, packet: PacketId, frame: Vec<u8>) {
         let seen = self.trace.pass(self.now, at, Way::In, packet, &frame);
+        let checked = self.checkers.get(at.node.0).is_some_and(Option::is_some);
+        if checked {
+            self.came.clear();
+            self.came.extend_from_slice(&frame);
+        }
         let node = &mut self.places[at.node.0].node;
         node.receive(self.now, at.index, packet, frame, &mut self.departures);
         if let Node::Router(router) = node
             && let Some(fate) = router.fate()
         {
             self.trace.note(seen, Next::Met(fate));
+            if checked {
+                let came = core::mem::take(&mut self.came);
+                self.inspect(at.node, Cause::Frame { side: Side::ALL[at.index], before: &came, fate });
+                self.came = came;
+            }
         }
         self.send(at.node);
+    }
+
+    /// Shows the checkers what a router has just done, if they are on.
+    fn inspect(&mut self, node: NodeId, cause: Cause<'_>) {
+        if let (Some(Some(checkers)), Node::Router(router)) =
+            (self.checkers.get_mut(node.0), &self.places[node.0].node)
+        {
+            checkers.see(&Passage { at: self.now, cause, out: &self.departures, router });
+        }
     }
 
     /// Puts what a node has sent on the links, and sees to it that the node wakes when it wants to.

@@ -49,7 +49,7 @@ fn a_scenario_is_played_by_name_or_from_a_file_and_shown_as_a_ladder() {
         ),
         "{shown}"
     );
-    assert!(shown.ends_with("ok: 9 of 9 checks, with seed 1\n"), "{shown}");
+    assert!(shown.ends_with("ok: 9 of 9 checks, 0 violations, with seed 1\n"), "{shown}");
 }
 
 #[test]

@@ -160,5 +160,5 @@ fn broken(outcome: &Outcome) -> String {
     let broken = outcome.checks.iter().filter(|check| !check.held);
     let lines: Vec<_> =
         broken.map(|check| format!("line {} at {}: {}", check.line, check.at, check.what)).collect();
-    format!("{}\n{:?}", lines.join("\n"), outcome.summaries)
+    format!("{}\n{:?}\n{:?}", lines.join("\n"), outcome.violations, outcome.summaries)
 }

@@ -58,6 +58,7 @@ impl<'t> Net<'t> {
                 net.world.tap(router.jack(side), &format!("{name}.{side}"));
             }
         }
+        net.world.check(net.routers.iter().map(|(name, router)| (*router, &name[..])));
         for plan in &scenario.links {
             net.link(plan);
         }

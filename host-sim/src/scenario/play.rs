@@ -12,6 +12,7 @@ use smoltcp::socket::tcp::State;
 
 use super::build::{Net, memory};
 use super::{Act, Data, Remote, Scenario, Step, judge};
+use crate::checkers::Violation;
 use crate::host::{Connection, Mailbox, Pinger};
 use crate::link::Tally;
 use crate::node::{HostId, RouterId};
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub seed: u64,
     /// All that had to be so.
     pub checks: Vec<Check>,
+    /// What the checkers have found wrong.
+    pub violations: Vec<Violation>,
     /// What was seen on both sides of each router.
     pub sightings: Vec<Sighting>,
     /// Each router's counters at the end, in lines.
@@ -45,7 +48,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether everything was as it had to be.
     pub fn passed(&self) -> bool {
-        self.checks.iter().all(|check| check.held)
+        self.violations.is_empty() && self.checks.iter().all(|check| check.held)
     }
 }
 
@@ -435,9 +438,9 @@ impl<'t> Player<'t> {
         };
         let summaries = routers.iter().map(summary).collect();
         let tallies = links.iter().map(|(name, link)| (name.clone(), world.tally(*link))).collect();
-        let sightings = world.trace().take();
+        let (sightings, violations) = (world.trace().take(), world.violations());
         let (name, about, checks) = (scenario.name.clone(), scenario.about.clone(), self.checks);
-        Outcome { name, about, seed, checks, sightings, summaries, tallies, end: scenario.end }
+        Outcome { name, about, seed, checks, violations, sightings, summaries, tallies, end: scenario.end }
     }
 }
 
