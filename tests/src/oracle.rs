@@ -189,8 +189,8 @@ impl Oracle {
             _ => (),
         }
         let outwards = from == Realm::Internal && !ours;
-        let mtu = self.mtu(if outwards { Realm::External } else { Realm::Internal });
-        match (next_hop(view.hop, mtu), told.verdict) {
+        let to = if outwards { Realm::External } else { Realm::Internal };
+        match (self.next_hop(view.hop, to), told.verdict) {
             (None, _) => self.route(from, ours, view, told),
             // Of two reasons either will do.
             (Some(_), Verdict::Drop(_)) if self.clone().route(from, ours, view, told).is_ok() => Ok(None),
@@ -210,20 +210,20 @@ impl Oracle {
         }
     }
 
+    /// Why a packet may not go one hop further (RFC 1812 s.5.3.1, RFC 1191, RFC 4787 REQ-13).
+    fn next_hop(&self, hop: Hop, to: Realm) -> Option<Verdict> {
+        match () {
+            () if hop.ttl <= 1 => Some(Verdict::Reject(RejectReason::TtlExpired)),
+            () if hop.len <= usize::from(self.mtu(to)) => None,
+            () if hop.dont_fragment => Some(Verdict::Reject(RejectReason::FragmentationNeeded(to))),
+            () if hop.is_many => Some(Verdict::Drop(DropReason::TooLarge)),
+            // It will be cut.
+            () => None,
+        }
+    }
+
     fn outside(&self, port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(self.external, port)
-    }
-}
-
-/// Why a packet may not go one hop further (RFC 1812 s.5.3.1, RFC 1191, RFC 4787 REQ-13).
-fn next_hop(hop: Hop, mtu: u16) -> Option<Verdict> {
-    match () {
-        () if hop.ttl <= 1 => Some(Verdict::Reject(RejectReason::TtlExpired)),
-        () if hop.len <= usize::from(mtu) => None,
-        () if hop.dont_fragment => Some(Verdict::Reject(RejectReason::FragmentationNeeded { mtu })),
-        () if hop.is_many => Some(Verdict::Drop(DropReason::TooLarge)),
-        // It will be cut.
-        () => None,
     }
 }
 

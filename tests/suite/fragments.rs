@@ -377,7 +377,7 @@ fn f19_a_fragment_that_must_not_be_fragmented_keeps_saying_so() {
     assert_eq!((seen[0].side, seen[0].packet.transport()[..2].to_vec()), (Side::Lan, vec![3, 4]));
     let mut lab = Lab::with(|settings| settings.external_mtu = 300);
     let verdict = lab.try_send(datagram(ALICE, 7).dont_fragment().fragment(0, 400));
-    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded { mtu: 300 }));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded(Realm::External)));
 }
 
 #[test]

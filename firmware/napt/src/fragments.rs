@@ -86,7 +86,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         translated: Translated,
         transit: Transit,
     ) -> Result<Realm, Verdict> {
-        transit.check(0, self.mtu(translated.to))?;
+        self.may_pass(transit, 0, translated.to)?;
         self.tables.fragments.pass(now, key, part)?;
         Ok(translated.to)
     }
@@ -105,13 +105,6 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     pub(crate) fn identify(&mut self, header: &mut [u8; HEADER]) {
         let id = self.identifications.draw(&self.keys);
         rewrite::identification(header, id);
-    }
-
-    fn mtu(&self, of: Realm) -> u16 {
-        match of {
-            Realm::Internal => self.settings.internal_mtu,
-            Realm::External => self.settings.external_mtu,
-        }
     }
 }
 

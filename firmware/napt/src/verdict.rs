@@ -25,11 +25,9 @@ pub enum Verdict {
 pub enum RejectReason {
     /// Its time to live has run out: 11/0 (RFC 1812 s.5.3.1).
     TtlExpired,
-    /// It is larger than the next link carries and must not be fragmented: 3/4 with this MTU (RFC 1191, 5508 s.7.1.1).
-    FragmentationNeeded {
-        /// The MTU of the link it would have left by, in bytes.
-        mtu: u16,
-    },
+    /// It is larger than the link into this realm carries and must not be fragmented: 3/4 with that link's MTU (RFC 1191,
+    /// RFC 5508 s.7.1.1).
+    FragmentationNeeded(Realm),
     /// No room for another session or mapping: 3/13 (RFC 5508 REQ-8; RFC 6888 REQ-11 would say 3/1).
     TableFull,
     /// Every external port of its class is taken: 3/13, as above.
@@ -50,7 +48,7 @@ impl RejectReason {
     pub const fn index(self) -> usize {
         match self {
             Self::TtlExpired => 0,
-            Self::FragmentationNeeded { .. } => 1,
+            Self::FragmentationNeeded(_) => 1,
             Self::TableFull => 2,
             Self::PortsExhausted => 3,
             Self::HostShare => 4,

@@ -49,7 +49,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let (key, found) = self.seek_outbound(T::PROTOCOL, internal, remote);
         match found {
             Some(slot)
-                if transit::passes(header, self.settings.external_mtu)
+                if transit::passes(header, self.mtu(Realm::External))
                     && self.track_quickly::<T>(now, slot, Direction::Outbound, payload) =>
             {
                 let source = Some(Endpoint::new(self.external, self.tables.sessions.at(slot).external));
@@ -106,7 +106,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     ) -> Result<Realm, Verdict> {
         let flow = T::heading(header, payload)?;
         let transit = Transit::of(header, payload, shape);
-        transit.check(flow.header_len, self.settings.external_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::External)?;
         let slot = match self.close_expired(now, found) {
             Some(slot) => slot,
             None => self.begin_outbound(now, transit, flow, key)?,
@@ -132,7 +132,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if answers && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
         }
-        if Transit::of(header, payload, shape).leaves_in_pieces(self.settings.external_mtu) {
+        if Transit::of(header, payload, shape).leaves_in_pieces(self.mtu(Realm::External)) {
             self.identify(header);
         }
         Ok(Realm::External)
@@ -157,7 +157,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let remote = Endpoint::new(packet::source(header), ports.source);
         match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
             Some(slot)
-                if transit::passes(header, self.settings.internal_mtu)
+                if transit::passes(header, self.mtu(Realm::Internal))
                     && self.track_quickly::<T>(now, slot, Direction::Inbound, payload) =>
             {
                 let destination = Some(self.tables.sessions.at(slot).internal);
@@ -198,7 +198,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let transit = Transit::of(header, payload, shape);
         let slot = match self.close_expired(now, found) {
             Some(slot) => {
-                transit.check(flow.header_len, self.settings.internal_mtu)?;
+                self.may_pass(transit, flow.header_len, Realm::Internal)?;
                 slot
             }
             None => self.begin_inbound(now, transit, flow)?,
@@ -258,7 +258,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.settings.external.ok_or(DropReason::NoAddress)?;
         self.make_room(now);
         let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::Internal)?;
         let known = self.find_outbound(now, flow.protocol, internal, remote);
         let sender = match known {
             Some(slot) => slot,
@@ -330,7 +330,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.settings.external.ok_or(DropReason::NotOurs)?;
         self.make_room(now);
         let internal = self.admit(flow.protocol, external.port, remote)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::Internal)?;
         first(Direction::Inbound, flow.segment)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
         let counted = self.rules.scoped(flow.protocol, remote);

@@ -5,7 +5,7 @@
 
 use core::net::Ipv4Addr;
 
-use napt::{RejectReason, checksum};
+use napt::checksum;
 use smoltcp::wire::{IPV4_HEADER_LEN, IpProtocol};
 use smoltcp::wire::{
     Icmpv4DstUnreachable, Icmpv4Message, Icmpv4Packet, Icmpv4TimeExceeded, Ipv4Packet, Ipv4Repr,
@@ -26,8 +26,15 @@ pub(crate) enum Complaint {
     HostUnreachable,
     /// 3/3: nobody has answered.
     PortUnreachable,
-    /// What the engine rejects packets for.
-    Rejected(RejectReason),
+    /// 3/4: the next link carries packets of no more than `mtu` bytes.
+    FragmentationNeeded {
+        /// What it carries.
+        mtu: u16,
+    },
+    /// 3/13: its flow may not begin (RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1).
+    Prohibited,
+    /// 11/0: it has come too far.
+    TtlExpired,
 }
 
 impl Complaint {
@@ -37,23 +44,16 @@ impl Complaint {
             Self::NetworkUnreachable => unreachable(Icmpv4DstUnreachable::NetUnreachable),
             Self::HostUnreachable => unreachable(Icmpv4DstUnreachable::HostUnreachable),
             Self::PortUnreachable => unreachable(Icmpv4DstUnreachable::PortUnreachable),
-            Self::Rejected(RejectReason::TtlExpired) => {
-                (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into())
-            }
-            Self::Rejected(RejectReason::FragmentationNeeded { .. }) => {
-                unreachable(Icmpv4DstUnreachable::FragRequired)
-            }
-            // RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1.
-            Self::Rejected(
-                RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare,
-            ) => unreachable(Icmpv4DstUnreachable::CommProhibited),
+            Self::FragmentationNeeded { .. } => unreachable(Icmpv4DstUnreachable::FragRequired),
+            Self::Prohibited => unreachable(Icmpv4DstUnreachable::CommProhibited),
+            Self::TtlExpired => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into()),
         }
     }
 
     /// The second word of the ICMP header: the next hop's MTU in its low half (RFC 1191 s.4), or nothing.
     fn parameter(self) -> u16 {
         match self {
-            Self::Rejected(RejectReason::FragmentationNeeded { mtu }) => mtu,
+            Self::FragmentationNeeded { mtu } => mtu,
             _ => 0,
         }
     }

@@ -296,8 +296,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             }
             Verdict::Local => self.serve(now, side, packet_in(frame, end)),
             Verdict::Reject(reason) => {
-                if !(is_refusal(reason) && self.refusals == Response::Silent) {
-                    self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+                let complaint = self.complaint(reason);
+                if complaint != Complaint::Prohibited || self.refusals == Response::Answer {
+                    self.complain(now, side, complaint, packet_in(frame, end));
                 }
                 Ok(Disposition::Done)
             }
@@ -463,6 +464,19 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.send_own(now, side, reply);
         self.port(side).counters.local += 1;
         Ok(Disposition::Done)
+    }
+
+    /// What to tell the sender of a packet that the engine rejects.
+    fn complaint(&self, reason: RejectReason) -> Complaint {
+        match reason {
+            RejectReason::TtlExpired => Complaint::TtlExpired,
+            RejectReason::FragmentationNeeded(to) => {
+                Complaint::FragmentationNeeded { mtu: self.ports[Side::of(to) as usize].link.mtu }
+            }
+            RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => {
+                Complaint::Prohibited
+            }
+        }
     }
 
     /// Tells the sender of a packet, as `side` received it, what is wrong with it.
@@ -636,14 +650,6 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     #[inline]
     fn port(&mut self, side: Side) -> &mut Port {
         &mut self.ports[side as usize]
-    }
-}
-
-/// Whether a packet is rejected because its flow may not begin, which the configuration may want kept quiet.
-fn is_refusal(reason: RejectReason) -> bool {
-    match reason {
-        RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => true,
-        RejectReason::TtlExpired | RejectReason::FragmentationNeeded { .. } => false,
     }
 }
 
