@@ -399,7 +399,9 @@ fn a21_malformed_headers_are_dropped_by_name() {
     drop(good().changed(|b| b[0] = 0x44), DropReason::HeaderLength);
     drop(good().changed(|b| b[3] += 1), DropReason::TotalLength);
     drop(good().changed(|b| b[2..4].copy_from_slice(&[0, 19])), DropReason::TotalLength);
-    drop(good().changed(|b| b[0] = 0x4F), DropReason::TotalLength);
+    drop(good().changed(|b| b[0] = 0x4F), DropReason::HeaderLength);
+    let with_options = good().with_payload(40).changed(|b| b[..4].copy_from_slice(&[0x4F, 0, 0, 59]));
+    drop(with_options, DropReason::TotalLength);
     let mut broken = good();
     broken.bytes[11] ^= 1;
     drop(broken, DropReason::HeaderChecksum);

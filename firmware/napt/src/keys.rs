@@ -158,7 +158,7 @@ enum Kind {
 /// Writes a kind into a hash. An index keeps these bits in its tags, so that no two entries of one record are equal.
 #[inline(always)]
 const fn mark(kind: Kind, hash: u64) -> u64 {
-    hash << 2 >> 2 | (kind as u64) << 62
+    hash >> 2 | (kind as u64) << 62
 }
 
 /// The external end: its address is always ours and need not be in a key.

@@ -244,7 +244,7 @@ impl Streams {
 /// The later of two sequence numbers.
 #[inline]
 const fn later(a: u32, b: u32) -> u32 {
-    if (b.wrapping_sub(a) as i32) > 0 { b } else { a }
+    if (a.wrapping_sub(b) as i32) < 0 { b } else { a }
 }
 
 const fn by_side(side: Direction, own: u32, other: u32) -> [u32; 2] {

@@ -20,9 +20,9 @@ use crate::packet::{self, HEADER, Shape};
 use crate::rewrite::{self, Rewrite};
 use crate::session::{Begun, First};
 use crate::settings::Dependence;
-use crate::tcp::{Direction, Segment, State};
+use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
-use crate::transit::{self, Transit};
+use crate::transit::Transit;
 use crate::transport::{Heading, Transport};
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
@@ -46,44 +46,15 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        let (key, found) = self.seek_outbound(T::PROTOCOL, internal, remote);
-        match found {
-            Some(slot)
-                if transit::passes(header, self.mtu(Realm::External))
-                    && self.track_quickly::<T>(now, slot, Direction::Outbound, payload) =>
-            {
-                let source = Some(Endpoint::new(self.external, self.tables.sessions.at(slot).external));
-                let rewrite = Rewrite { source, ..Rewrite::default() };
-                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-                self.forwarded(Realm::Internal, Realm::External)
-            }
-            found => self.outbound_slowly::<T>(now, (key, found), header, payload, shape),
-        }
-    }
-
-    /// Moves a session's state and timer on, if there is nothing special about it or the packet.
-    #[inline(always)]
-    fn track_quickly<T: Transport>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        direction: Direction,
-        payload: &[u8],
-    ) -> bool {
-        let session = self.tables.sessions.at_mut(slot);
-        !session.has_expired(now)
-            && T::track_quickly(session, direction, payload)
-            && (direction == Direction::Inbound || {
-                session.refresh(now, self.idle.millis(T::PROTOCOL, State::Established));
-                true
-            })
+        let sought = self.seek_outbound(T::PROTOCOL, internal, remote);
+        self.outbound_sought::<T>(now, sought, header, payload, shape)
     }
 
     /// Takes a packet of a flow from inside that has no session yet, or with which its session changes. It is taken
     /// apart again: what is handed over would have to lie in memory for every packet.
     #[cold]
     #[inline(never)]
-    fn outbound_slowly<T: Transport>(
+    pub(crate) fn outbound_sought<T: Transport>(
         &mut self,
         now: Instant,
         (key, found): (u64, Option<Slot>),
@@ -155,25 +126,15 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Err(reason) => return self.refuse(Realm::External, reason),
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
-        match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
-            Some(slot)
-                if transit::passes(header, self.mtu(Realm::Internal))
-                    && self.track_quickly::<T>(now, slot, Direction::Inbound, payload) =>
-            {
-                let destination = Some(self.tables.sessions.at(slot).internal);
-                let rewrite = Rewrite { destination, ..Rewrite::default() };
-                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-                self.forwarded(Realm::External, Realm::Internal)
-            }
-            found => self.inbound_slowly::<T>(now, found, header, payload, shape),
-        }
+        let found = self.seek_inbound(T::PROTOCOL, ports.destination, remote);
+        self.inbound_sought::<T>(now, found, header, payload, shape)
     }
 
     /// Takes a packet of a flow from outside that has no session yet, if it may have one, or with which its session
     /// changes.
     #[cold]
     #[inline(never)]
-    fn inbound_slowly<T: Transport>(
+    pub(crate) fn inbound_sought<T: Transport>(
         &mut self,
         now: Instant,
         found: Option<Slot>,
