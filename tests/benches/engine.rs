@@ -38,10 +38,12 @@ fn count(case: &str, packets: usize) {
         "udp-in" => bench.established(packets, false, Realm::External),
         "tcp-out" => bench.established(packets, true, Realm::Internal),
         "tcp-in" => bench.established(packets, true, Realm::External),
-        "new" => bench.open(0, packets),
-        "new-99%" => {
+        "new-udp" => (0..packets).for_each(|n| bench.open(2 * n, 1)),
+        "new-tcp" => (0..packets).for_each(|n| bench.open(2 * n + 1, 1)),
+        "new-udp-99%" | "new-tcp-99%" => {
+            let first = 64_880 + usize::from(case == "new-tcp-99%");
             bench.open(0, 64_880);
-            bench.open(64_880, packets);
+            (0..packets).for_each(|n| bench.open(first + 2 * n, 1));
         }
         "new-full" => {
             bench.open(0, 65_536);

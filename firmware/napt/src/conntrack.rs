@@ -14,7 +14,7 @@ use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
-use crate::session::{Begun, First, Grouping, Met, Session, Sessions};
+use crate::session::{Begun, Ends, First, Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
 use crate::time::{Instant, Stamp};
 use crate::verdict::{DropReason, RejectReason, Verdict};
@@ -261,7 +261,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
         let deadline = Stamp::after(now, self.idle.millis(protocol, first.state));
-        let session = Session::new(protocol, internal, external, remote, first, deadline);
+        let session = Session::new(Ends { protocol, internal, external, remote }, first, deadline);
         let slot = self.tables.sessions.insert(now, &self.keys, grouping, key, &session);
         let slot = slot.ok_or(RejectReason::TableFull)?;
         if first.begun == Begun::HalfOpen {
@@ -276,14 +276,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[inline(never)]
     pub(crate) fn close(&mut self, now: Instant, slot: Slot) {
         self.settle_account(slot);
-        let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
+        let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol());
         self.tables.sessions.end(&self.keys, grouping, slot);
         self.let_go(now, slot);
     }
 
     /// Counts a session no more for whom it was counted.
     fn settle_account(&mut self, slot: Slot) {
-        let Session { protocol, internal, external, remote, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, internal, external, remote } = self.tables.sessions.at(slot).ends();
         match self.tables.sessions.at(slot).begun() {
             Some(Begun::Inside) => self.tables.hosts.end(&self.keys, internal.address),
             Some(Begun::HalfOpen) => {
@@ -298,7 +298,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     pub(crate) fn answer(&mut self, slot: Slot) {
-        let Session { protocol, external, remote, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, external, remote, .. } = self.tables.sessions.at(slot).ends();
         let grouping = self.rules.grouping(protocol);
         if self.tables.sessions.answer(&self.keys, grouping, slot).is_some() {
             let forward = self.settings.forwards.number(protocol, external);
@@ -307,7 +307,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     fn let_go(&mut self, now: Instant, slot: Slot) {
-        let Session { protocol, external, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, external, .. } = self.tables.sessions.at(slot).ends();
         if let Some(mapping) = self.tables.mappings.by_external(&self.keys, protocol, external) {
             self.tables.mappings.release(now, mapping, self.idle.cooldown);
         }
@@ -337,7 +337,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let sessions = &self.tables.sessions;
         let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
-        let external = sessions.at(host).external;
+        let external = sessions.at(host).external();
         // The host may have come in through another port than ours, or may linger after its mapping.
         let mapping = self.tables.mappings.by_external(&self.keys, protocol, external)?;
         (self.tables.mappings.at(mapping).internal == internal).then_some(mapping)
@@ -429,7 +429,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         for _ in 0..most {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
-                    let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
+                    let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol());
                     self.settle_account(slot);
                     self.let_go(now, slot);
                     self.tables.sessions.end_met(now, &self.keys, grouping, slot);

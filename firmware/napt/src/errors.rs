@@ -55,7 +55,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             .find_inbound(now, quoted.protocol, quoted.source.port, external)
             .ok_or(DropReason::EmbeddedNoSession)?;
         self.may_pass(transit, 0, Realm::Internal)?;
-        let internal = Some(self.tables.sessions.at(sender).internal);
+        let internal = Some(self.tables.sessions.at(sender).internal());
         quoted.rewrite(&Rewrite { source: internal, destination, ..Rewrite::default() });
         rewrite::header(&Rewrite { source, destination: internal, ..Rewrite::default() }, header);
         Ok(Realm::Internal)
@@ -83,7 +83,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             return Err(DropReason::EmbeddedOutOfWindow.into());
         }
         self.may_pass(transit, 0, Realm::Internal)?;
-        let internal = Some(session.internal);
+        let internal = Some(session.internal());
         quoted.rewrite(&Rewrite { source: internal, ..Rewrite::default() });
         rewrite::header(&Rewrite { destination: internal, ..Rewrite::default() }, header);
         Ok(Realm::Internal)

@@ -9,6 +9,7 @@
 //! entries used of `W` = 3, or three of `W` = 4, buckets do not fill up before the table does, even when it is full and
 //! changes all the time (the tests at the end); should one ever, the entry is refused as if the table were full.
 
+use core::hint::black_box;
 use core::num::NonZeroU32;
 
 use crate::ahead::touch;
@@ -107,7 +108,8 @@ impl<const N: usize, const W: usize> Index<N, W> {
                     return Some(entry.slot());
                 }
             }
-            let other = second::<N>(hash);
+            // Computed only now that it is needed, which the compiler has to be asked for.
+            let other = second::<N>(black_box(hash));
             if bucket == other {
                 return None;
             }

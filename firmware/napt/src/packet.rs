@@ -54,10 +54,8 @@ impl<'a> Packet<'a> {
         segment: Option<NonZeroU16>,
     ) -> Result<Self, DropReason> {
         let (header, rest) = bytes.split_first_chunk_mut().ok_or(DropReason::Truncated)?;
-        if header[0] != PLAIN {
-            check_with_options(header, rest)?;
-        } else if !is_whole(sum_of_header(header)) {
-            return Err(DropReason::HeaderChecksum);
+        if header[0] != PLAIN || !is_whole(sum_of_header(header)) {
+            check_carefully(header, rest)?;
         }
         let body = body_of(header, rest).ok_or(DropReason::TotalLength)?;
         Ok(Self { header, body, shape: Shape { checksum, segment } })
@@ -107,9 +105,9 @@ pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
 pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
-/// Checks a header that has options, or is none.
+/// Checks a header that has options, or something wrong with it.
 #[cold]
-fn check_with_options(header: &[u8; HEADER], rest: &[u8]) -> Result<(), DropReason> {
+fn check_carefully(header: &[u8; HEADER], rest: &[u8]) -> Result<(), DropReason> {
     let options_len = header_len(header)? - HEADER;
     let options = rest.get(..options_len).ok_or(DropReason::HeaderLength)?;
     if !is_whole(sum(header) + sum(options)) {

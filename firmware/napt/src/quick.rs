@@ -24,14 +24,14 @@ pub(crate) trait Plain {
     /// What they are to `ways`.
     type Careful: Transport;
 
-    /// The ports of a transport header, and its length in bytes, if it is sound.
+    /// The ports of a transport header, and how many bytes of data follow it, if it is sound.
     fn ports(payload: &[u8]) -> Option<(Ports, usize)>;
 
     /// Changes that header and its checksum, where the change of addresses comes to `addresses`.
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum);
 
     /// Takes note of the packet, if that is all that its session has to do; false, and nothing done, where it may be more.
-    fn track(session: &mut Session, direction: Direction, payload: &[u8], header_len: usize) -> bool;
+    fn track(session: &mut Session, direction: Direction, payload: &[u8], data_len: usize) -> bool;
 }
 
 impl Plain for Udp {
@@ -42,7 +42,7 @@ impl Plain for Udp {
         let udp = payload.first_chunk::<8>()?;
         let length = usize::from(word(udp, 4));
         let is_sound = udp.len() <= length && length <= payload.len();
-        Some((Ports::of(udp).filter(|_| is_sound)?, udp.len()))
+        Some((Ports::of(udp).filter(|_| is_sound)?, payload.len() - udp.len()))
     }
 
     #[inline(always)]
@@ -66,7 +66,7 @@ impl Plain for Data {
     #[inline(always)]
     fn ports(payload: &[u8]) -> Option<(Ports, usize)> {
         let (tcp, header_len) = transport::split_tcp(payload)?;
-        Some((Ports::of(tcp)?, header_len))
+        Some((Ports::of(tcp)?, payload.len() - header_len))
     }
 
     #[inline(always)]
@@ -76,9 +76,9 @@ impl Plain for Data {
     }
 
     #[inline(always)]
-    fn track(session: &mut Session, direction: Direction, payload: &[u8], header_len: usize) -> bool {
+    fn track(session: &mut Session, direction: Direction, payload: &[u8], data_len: usize) -> bool {
         let Some(tcp) = payload.first_chunk() else { return false };
-        let segment = transport::segment(Flags::Ack, tcp, &[], payload.len() - header_len);
+        let segment = transport::segment(Flags::Ack, tcp, &[], data_len);
         session.state == State::Established && session.streams.take_data(direction, &segment)
     }
 }
@@ -94,21 +94,22 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Verdict {
         let destination = packet::destination(header);
-        let Some((ports, header_len)) = P::ports(payload).filter(|_| destination != self.external) else {
+        let may_pass = destination != self.external && transit::passes(header, self.mtu(Realm::External));
+        let Some((ports, data_len)) = P::ports(payload).filter(|_| may_pass) else {
             return self.outbound::<P::Careful>(now, header, payload, shape);
         };
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
         let (key, found) = self.seek_outbound(P::Careful::PROTOCOL, internal, remote);
-        let Some(slot) = found.filter(|_| transit::passes(header, self.mtu(Realm::External))) else {
+        let Some(slot) = found else {
             return self.outbound_sought::<P::Careful>(now, (key, found), header, payload, shape);
         };
         let session = self.tables.sessions.at_mut(slot);
-        if session.has_expired(now) || !P::track(session, Direction::Outbound, payload, header_len) {
+        if session.has_expired(now) || !P::track(session, Direction::Outbound, payload, data_len) {
             return self.outbound_sought::<P::Careful>(now, (key, found), header, payload, shape);
         }
         session.refresh(now, self.idle.millis(P::Careful::PROTOCOL, State::Established));
-        let source = Some(Endpoint::new(self.external, session.external));
+        let source = Some(Endpoint::new(self.external, session.external()));
         let rewrite = Rewrite { source, ..Rewrite::default() };
         let addresses = rewrite::header(&rewrite, header);
         P::rewrite(payload, &rewrite, addresses, shape.checksum);
@@ -125,19 +126,20 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Verdict {
         let is_ours = packet::destination(header) == self.external;
-        let Some((ports, header_len)) = P::ports(payload).filter(|_| is_ours) else {
+        let may_pass = is_ours && transit::passes(header, self.mtu(Realm::Internal));
+        let Some((ports, data_len)) = P::ports(payload).filter(|_| may_pass) else {
             return self.inbound::<P::Careful>(now, header, payload, shape);
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
         let found = self.seek_inbound(P::Careful::PROTOCOL, ports.destination, remote);
-        let Some(slot) = found.filter(|_| transit::passes(header, self.mtu(Realm::Internal))) else {
+        let Some(slot) = found else {
             return self.inbound_sought::<P::Careful>(now, found, header, payload, shape);
         };
         let session = self.tables.sessions.at_mut(slot);
-        if session.has_expired(now) || !P::track(session, Direction::Inbound, payload, header_len) {
+        if session.has_expired(now) || !P::track(session, Direction::Inbound, payload, data_len) {
             return self.inbound_sought::<P::Careful>(now, found, header, payload, shape);
         }
-        let rewrite = Rewrite { destination: Some(session.internal), ..Rewrite::default() };
+        let rewrite = Rewrite { destination: Some(session.internal()), ..Rewrite::default() };
         let addresses = rewrite::header(&rewrite, header);
         P::rewrite(payload, &rewrite, addresses, shape.checksum);
         self.forwarded(Realm::External, Realm::Internal)

@@ -96,7 +96,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Result<Realm, Verdict> {
         let session = self.tables.sessions.at_mut(slot);
-        let source = Some(Endpoint::new(self.external, session.external));
+        let source = Some(Endpoint::new(self.external, session.external()));
         let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
@@ -178,7 +178,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Result<Realm, Verdict> {
         let session = self.tables.sessions.at_mut(slot);
-        let destination = Some(session.internal);
+        let destination = Some(session.internal());
         let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
         let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
@@ -341,7 +341,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         heading: Heading,
     ) -> Result<(Endpoint, u16), DropReason> {
         let session = self.tables.sessions.at_mut(slot);
-        let ends = (session.internal, session.external);
+        let ends = (session.internal(), session.external());
         let answered = session.track(now, &self.idle, direction, heading)?;
         if answered && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
@@ -350,7 +350,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     pub(crate) fn external_end(&self, slot: Slot) -> Endpoint {
-        Endpoint::new(self.external, self.tables.sessions.at(slot).external)
+        Endpoint::new(self.external, self.tables.sessions.at(slot).external())
     }
 }
 
