@@ -66,7 +66,8 @@ impl Plain for Data {
     #[inline(always)]
     fn ports(payload: &[u8]) -> Option<(Ports, usize)> {
         let (tcp, header_len) = transport::split_tcp(payload)?;
-        Some((Ports::of(tcp)?, payload.len() - header_len))
+        // If one is zero there is no session, because each keeps both.
+        Some((Ports::any(tcp), payload.len() - header_len))
     }
 
     #[inline(always)]

@@ -430,6 +430,7 @@ impl<const N: usize> Sessions<N> {
     }
 
     /// Adds a session, which is to be found under `key` from inside. `None` if there is no room.
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         now: Instant,
@@ -531,6 +532,7 @@ impl<const N: usize> Sessions<N> {
         }
     }
 
+    #[inline(always)]
     fn link(&mut self, keys: &Keys, grouping: Grouping, key: u64, slot: Slot) -> Option<()> {
         let Ends { protocol, external, remote, .. } = self.at(slot).ends();
         self.index.insert(key, slot)?;

@@ -324,12 +324,12 @@ impl Idle {
 
     /// How long a session may idle.
     #[inline]
-    pub(crate) const fn millis(&self, protocol: Protocol, state: State) -> u32 {
+    pub(crate) fn millis(&self, protocol: Protocol, state: State) -> u32 {
         match protocol {
             Protocol::Udp => self.udp,
             Protocol::Icmp => self.icmp,
             Protocol::Other => self.other,
-            Protocol::Tcp => self.tcp[state as usize],
+            Protocol::Tcp => self.tcp.get(state as usize).copied().unwrap_or_default(),
         }
     }
 }

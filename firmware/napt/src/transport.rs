@@ -48,11 +48,17 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
+    /// What stands in the place of ports at the start of a header.
+    #[inline(always)]
+    pub(crate) fn any<const N: usize>(header: &[u8; N]) -> Self {
+        let both = long(header, 0);
+        Self { source: (both >> 16) as u16, destination: both as u16 }
+    }
+
     /// The ports at the start of a header. Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
     #[inline(always)]
     pub(crate) fn of<const N: usize>(header: &[u8; N]) -> Option<Self> {
-        let both = long(header, 0);
-        let ports = Self { source: (both >> 16) as u16, destination: both as u16 };
+        let ports = Self::any(header);
         (ports.source != 0 && ports.destination != 0).then_some(ports)
     }
 }

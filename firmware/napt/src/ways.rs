@@ -86,6 +86,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Sends a packet of a session out.
+    #[inline(always)]
     fn leave<T: Transport>(
         &mut self,
         now: Instant,
@@ -257,6 +258,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens the session of a packet from inside that has none under `key`.
+    #[inline(always)]
     fn begin_outbound(
         &mut self,
         now: Instant,
