@@ -140,10 +140,11 @@ fn best_ahead<const N: usize>(packets: &[Vec<u8>], from: Realm, bench: &mut Benc
 /// What any router does to any packet.
 #[inline(never)]
 fn no_op(bytes: &mut [u8]) {
-    let Some(header) = bytes.first_chunk_mut::<20>() else { return };
-    if header[0] != 0x45 || header[8] <= 1 {
+    let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return };
+    if packet.header()[8] <= 1 {
         return;
     }
+    let Some(header) = bytes.first_chunk_mut::<20>() else { return };
     let old = u16::from_ne_bytes([header[8], header[9]]);
     header[8] -= 1;
     let new = u16::from_ne_bytes([header[8], header[9]]);
