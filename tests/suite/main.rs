@@ -16,6 +16,7 @@ mod program;
 mod protocols;
 mod provision;
 mod readme;
+mod reassembly;
 mod reconfigure;
 mod reference_network;
 mod regressions;

@@ -41,6 +41,18 @@ fn rfc4787_req14_f18_pings_in_fragments_pass_both_ways() {
 }
 
 #[test]
+fn rfc1812_s4228_f18_pings_in_fragments_reach_the_box_from_both_sides() {
+    let Some((network, router)) = reference() else { return };
+    for (host, target) in [(&network.lan, "192.0.2.254"), (&network.wan, "203.0.113.254")] {
+        for size in [3000, 9000] {
+            let pings = host.run(&format!("ping -n -c 3 -i 0.2 -s {size} {target}"));
+            assert!(pings.contains(" 0% packet loss"), "{pings}");
+        }
+    }
+    stop(router);
+}
+
+#[test]
 fn rfc4787_req13a_f16_what_may_be_fragmented_is_where_the_wan_is_narrower() {
     if !available() {
         return;

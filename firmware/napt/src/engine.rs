@@ -131,12 +131,6 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.settle(from, Err(reason.into()))
     }
 
-    /// Counts a packet as dropped that has just been counted as the box's own.
-    pub(crate) fn recount(&mut self, from: Realm, reason: DropReason) -> Verdict {
-        self.counters[from as usize].local -= 1;
-        self.refuse(from, reason)
-    }
-
     /// Counts what has become of a packet.
     pub(crate) fn settle(&mut self, from: Realm, passed: Result<Realm, Verdict>) -> Verdict {
         let verdict = passed.map_or_else(|verdict| verdict, Verdict::Forward);

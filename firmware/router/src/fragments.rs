@@ -43,7 +43,7 @@ impl Datagram {
         self.side
     }
 
-    fn source(self) -> Ipv4Addr {
+    pub(crate) fn source(self) -> Ipv4Addr {
         let [a, b, c, d, ..] = self.addresses;
         Ipv4Addr::new(a, b, c, d)
     }

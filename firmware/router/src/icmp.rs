@@ -26,6 +26,8 @@ pub(crate) enum Complaint {
     HostUnreachable,
     /// 3/3: nobody has answered.
     PortUnreachable,
+    /// 11/1: the fragments of a datagram for the box have not all come in time.
+    ReassemblyTime,
     /// What the engine rejects packets for.
     Rejected(RejectReason),
 }
@@ -37,6 +39,7 @@ impl Complaint {
             Self::NetworkUnreachable => unreachable(Icmpv4DstUnreachable::NetUnreachable),
             Self::HostUnreachable => unreachable(Icmpv4DstUnreachable::HostUnreachable),
             Self::PortUnreachable => unreachable(Icmpv4DstUnreachable::PortUnreachable),
+            Self::ReassemblyTime => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::FragExpired.into()),
             Self::Rejected(RejectReason::TtlExpired) => {
                 (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into())
             }

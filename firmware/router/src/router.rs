@@ -20,12 +20,15 @@ use crate::fragments::{self, Datagram, Early};
 use crate::frames::{self, HELD, Hold, Origin, Outbox};
 use crate::icmp::{self, Complaint};
 use crate::limiter::{Limiter, Rate};
-use crate::local::{self, Local};
+use crate::local::Local;
 use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
 use crate::port::{Disposition, Link, Offload, Side};
+use crate::reassembly::Reassembly;
 use crate::rules::{Addresses, Recipient};
 use crate::settings;
 use crate::unsolicited::{Kept, Unsolicited};
+
+mod own;
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
@@ -46,6 +49,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     outbox: Outbox,
     hold: Hold,
     early: Early,
+    reassembly: Reassembly,
     refusals: Response,
     unsolicited_syn: Response,
     unsolicited: Unsolicited,
@@ -81,6 +85,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             outbox: Outbox::new(),
             hold: Hold::new(),
             early: Early::new(),
+            reassembly: Reassembly::new(),
             refusals: config.nat().refusals,
             unsolicited_syn: config.nat().unsolicited_syn,
             unsolicited: Unsolicited::new(),
@@ -112,16 +117,18 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// When [`Router::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
-        let waiting = self.early.due().into_iter().chain(self.unsolicited.due());
+        let waiting = self.early.due().into_iter().chain(self.reassembly.due()).chain(self.unsolicited.due());
         neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
-    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them, answers unsolicited SYNs.
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them and on datagrams
+    /// that are not whole yet, answers unsolicited SYNs.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         while let Some(waiting) = self.early.overdue(now) {
             self.lose_early(waiting.side());
         }
+        self.expire_gathered(now);
         self.answer_unsolicited(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
@@ -179,6 +186,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         while let Some((side, _)) = self.outbox.pop() {
             self.ports[side as usize].counters.suppressed += 1;
         }
+        self.forget_gathered(side);
         let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
         let seeds = [self.random.draw(), self.random.draw()];
         let port = self.port(side);
@@ -263,10 +271,6 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let datagram = Datagram::of(side, &packet);
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
-            Ok(Recipient::Own) if packet.is_fragment() => {
-                self.engine.count(side.realm(), Verdict::Drop(DropReason::Fragment));
-                return Ok(Disposition::Done);
-            }
             Ok(Recipient::Own) => Verdict::Local,
             Err(Refusal::NoRoute) => {
                 self.complain(now, side, Complaint::NetworkUnreachable, packet_in(frame, end));
@@ -288,13 +292,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 }
                 disposition
             }
-            Verdict::Hold => {
-                if let Some(datagram) = datagram {
-                    self.hold_early(now, datagram, frame.get(..end).unwrap_or_default());
-                }
-                Ok(Disposition::Done)
+            Verdict::Hold => match datagram {
+                Some(datagram) => self.hold_early(now, datagram, frame.get(..end).unwrap_or_default()),
+                None => Ok(Disposition::Done),
+            },
+            Verdict::Local => {
+                self.deliver(now, side, datagram, frame.get_mut(ETHERNET..end).unwrap_or_default())
             }
-            Verdict::Local => self.serve(now, side, packet_in(frame, end)),
             Verdict::Reject(reason) => {
                 if !(is_refusal(reason) && self.refusals == Response::Silent) {
                     self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
@@ -383,13 +387,18 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         fragments::cut(packet, mtu, |piece| self.send_own(now, to, piece));
     }
 
-    /// Lets a fragment wait that came before its datagram's first.
+    /// Lets a fragment wait that came before its datagram's first; if that has come, and was for the box, it is one more
+    /// for the box.
     #[cold]
-    fn hold_early(&mut self, now: Instant, datagram: Datagram, frame: &[u8]) {
+    fn hold_early(&mut self, now: Instant, datagram: Datagram, frame: &[u8]) -> Result<Disposition, Refusal> {
+        if self.reassembly.knows(datagram) {
+            return self.gather(now, datagram, packet_in(frame, frame.len()));
+        }
         self.port(datagram.side()).counters.held += 1;
         if let Some(side) = self.early.push(now, datagram, frame) {
             self.lose_early(side);
         }
+        Ok(Disposition::Done)
     }
 
     /// Sends the fragments on that waited for their datagram's first.
@@ -407,19 +416,24 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    /// Translates a fragment that has waited for its datagram's first. The rules have let it in before.
+    /// Translates a fragment that has waited for its datagram's first, or takes it for the box as that was. The rules
+    /// have let it in before.
     fn follow(&mut self, now: Instant, side: Side, frame: &mut [u8]) -> Result<Disposition, Refusal> {
         let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
         let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return Err(Refusal::Runt) };
         let end = ETHERNET + packet.total_len();
+        let datagram = Datagram::of(side, &packet).filter(|datagram| self.reassembly.knows(*datagram));
         match self.engine.translate(now, side.realm(), packet) {
             Verdict::Forward(realm) => {
                 self.send_on(now, side, Side::of(realm), frame, end, Offload::default())
             }
-            Verdict::Hold => {
-                self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
-                Ok(Disposition::Done)
-            }
+            Verdict::Hold => match datagram {
+                Some(datagram) => self.gather(now, datagram, packet_in(frame, end)),
+                None => {
+                    self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
+                    Ok(Disposition::Done)
+                }
+            },
             Verdict::Local | Verdict::Reject(_) | Verdict::Drop(_) => Ok(Disposition::Done),
         }
     }
@@ -446,23 +460,6 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 self.send_error(now, Side::Wan, Complaint::PortUnreachable, syn.sender(), syn.bytes());
             }
         }
-    }
-
-    /// Hands a packet to the box's own stack and sends what that answers.
-    fn serve(&mut self, now: Instant, side: Side, packet: &[u8]) -> Result<Disposition, Refusal> {
-        let source = Ipv4Packet::new_unchecked(packet).src_addr();
-        if !self.answers.allow(now, source, &mut self.random) {
-            self.port(side).counters.suppressed += 1;
-            return Err(Refusal::NotServed);
-        }
-        let mut reply = [0; local::LONGEST];
-        let len = self.port(side).local.receive(now, packet, &mut reply);
-        let Some(reply) = reply.get(..len).filter(|reply| !reply.is_empty()) else {
-            return Err(Refusal::NotServed);
-        };
-        self.send_own(now, side, reply);
-        self.port(side).counters.local += 1;
-        Ok(Disposition::Done)
     }
 
     /// Tells the sender of a packet, as `side` received it, what is wrong with it.
