@@ -19,7 +19,8 @@ pub enum Refusal {
     OtherStation,
     /// Neither IPv4 nor ARP.
     EtherType,
-    /// To every station, or a group, on the link; such packets are not forwarded (RFC 1812 s.5.3.4).
+    /// To every station, or a group, on the link, but not to every host on it; such packets are not forwarded (RFC 1812
+    /// s.5.3.4).
     LinkBroadcast,
     /// ARP that is malformed or none of our business.
     Arp,
@@ -35,7 +36,7 @@ pub enum Refusal {
     SpoofedSource,
     /// To a multicast group.
     Multicast,
-    /// To a broadcast address (RFC 2644).
+    /// To the broadcast address of a prefix (RFC 2644).
     Broadcast,
     /// From the lan to the lan: neighbours talk without us.
     LanToLan,
@@ -96,7 +97,7 @@ pub struct Counters {
     pub received: u64,
     /// ARP for us.
     pub arp: u64,
-    /// Packets for the box that it answered.
+    /// Packets for the box: those that it answered, and broadcasts, of which it makes nothing.
     pub local: u64,
     /// Packets sent on.
     pub forwarded: u64,

@@ -121,8 +121,8 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
-    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them and on datagrams
-    /// that are not whole yet, answers unsolicited SYNs.
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them and on datagrams that are not
+    /// whole yet, answers unsolicited SYNs.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         while let Some(waiting) = self.early.overdue(now) {
@@ -245,9 +245,28 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         match ethernet.ethertype() {
             EthernetProtocol::Ipv4 if to.is_unicast() => self.take_packet(now, side, frame, offload),
-            EthernetProtocol::Ipv4 => Err(Refusal::LinkBroadcast),
+            EthernetProtocol::Ipv4 => self.take_broadcast(side, frame, offload),
             EthernetProtocol::Arp => self.take_arp(now, side, ethernet.payload()),
             _ => Err(Refusal::EtherType),
+        }
+    }
+
+    /// Takes a packet that came to every station, or to a group: it is for the box if it is for every host on the link,
+    /// and goes no further in any case (RFC 1812 s.5.3.4).
+    fn take_broadcast(
+        &mut self,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        match Packet::parse(bytes, offload.checksum, offload.segment) {
+            Ok(packet) if self.addresses.admit(side, &packet)? == Recipient::Everybody => self.hear(side),
+            Ok(_) => Err(Refusal::LinkBroadcast),
+            Err(reason) => {
+                self.engine.count(side.realm(), Verdict::Drop(reason));
+                Ok(Disposition::Done)
+            }
         }
     }
 
@@ -272,6 +291,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
             Ok(Recipient::Own) => Verdict::Local,
+            Ok(Recipient::Everybody) => return self.hear(side),
             Err(Refusal::NoRoute) => {
                 self.complain(now, side, Complaint::NetworkUnreachable, packet_in(frame, end));
                 return Err(Refusal::NoRoute);

@@ -2,6 +2,9 @@
 //!
 //! Everything here happens before the NAT sees the packet: what has a source that does not belong on its side is
 //! neither translated nor answered, so the box cannot be made to reflect it or to leak it.
+//!
+//! A limited broadcast (255.255.255.255) stays on its link, where it is for the box, too. One to a prefix is not: RFC
+//! 2644 wants such broadcasts neither received nor forwarded by a router that nobody has told otherwise.
 
 use core::net::Ipv4Addr;
 
@@ -66,6 +69,8 @@ impl Span {
 pub(crate) enum Recipient {
     /// The box, by the address of the side it came in on (strong host model, RFC 1122 s.3.3.4.2).
     Own,
+    /// Everybody on the link, and so the box, too; nobody else (RFC 1812 s.5.3.5.1).
+    Everybody,
     /// Whoever the engine says.
     Engine,
 }
@@ -150,6 +155,10 @@ impl Addresses {
     #[inline(never)]
     fn admit_carefully(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
         let (source, destination) = (packet.source(), packet.destination());
+        // Who does not know its address yet has none to say (RFC 1122 s.3.2.1.3).
+        if source.is_unspecified() && destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
+        }
         check_source(source)?;
         check_destination(destination)?;
         check_options(packet.options())?;
@@ -162,6 +171,9 @@ impl Addresses {
     fn admit_lan(&self, source: Ipv4Addr, destination: Ipv4Addr) -> Result<Recipient, Refusal> {
         if !is_host(self.lan, source) || source == self.lan.address() {
             return Err(Refusal::SpoofedSource);
+        }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
         }
         if destination == self.lan.address() {
             return Ok(Recipient::Own);
@@ -186,6 +198,9 @@ impl Addresses {
         }
         if self.wan.contains(source) && !is_host(self.wan, source) {
             return Err(Refusal::MartianSource);
+        }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
         }
         if self.wan.contains(destination) && !is_host(self.wan, destination) {
             return Err(Refusal::Broadcast);
@@ -218,7 +233,7 @@ fn check_source(source: Ipv4Addr) -> Result<(), Refusal> {
 
 fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     match destination.octets() {
-        [255, 255, 255, 255] => Err(Refusal::Broadcast),
+        [255, 255, 255, 255] => Ok(()),
         [224..=239, ..] => Err(Refusal::Multicast),
         [0 | 127 | 240.., ..] => Err(Refusal::MartianDestination),
         [169, 254, ..] => Err(Refusal::LinkLocal),

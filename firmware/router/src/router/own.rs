@@ -33,6 +33,14 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         disposition
     }
 
+    /// Hears a broadcast. Nothing in the box listens to any, pings may be ignored (RFC 1812 s.4.3.3.6), and no error is
+    /// ever sent about one (RFC 1122 s.3.2.2).
+    #[cold]
+    pub(super) fn hear(&mut self, side: Side) -> Result<Disposition, Refusal> {
+        self.port(side).counters.local += 1;
+        Ok(Disposition::Done)
+    }
+
     /// Puts a fragment to the others of its datagram, and serves the datagram when it is whole.
     pub(super) fn gather(
         &mut self,
