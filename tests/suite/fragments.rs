@@ -320,8 +320,8 @@ fn f16_an_unfinished_checksum_is_finished_before_a_packet_is_cut() {
 
 #[test]
 fn rfc791_f16_options_are_in_every_piece_that_ought_to_have_them() {
-    // Record route is in the first piece only; 0x82, a copied option, in all of them.
-    let record_route = [7, 7, 4, 0, 0, 0, 0, 1];
+    // Record route is in the first piece only, and full; 0x82, a copied option, is in all of them.
+    let record_route = [7, 7, 8, 0, 0, 0, 0, 1];
     let copied = [0x82, 4, 1, 2];
     let mut desk = Desk::with_wan_mtu(600);
     let seen =

@@ -11,6 +11,7 @@ mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
 mod layout;
+mod options;
 mod oracle;
 mod program;
 mod protocols;

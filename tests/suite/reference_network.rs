@@ -27,6 +27,21 @@ fn pings_pass_from_the_lan_and_reach_the_box_from_both_sides() {
 }
 
 #[test]
+fn rfc1812_s53135_s53136_r18_pings_record_their_route_and_times() {
+    let Some((network, router)) = reference() else { return };
+    let route = network.lan.run("ping -n -c 1 -R 203.0.113.1");
+    let hops: Vec<_> = route.split("RR:").nth(1).unwrap().split_whitespace().take(5).collect();
+    // ping begins with its own address, and the host at the other end has left its own on the way in and out.
+    assert_eq!(hops[..2], ["192.0.2.1", "203.0.113.254"], "{route}");
+    assert!(hops[2..].contains(&"192.0.2.254"), "{route}");
+    let own = network.wan.run("ping -n -c 1 -R 203.0.113.254");
+    assert!(own.split("RR:").nth(1).unwrap().contains("203.0.113.254"), "{own}");
+    let times = network.lan.run("ping -n -c 1 -T tsandaddr 203.0.113.1");
+    assert!(times.contains("203.0.113.254") && times.contains("not-standard"), "{times}");
+    stop(router);
+}
+
+#[test]
 fn pings_larger_than_a_frame_slot_pass() {
     let Some((network, router)) = reference() else { return };
     assert!(network.lan.run("ping -n -c 2 -i 0.2 -s 1472 -M do 203.0.113.1").contains(" 0% packet loss"));

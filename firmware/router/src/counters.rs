@@ -40,7 +40,7 @@ pub enum Refusal {
     Broadcast,
     /// From the lan to the lan: neighbours talk without us.
     LanToLan,
-    /// Options that contradict their length.
+    /// A malformed option: answered with 12/0 (RFC 1812 s.4.3.3.5).
     Options,
     /// A source route (RFC 7126 s.4.3, s.4.4).
     SourceRoute,

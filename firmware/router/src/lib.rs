@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | `router` | the way of a frame through all the other rooms | RFC 1812 s.5.2 |
 //! | `rules` | which packets may come in, and whom they are for | RFC 1812 s.5.3, 2827 |
+//! | `options` | Record Route and Timestamp | RFC 1812 s.5.3.13 |
 //! | `neighbours` | who has which Ethernet address | RFC 826, 1122 s.2.3.2 |
 //! | `arp` | reading and writing ARP | RFC 826 |
 //! | `icmp`, `limiter` | errors of the box's own, and how often | RFC 1812 s.4.3, 5508 s.7 |
@@ -30,6 +31,7 @@ mod icmp;
 mod limiter;
 mod local;
 mod neighbours;
+mod options;
 mod port;
 mod reassembly;
 mod router;

@@ -22,6 +22,7 @@ use crate::icmp::{self, Complaint};
 use crate::limiter::{Limiter, Rate};
 use crate::local::Local;
 use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
+use crate::options::{self, Fault, Mark};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::reassembly::Reassembly;
 use crate::rules::{Addresses, Recipient};
@@ -290,13 +291,17 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let datagram = Datagram::of(side, &packet);
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
+            Ok(Recipient::EngineWithOptions) => {
+                let verdict = self.translate_with_options(now, side, packet);
+                self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
+                verdict
+            }
             Ok(Recipient::Own) => Verdict::Local,
             Ok(Recipient::Everybody) => return self.hear(side),
-            Err(Refusal::NoRoute) => {
-                self.complain(now, side, Complaint::NetworkUnreachable, packet_in(frame, end));
-                return Err(Refusal::NoRoute);
+            Err(refusal) => {
+                self.explain(now, side, refusal, packet_in(frame, end));
+                return Err(refusal);
             }
-            Err(refusal) => return Err(refusal),
         };
         match verdict {
             Verdict::Forward(realm) => {
@@ -330,6 +335,42 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 Ok(Disposition::Done)
             }
             Verdict::Drop(_) => Ok(Disposition::Done),
+        }
+    }
+
+    /// Has a packet translated that has options. What the router writes into them comes after that, so that a packet that
+    /// is not sent on stays as it was.
+    #[cold]
+    #[inline(never)]
+    fn translate_with_options(&mut self, now: Instant, side: Side, packet: Packet<'_>) -> Verdict {
+        self.engine.translate(now, side.realm(), packet)
+    }
+
+    /// Leaves the box's mark in the options of a packet that is sent on.
+    #[cold]
+    fn record(&mut self, now: Instant, verdict: Verdict, packet: &mut [u8]) {
+        if let Verdict::Forward(to) = verdict {
+            self.mark(now, Side::of(to)).write(packet);
+        }
+    }
+
+    /// What the box writes into options of packets that leave by a port.
+    fn mark(&self, now: Instant, leaves_by: Side) -> Mark {
+        let ours = Side::ALL.map(|side| self.addresses.own(side));
+        Mark { leaves_by: self.addresses.own(leaves_by), ours, now }
+    }
+
+    /// Tells the sender of a packet that may not come in why, where it is to be told.
+    #[cold]
+    fn explain(&mut self, now: Instant, side: Side, refusal: Refusal, packet: &[u8]) {
+        match refusal {
+            Refusal::NoRoute => self.complain(now, side, Complaint::NetworkUnreachable, packet),
+            Refusal::Options => {
+                if let Err(Fault::Malformed { pointer }) = options::check(options::of(packet)) {
+                    self.complain(now, side, Complaint::ParameterProblem { pointer }, packet);
+                }
+            }
+            _ => (),
         }
     }
 
@@ -443,7 +484,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return Err(Refusal::Runt) };
         let end = ETHERNET + packet.total_len();
         let datagram = Datagram::of(side, &packet).filter(|datagram| self.reassembly.knows(*datagram));
-        match self.engine.translate(now, side.realm(), packet) {
+        let verdict = self.engine.translate(now, side.realm(), packet);
+        self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
+        match verdict {
             Verdict::Forward(realm) => {
                 self.send_on(now, side, Side::of(realm), frame, end, Offload::default())
             }

@@ -9,9 +9,10 @@
 use core::net::Ipv4Addr;
 
 use config::{Config, InterfaceAddress};
-use napt::{Options, Packet};
+use napt::Packet;
 
 use crate::counters::Refusal;
+use crate::options::{self, Fault};
 use crate::port::Side;
 
 /// The addresses that the rules are about.
@@ -73,6 +74,8 @@ pub(crate) enum Recipient {
     Everybody,
     /// Whoever the engine says.
     Engine,
+    /// The same, of a packet with options, in which the box may have something to write.
+    EngineWithOptions,
 }
 
 impl Addresses {
@@ -161,10 +164,17 @@ impl Addresses {
         }
         check_source(source)?;
         check_destination(destination)?;
-        check_options(packet.options())?;
-        match side {
-            Side::Lan => self.admit_lan(source, destination),
-            Side::Wan => self.admit_wan(source, destination),
+        let recipient = match side {
+            Side::Lan => self.admit_lan(source, destination)?,
+            Side::Wan => self.admit_wan(source, destination)?,
+        };
+        match recipient {
+            Recipient::Everybody => return Ok(recipient),
+            _ => check_options(packet.options())?,
+        }
+        match recipient {
+            Recipient::Engine if !packet.options().is_empty() => Ok(Recipient::EngineWithOptions),
+            _ => Ok(recipient),
         }
     }
 
@@ -241,14 +251,10 @@ fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     }
 }
 
-/// Walks the options. Record route, timestamp and the rest pass untouched; source routes do not, and neither does an
-/// option whose length cannot be (RFC 1812 s.5.2.4, RFC 7126).
+/// Source routes do not pass (RFC 7126 s.4.3, s.4.4), and neither does what is malformed.
 fn check_options(options: &[u8]) -> Result<(), Refusal> {
-    for option in Options(options) {
-        if option.is_source_route() {
-            return Err(Refusal::SourceRoute);
-        }
-        option.bytes.ok_or(Refusal::Options)?;
-    }
-    Ok(())
+    options::check(options).map_err(|fault| match fault {
+        Fault::SourceRoute => Refusal::SourceRoute,
+        Fault::Malformed { .. } => Refusal::Options,
+    })
 }

@@ -117,7 +117,7 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             self.port(side).counters.suppressed += 1;
             return Err(Refusal::NotServed);
         }
-        if echo::answer(packet).is_some() {
+        if echo::answer(packet, &self.mark(now, side)).is_some() {
             self.send_back(now, side, packet);
             return Ok(());
         }
