@@ -153,6 +153,9 @@ impl Desk {
     pub fn arrive_frame(&mut self, side: Side, mut frame: Vec<u8>, offload: Offload) -> Vec<Seen> {
         match self.router.receive(self.now, side, &mut frame, offload) {
             Disposition::Send(to) => self.see(to, &frame, offload),
+            Disposition::SendSegments(to, segment) => {
+                self.see(to, &frame, Offload { segment: Some(segment), ..offload });
+            }
             Disposition::Done => (),
         }
         self.collect()

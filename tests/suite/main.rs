@@ -10,6 +10,7 @@ mod demo;
 mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
+mod large_frames;
 mod layout;
 mod options;
 mod oracle;

@@ -85,6 +85,27 @@ fn rfc4787_req13a_f16_what_may_be_fragmented_is_where_the_wan_is_narrower() {
 }
 
 #[test]
+fn rfc4787_req13a_f16_a_transfer_in_large_frames_passes_a_narrower_wan() {
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    // Given: a sender that lets its packets be fragmented, and nobody who tells it that the wan is narrower.
+    network.lan.run("sysctl -q -w net.ipv4.ip_no_pmtu_disc=1");
+    network.router.ip("link set gw1 mtu 1280");
+    let configuration = [netns::CONFIGURATION, "[nat]\nclamp-mss = false\n"].concat();
+    let router = Running::start(&mut network.sekisho(&configuration));
+    router.wait_for("ready ");
+    // When: it sends a lot.
+    transfer(&network.lan, &network.wan, "203.0.113.1:9000", 64 * MEGABYTE);
+    // Then: all of it has arrived, and no frame was too large.
+    let (status, lines) = router.end(Signal::TERM);
+    assert_eq!(status, Some(0), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("too large")), "{lines:#?}");
+    crate::program::assert_adds_up("lan", &lines);
+}
+
+#[test]
 fn nc_out_is_masqueraded_as_tcpdump_shows_on_both_sides() {
     let Some((network, router)) = reference() else { return };
     let (lan, wan) = (tcpdump(&network.lan, "lan0", "tcp"), tcpdump(&network.wan, "wan0", "tcp"));

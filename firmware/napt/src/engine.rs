@@ -117,6 +117,12 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.counters[from as usize].count(verdict);
     }
 
+    /// Takes back the count of a verdict that was not the last word: the packet is presented again in another shape.
+    #[cold]
+    pub fn uncount(&mut self, from: Realm, verdict: Verdict) {
+        self.counters[from as usize].uncount(verdict);
+    }
+
     /// Counts a packet that is sent on.
     #[inline(always)]
     pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Verdict {

@@ -209,15 +209,25 @@ impl Default for Counters {
 impl Counters {
     /// Counts one verdict.
     pub(crate) fn count(&mut self, verdict: Verdict) {
-        let counter = match verdict {
+        if let Some(counter) = self.of(verdict) {
+            *counter += 1;
+        }
+    }
+
+    /// Takes one back.
+    pub(crate) fn uncount(&mut self, verdict: Verdict) {
+        if let Some(counter) = self.of(verdict) {
+            *counter -= 1;
+        }
+    }
+
+    fn of(&mut self, verdict: Verdict) -> Option<&mut u64> {
+        match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
             Verdict::Local => Some(&mut self.local),
             Verdict::Hold => None,
             Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
             Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
-        };
-        if let Some(counter) = counter {
-            *counter += 1;
         }
     }
 

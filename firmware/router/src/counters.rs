@@ -56,11 +56,14 @@ pub enum Refusal {
     NoNeighbour,
     /// The neighbour table has no room for the next hop.
     NeighboursFull,
+    /// To be fragmented, or one of many datagrams that came as one frame, and the driver has yet to fetch so many frames
+    /// that there is no room for it.
+    OutboxFull,
 }
 
 impl Refusal {
     /// How many there are.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 22;
 
     /// What the summary calls each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -85,15 +88,16 @@ impl Refusal {
         "too large to hold",
         "no neighbour",
         "neighbours full",
+        "outbox full",
     ];
 }
 
-const _: () = assert!(Refusal::NeighboursFull as usize + 1 == Refusal::COUNT);
+const _: () = assert!(Refusal::OutboxFull as usize + 1 == Refusal::COUNT);
 
 /// The frames that came in by one port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// All of them.
+    /// All of them; of a frame of many datagrams that was taken apart, each of these.
     pub received: u64,
     /// ARP for us.
     pub arp: u64,

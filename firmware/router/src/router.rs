@@ -30,6 +30,7 @@ use crate::settings;
 use crate::unsolicited::{Kept, Unsolicited};
 
 mod own;
+mod segments;
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
@@ -330,6 +331,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 }
                 Ok(Disposition::Done)
             }
+            Verdict::Drop(DropReason::TooLarge) => self.take_apart(now, side, frame, end, offload),
             Verdict::Drop(DropReason::NoMapping | DropReason::Filtered) if side == Side::Wan => {
                 self.hold_unsolicited(now, packet_in(frame, end));
                 Ok(Disposition::Done)
@@ -412,7 +414,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let next_hop = self.next_hop(to, frame).ok_or(Refusal::NoRoute)?;
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET > mtu && offload.segment.is_none() {
-            self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload);
+            self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload)?;
             self.port(from).counters.forwarded += 1;
             return Ok(Disposition::Done);
         }
@@ -438,14 +440,26 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    /// Fragments a packet that is larger than the next link carries (RFC 4787 REQ-13a).
+    /// Fragments a packet that is larger than the next link carries (RFC 4787 REQ-13a), if there is room for all of its
+    /// pieces: the others would be of no use to anybody.
     #[cold]
-    fn send_in_pieces(&mut self, now: Instant, to: Side, frame: &mut [u8], mtu: usize, offload: Offload) {
+    fn send_in_pieces(
+        &mut self,
+        now: Instant,
+        to: Side,
+        frame: &mut [u8],
+        mtu: usize,
+        offload: Offload,
+    ) -> Result<(), Refusal> {
+        if fragments::pieces(packet_in(frame, frame.len()), mtu) > self.outbox.room() {
+            return Err(Refusal::OutboxFull);
+        }
         if offload.checksum == Checksum::Partial {
             finish_checksum(frame);
         }
         let packet = packet_in(frame, frame.len());
         fragments::cut(packet, mtu, |piece| self.send_own(now, to, piece));
+        Ok(())
     }
 
     /// Lets a fragment wait that came before its datagram's first; if that has come, and was for the box, it is one more
@@ -471,7 +485,8 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             match self.follow(now, side, waiting.bytes_mut()) {
                 Ok(Disposition::Send(to)) if self.outbox.push(to, waiting.bytes_mut()).is_some() => (),
                 Ok(Disposition::Send(_)) => self.port(side).counters.suppressed += 1,
-                Ok(Disposition::Done) => (),
+                // A fragment never stands for many.
+                Ok(Disposition::SendSegments(..) | Disposition::Done) => (),
                 Err(refusal) => self.port(side).counters.refuse(refusal),
             }
         }

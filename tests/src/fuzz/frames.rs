@@ -73,8 +73,9 @@ impl Desk<'_> {
         let checksum = if frame.is_partial { Checksum::Partial } else { Checksum::Complete };
         let offload = Offload { checksum, segment: frame.segment.try_into().ok() };
         let mut bytes = frame.bytes(side);
-        if let Disposition::Send(to) = self.router.receive(self.now, side, &mut bytes, offload) {
-            check(to, &bytes);
+        match self.router.receive(self.now, side, &mut bytes, offload) {
+            Disposition::Send(to) | Disposition::SendSegments(to, _) => check(to, &bytes),
+            Disposition::Done => (),
         }
         self.listen();
     }
