@@ -153,7 +153,8 @@ impl Desk {
     pub fn arrive_frame(&mut self, side: Side, mut frame: Vec<u8>, offload: Offload) -> Vec<Seen> {
         match self.router.receive(self.now, side, &mut frame, offload) {
             Disposition::Send(to) => self.see(to, &frame, offload),
-            Disposition::SendSegments(to, segment) => {
+            Disposition::SendSmaller => {
+                let (to, segment) = self.router.poll_smaller().unwrap();
                 self.see(to, &frame, Offload { segment: Some(segment), ..offload });
             }
             Disposition::Done => (),

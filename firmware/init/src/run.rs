@@ -88,7 +88,10 @@ impl Gateway {
             let vnet = received.vnet;
             let (out, vnet) = match self.router.receive(now, side, received.frame(), offload_of(&vnet)) {
                 Disposition::Send(out) => (out, vnet),
-                Disposition::SendSegments(out, size) => (out, vnet.with_gso_size(size)),
+                Disposition::SendSmaller => match self.router.poll_smaller() {
+                    Some((out, size)) => (out, vnet.with_gso_size(size)),
+                    None => continue,
+                },
                 Disposition::Done => {
                     // At once: it may be one packet in many pieces, and the next may need the room.
                     send_own(&mut self.router, &mut to);

@@ -5,6 +5,7 @@
 //! that is sent on is rewritten where it lies; everything else that leaves the box is written into the outbox.
 
 use core::net::Ipv4Addr;
+use core::num::NonZeroU16;
 
 use config::{Config, Response};
 use napt::{
@@ -59,6 +60,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     answers: Limiter,
     alarms: Alarms,
     random: Random,
+    smaller: Option<(Side, NonZeroU16)>,
 }
 
 /// What belongs to one port.
@@ -95,6 +97,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
             alarms: Alarms::new(),
             random,
+            smaller: None,
         }
     }
 
@@ -109,6 +112,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 Disposition::Done
             }
         }
+    }
+
+    /// The port by which the frame leaves that has just been given back as [`Disposition::SendSmaller`], and how many
+    /// payload bytes each of its segments is to have. It is told apart from that, so that what becomes of any other frame
+    /// is a matter of one byte.
+    pub fn poll_smaller(&mut self) -> Option<(Side, NonZeroU16)> {
+        self.smaller.take()
     }
 
     /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.
@@ -331,12 +341,28 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 }
                 Ok(Disposition::Done)
             }
-            Verdict::Drop(DropReason::TooLarge) => self.take_apart(now, side, frame, end, offload),
-            Verdict::Drop(DropReason::NoMapping | DropReason::Filtered) if side == Side::Wan => {
-                self.hold_unsolicited(now, packet_in(frame, end));
+            Verdict::Drop(reason) => self.after_drop(now, side, reason, frame.get_mut(..end), offload),
+        }
+    }
+
+    /// Does what there is to do about a packet that the engine has dropped.
+    #[cold]
+    #[inline(never)]
+    fn after_drop(
+        &mut self,
+        now: Instant,
+        side: Side,
+        reason: DropReason,
+        frame: Option<&mut [u8]>,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        match (reason, frame) {
+            (DropReason::TooLarge, Some(frame)) => self.take_apart(now, side, frame, offload),
+            (DropReason::NoMapping | DropReason::Filtered, Some(frame)) if side == Side::Wan => {
+                self.hold_unsolicited(now, packet_in(frame, frame.len()));
                 Ok(Disposition::Done)
             }
-            Verdict::Drop(_) => Ok(Disposition::Done),
+            _ => Ok(Disposition::Done),
         }
     }
 
@@ -486,7 +512,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
                 Ok(Disposition::Send(to)) if self.outbox.push(to, waiting.bytes_mut()).is_some() => (),
                 Ok(Disposition::Send(_)) => self.port(side).counters.suppressed += 1,
                 // A fragment never stands for many.
-                Ok(Disposition::SendSegments(..) | Disposition::Done) => (),
+                Ok(Disposition::SendSmaller | Disposition::Done) => (),
                 Err(refusal) => self.port(side).counters.refuse(refusal),
             }
         }

@@ -74,7 +74,8 @@ impl Desk<'_> {
         let offload = Offload { checksum, segment: frame.segment.try_into().ok() };
         let mut bytes = frame.bytes(side);
         match self.router.receive(self.now, side, &mut bytes, offload) {
-            Disposition::Send(to) | Disposition::SendSegments(to, _) => check(to, &bytes),
+            Disposition::Send(to) => check(to, &bytes),
+            Disposition::SendSmaller => check(self.router.poll_smaller().expect("just told").0, &bytes),
             Disposition::Done => (),
         }
         self.listen();

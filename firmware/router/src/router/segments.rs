@@ -28,19 +28,14 @@ const HEADER: usize = 20;
 const LONGEST_HEADER: usize = 60;
 
 impl<const SESSIONS: usize> Router<'_, SESSIONS> {
-    /// Makes something that fits of a frame that ends at `end`, which the engine has counted as too large; or leaves it
-    /// at that.
-    #[cold]
-    #[inline(never)]
+    /// Makes something that fits of a frame that the engine has counted as too large, or leaves it at that.
     pub(super) fn take_apart(
         &mut self,
         now: Instant,
         side: Side,
         frame: &mut [u8],
-        end: usize,
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        let Some(frame) = frame.get_mut(..end) else { return Err(Refusal::Runt) };
         let mtu = self.mtu_behind(side, frame);
         match (frame.get(ETHERNET + 9), offload.segment) {
             (Some(&TCP), Some(before)) => match segment_that_fits(frame, mtu) {
@@ -67,7 +62,10 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         self.engine.uncount(side.realm(), Verdict::Drop(DropReason::TooLarge));
         let smaller = Offload { segment: Some(segment), ..offload };
         match self.take_other(now, side, frame, smaller)? {
-            Disposition::Send(to) => Ok(Disposition::SendSegments(to, segment)),
+            Disposition::Send(to) => {
+                self.smaller = Some((to, segment));
+                Ok(Disposition::SendSmaller)
+            }
             other => Ok(other),
         }
     }
