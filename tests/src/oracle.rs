@@ -138,7 +138,7 @@ impl Oracle {
             Ok(view) => view,
             Err(faults) => return self.faulty(from, faults, told),
         };
-        let change = self.decide(from, before, &view, told)?;
+        let change = self.decide(from, &view, told)?;
         let Some(change) = change else { return Ok(None) };
         let id = if self.leaves_in_pieces(from, before, &view, told) {
             self.check_id(told)?;
@@ -179,13 +179,11 @@ impl Oracle {
         self.leads_to(protocol, external).1
     }
 
-    fn decide(&mut self, from: Realm, before: &Packet, view: &View, told: &Told) -> Judgement {
+    fn decide(&mut self, from: Realm, view: &View, told: &Told) -> Judgement {
         let ours = *view.destination.ip() == self.external;
-        let local =
-            if wire::is_fragment(&before.bytes) { DropReason::Fragment.into() } else { Verdict::Local };
         match (from, &view.subject) {
             (Realm::External, _) if !ours => return told.is(DropReason::NotOurs),
-            (Realm::External, Subject::Query) => return told.is(local),
+            (Realm::External, Subject::Query) => return told.is(Verdict::Local),
             _ => (),
         }
         let outwards = from == Realm::Internal && !ours;

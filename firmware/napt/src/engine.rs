@@ -137,6 +137,12 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.counters[from as usize].count(verdict);
     }
 
+    /// Takes back the count of a verdict that was not the last word: the packet is presented again in another shape.
+    #[cold]
+    pub fn uncount(&mut self, from: Realm, verdict: Verdict) {
+        self.counters[from as usize].uncount(verdict);
+    }
+
     /// Counts a packet that is sent on.
     #[inline(always)]
     pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Verdict {
@@ -149,12 +155,6 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     #[inline(never)]
     pub(crate) fn refuse(&mut self, from: Realm, reason: DropReason) -> Verdict {
         self.settle(from, Err(reason.into()))
-    }
-
-    /// Counts a packet as dropped that has just been counted as the box's own.
-    pub(crate) fn recount(&mut self, from: Realm, reason: DropReason) -> Verdict {
-        self.counters[from as usize].local -= 1;
-        self.refuse(from, reason)
     }
 
     /// Counts what has become of a packet.

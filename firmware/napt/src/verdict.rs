@@ -8,7 +8,7 @@ use crate::Realm;
 pub enum Verdict {
     /// It has been translated in place: send it into this realm (back into its own when hairpinned).
     Forward(Realm),
-    /// It is for the box itself, untouched.
+    /// It is for the box itself, untouched; a first fragment, too, whose others are then the caller's to know.
     Local,
     /// It is a fragment whose first has not come yet, untouched: hold it, and present it again when the first has been
     /// forwarded. This is not the last word on it, so it is not counted; if the first does not come, count it with
@@ -70,7 +70,8 @@ pub enum DropReason {
     TotalLength,
     /// A wrong header checksum.
     HeaderChecksum,
-    /// A fragment for the box itself, which puts nothing together.
+    /// A fragment for the box itself, of a datagram that did not come whole, or in time, or is too large; the caller, who
+    /// puts them together, counts it with [`crate::Engine::count`].
     Fragment,
     /// A fragment that no sender makes: its length is zero, or not a multiple of eight though more follow, or it ends
     /// beyond 65,535 bytes; or it begins inside a TCP header (RFC 3128).
@@ -206,15 +207,25 @@ impl Default for Counters {
 impl Counters {
     /// Counts one verdict.
     pub(crate) fn count(&mut self, verdict: Verdict) {
-        let counter = match verdict {
+        if let Some(counter) = self.of(verdict) {
+            *counter += 1;
+        }
+    }
+
+    /// Takes one back.
+    pub(crate) fn uncount(&mut self, verdict: Verdict) {
+        if let Some(counter) = self.of(verdict) {
+            *counter -= 1;
+        }
+    }
+
+    fn of(&mut self, verdict: Verdict) -> Option<&mut u64> {
+        match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
             Verdict::Local => Some(&mut self.local),
             Verdict::Hold => None,
             Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
             Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
-        };
-        if let Some(counter) = counter {
-            *counter += 1;
         }
     }
 

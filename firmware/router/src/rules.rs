@@ -2,13 +2,17 @@
 //!
 //! Everything here happens before the NAT sees the packet: what has a source that does not belong on its side is
 //! neither translated nor answered, so the box cannot be made to reflect it or to leak it.
+//!
+//! A limited broadcast (255.255.255.255) stays on its link, where it is for the box, too. One to a prefix is not: RFC
+//! 2644 wants such broadcasts neither received nor forwarded by a router that nobody has told otherwise.
 
 use core::net::Ipv4Addr;
 
 use config::{Config, InterfaceAddress};
-use napt::{Options, Packet};
+use napt::Packet;
 
 use crate::counters::Refusal;
+use crate::options::{self, Fault};
 use crate::port::Side;
 
 /// The addresses that the rules are about.
@@ -66,8 +70,12 @@ impl Span {
 pub(crate) enum Recipient {
     /// The box, by the address of the side it came in on (strong host model, RFC 1122 s.3.3.4.2).
     Own,
+    /// Everybody on the link, and so the box, too; nobody else (RFC 1812 s.5.3.5.1).
+    Everybody,
     /// Whoever the engine says.
     Engine,
+    /// The same, of a packet with options, in which the box may have something to write.
+    EngineWithOptions,
 }
 
 impl Addresses {
@@ -150,18 +158,32 @@ impl Addresses {
     #[inline(never)]
     fn admit_carefully(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
         let (source, destination) = (packet.source(), packet.destination());
+        // Who does not know its address yet has none to say (RFC 1122 s.3.2.1.3).
+        if source.is_unspecified() && destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
+        }
         check_source(source)?;
         check_destination(destination)?;
-        check_options(packet.options())?;
-        match side {
-            Side::Lan => self.admit_lan(source, destination),
-            Side::Wan => self.admit_wan(source, destination),
+        let recipient = match side {
+            Side::Lan => self.admit_lan(source, destination)?,
+            Side::Wan => self.admit_wan(source, destination)?,
+        };
+        match recipient {
+            Recipient::Everybody => return Ok(recipient),
+            _ => check_options(packet.options())?,
+        }
+        match recipient {
+            Recipient::Engine if !packet.options().is_empty() => Ok(Recipient::EngineWithOptions),
+            _ => Ok(recipient),
         }
     }
 
     fn admit_lan(&self, source: Ipv4Addr, destination: Ipv4Addr) -> Result<Recipient, Refusal> {
         if !is_host(self.lan, source) || source == self.lan.address() {
             return Err(Refusal::SpoofedSource);
+        }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
         }
         if destination == self.lan.address() {
             return Ok(Recipient::Own);
@@ -186,6 +208,9 @@ impl Addresses {
         }
         if self.wan.contains(source) && !is_host(self.wan, source) {
             return Err(Refusal::MartianSource);
+        }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
         }
         if self.wan.contains(destination) && !is_host(self.wan, destination) {
             return Err(Refusal::Broadcast);
@@ -218,7 +243,7 @@ fn check_source(source: Ipv4Addr) -> Result<(), Refusal> {
 
 fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     match destination.octets() {
-        [255, 255, 255, 255] => Err(Refusal::Broadcast),
+        [255, 255, 255, 255] => Ok(()),
         [224..=239, ..] => Err(Refusal::Multicast),
         [0 | 127 | 240.., ..] => Err(Refusal::MartianDestination),
         [169, 254, ..] => Err(Refusal::LinkLocal),
@@ -226,14 +251,10 @@ fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     }
 }
 
-/// Walks the options. Record route, timestamp and the rest pass untouched; source routes do not, and neither does an
-/// option whose length cannot be (RFC 1812 s.5.2.4, RFC 7126).
+/// Source routes do not pass (RFC 7126 s.4.3, s.4.4), and neither does what is malformed.
 fn check_options(options: &[u8]) -> Result<(), Refusal> {
-    for option in Options(options) {
-        if option.is_source_route() {
-            return Err(Refusal::SourceRoute);
-        }
-        option.bytes.ok_or(Refusal::Options)?;
-    }
-    Ok(())
+    options::check(options).map_err(|fault| match fault {
+        Fault::SourceRoute => Refusal::SourceRoute,
+        Fault::Malformed { .. } => Refusal::Options,
+    })
 }
