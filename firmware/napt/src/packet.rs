@@ -83,7 +83,7 @@ impl<'a> Packet<'a> {
 
     /// Whether nothing is special about it: it has no options and is no fragment.
     #[inline(always)]
-    pub(crate) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.header[0] == PLAIN && !is_fragment(self.header)
     }
 

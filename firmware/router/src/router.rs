@@ -233,11 +233,33 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     ) -> Result<Disposition, Refusal> {
         const IPV4: [u8; 2] = [0x08, 0x00];
         let header = frame.first_chunk::<ETHERNET>().ok_or(Refusal::Runt)?;
-        let [a, b, c, d, e, f, .., t0, t1] = *header;
-        if [a, b, c, d, e, f] == self.ports[side as usize].link.hardware && [t0, t1] == IPV4 {
+        let is_for_us = header.first_chunk() == Some(&self.ports[side as usize].link.hardware);
+        if is_for_us && header.last_chunk() == Some(&IPV4) {
             return self.take_packet(now, side, frame, offload);
         }
         self.take_other(now, side, frame, offload)
+    }
+
+    /// Takes a packet. Here is the quick way, that of nearly all: no rule has anything to say of it, the engine sends it
+    /// on, and the next hop is known. Whatever is special about one, it leaves this way and is taken apart again.
+    #[inline(always)]
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        let packet = match Packet::parse(bytes, offload.checksum, offload.segment) {
+            Ok(packet) if packet.is_plain() && self.addresses.is_plain(side, &packet) => packet,
+            _ => return self.take_special(now, side, frame, offload),
+        };
+        let end = ETHERNET + packet.total_len();
+        match self.engine.translate(now, side.realm(), packet) {
+            Verdict::Forward(realm) => self.send_on(now, side, Side::of(realm), frame, end, offload),
+            verdict => self.carry_out(now, side, verdict, None, frame.get_mut(..end), offload),
+        }
     }
 
     /// Takes a frame that is not plainly a packet for this box.
@@ -256,7 +278,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             return Err(Refusal::OtherStation);
         }
         match ethernet.ethertype() {
-            EthernetProtocol::Ipv4 if to.is_unicast() => self.take_packet(now, side, frame, offload),
+            EthernetProtocol::Ipv4 if to.is_unicast() => self.take_special(now, side, frame, offload),
             EthernetProtocol::Ipv4 => self.take_broadcast(side, frame, offload),
             EthernetProtocol::Arp => self.take_arp(now, side, ethernet.payload()),
             _ => Err(Refusal::EtherType),
@@ -282,8 +304,10 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    #[inline(always)]
-    fn take_packet(
+    /// Takes a packet that may be anything.
+    #[cold]
+    #[inline(never)]
+    fn take_special(
         &mut self,
         now: Instant,
         side: Side,
@@ -303,7 +327,8 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
             Ok(Recipient::EngineWithOptions) => {
-                let verdict = self.translate_with_options(now, side, packet);
+                // What the router writes into options comes after the verdict: what is not sent on stays as it was.
+                let verdict = self.engine.translate(now, side.realm(), packet);
                 self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
                 verdict
             }
@@ -316,63 +341,63 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         };
         match verdict {
             Verdict::Forward(realm) => {
-                // What lies behind the packet is its sender's padding, and nobody else's business (A24).
-                if end < frame.len()
-                    && let Some(padding) = frame.get_mut(end..)
-                {
-                    padding.fill(0);
-                }
                 let disposition = self.send_on(now, side, Side::of(realm), frame, end, offload);
                 if let Some(datagram) = datagram {
                     self.release_early(now, datagram);
                 }
                 disposition
             }
-            Verdict::Hold => match datagram {
-                Some(datagram) => self.hold_early(now, datagram, frame.get(..end).unwrap_or_default()),
-                None => Ok(Disposition::Done),
-            },
-            Verdict::Local => {
-                self.deliver(now, side, datagram, frame.get_mut(ETHERNET..end).unwrap_or_default())
-            }
-            Verdict::Reject(reason) => {
-                let complaint = self.complaint(reason);
-                if complaint != Complaint::Prohibited || self.refusals == Response::Answer {
-                    self.complain(now, side, complaint, packet_in(frame, end));
-                }
-                Ok(Disposition::Done)
-            }
-            Verdict::Drop(reason) => self.after_drop(now, side, reason, frame.get_mut(..end), offload),
+            verdict => self.carry_out(now, side, verdict, datagram, frame.get_mut(..end), offload),
         }
     }
 
-    /// Does what there is to do about a packet that the engine has dropped.
+    /// Does what a verdict other than `Forward` asks for.
     #[cold]
     #[inline(never)]
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        side: Side,
+        verdict: Verdict,
+        datagram: Option<Datagram>,
+        frame: Option<&mut [u8]>,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let frame = frame.ok_or(Refusal::Runt)?;
+        match (verdict, datagram) {
+            (Verdict::Hold, Some(datagram)) => return self.hold_early(now, datagram, frame),
+            (Verdict::Hold | Verdict::Forward(_), _) => (),
+            (Verdict::Local, _) => {
+                return self.deliver(now, side, datagram, frame.get_mut(ETHERNET..).unwrap_or_default());
+            }
+            (Verdict::Reject(reason), _) => {
+                let complaint = self.complaint(reason);
+                if complaint != Complaint::Prohibited || self.refusals == Response::Answer {
+                    self.complain(now, side, complaint, packet_in(frame, frame.len()));
+                }
+            }
+            (Verdict::Drop(reason), _) => return self.after_drop(now, side, reason, frame, offload),
+        }
+        Ok(Disposition::Done)
+    }
+
+    /// Does what there is to do about a packet that the engine has dropped.
     fn after_drop(
         &mut self,
         now: Instant,
         side: Side,
         reason: DropReason,
-        frame: Option<&mut [u8]>,
+        frame: &mut [u8],
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        match (reason, frame) {
-            (DropReason::TooLarge, Some(frame)) => self.take_apart(now, side, frame, offload),
-            (DropReason::NoMapping | DropReason::Filtered, Some(frame)) if side == Side::Wan => {
+        match reason {
+            DropReason::TooLarge => return self.take_apart(now, side, frame, offload),
+            DropReason::NoMapping | DropReason::Filtered if side == Side::Wan => {
                 self.hold_unsolicited(now, packet_in(frame, frame.len()));
-                Ok(Disposition::Done)
             }
-            _ => Ok(Disposition::Done),
+            _ => (),
         }
-    }
-
-    /// Has a packet translated that has options. What the router writes into them comes after that, so that a packet that
-    /// is not sent on stays as it was.
-    #[cold]
-    #[inline(never)]
-    fn translate_with_options(&mut self, now: Instant, side: Side, packet: Packet<'_>) -> Verdict {
-        self.engine.translate(now, side.realm(), packet)
+        Ok(Disposition::Done)
     }
 
     /// Leaves the box's mark in the options of a packet that is sent on.
@@ -414,9 +439,15 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         end: usize,
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        let Some(next_hop) = self.next_hop(to, frame) else { return Err(Refusal::NoRoute) };
+        // What lies behind the packet is its sender's padding, and nobody else's business (A24).
+        if end < frame.len()
+            && let Some(padding) = frame.get_mut(end..)
+        {
+            padding.fill(0);
+        }
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET <= mtu
+            && let Some(next_hop) = self.next_hop(to, frame)
             && let Some(hardware) = self.port(to).neighbours.is_at(now, next_hop)
         {
             address(frame, self.hardware(to), hardware);

@@ -124,39 +124,7 @@ impl Addresses {
     }
 
     /// Whether a packet that `side` received may come in, and whom it is for.
-    #[inline(always)]
     pub(crate) fn admit(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
-        if self.is_plain(side, packet) { Ok(Recipient::Engine) } else { self.admit_carefully(side, packet) }
-    }
-
-    /// Whether a packet is so ordinary that no rule has anything to say of it: the rules are written out below.
-    #[inline(always)]
-    fn is_plain(&self, side: Side, packet: &Packet<'_>) -> bool {
-        let (source, destination) = (packet.source().to_bits(), packet.destination().to_bits());
-        let Plain { lan, lan_hosts, lan_own, wan, wan_hosts, wan_own } = self.plain;
-        if !packet.options().is_empty() || !is_ordinary(source) || !is_ordinary(destination) {
-            return false;
-        }
-        match side {
-            Side::Lan => {
-                lan_hosts.contains(source)
-                    && source != lan_own
-                    && !lan.contains(destination)
-                    && (wan_hosts.contains(destination)
-                        || (self.gateway.is_some() && !wan.contains(destination)))
-            }
-            Side::Wan => {
-                destination == wan_own
-                    && source != wan_own
-                    && !lan.contains(source)
-                    && (wan_hosts.contains(source) || !wan.contains(source))
-            }
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn admit_carefully(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
         let (source, destination) = (packet.source(), packet.destination());
         // Who does not know its address yet has none to say (RFC 1122 s.3.2.1.3).
         if source.is_unspecified() && destination.is_broadcast() {
@@ -175,6 +143,32 @@ impl Addresses {
         match recipient {
             Recipient::Engine if !packet.options().is_empty() => Ok(Recipient::EngineWithOptions),
             _ => Ok(recipient),
+        }
+    }
+
+    /// Whether a packet without options is so ordinary that [`Addresses::admit`] has nothing to say of it.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self, side: Side, packet: &Packet<'_>) -> bool {
+        let (source, destination) = (packet.source().to_bits(), packet.destination().to_bits());
+        let Plain { lan, lan_hosts, lan_own, wan, wan_hosts, wan_own } = self.plain;
+        if !is_ordinary(source) {
+            return false;
+        }
+        match side {
+            Side::Lan => {
+                is_ordinary(destination)
+                    && lan_hosts.contains(source)
+                    && source != lan_own
+                    && !lan.contains(destination)
+                    && (wan_hosts.contains(destination)
+                        || (self.gateway.is_some() && !wan.contains(destination)))
+            }
+            Side::Wan => {
+                destination == wan_own
+                    && source != wan_own
+                    && !lan.contains(source)
+                    && (wan_hosts.contains(source) || !wan.contains(source))
+            }
         }
     }
 
@@ -219,11 +213,23 @@ impl Addresses {
     }
 }
 
-/// Whether an address is from none of the blocks that are no host's: 0/8, 127/8, 169.254/16, 224/4, 240/4.
+/// Whether an address is from a block of 2^24 that knows nothing but hosts. Not so are 0, 127, 169 (for 169.254/16), and
+/// 224 and above.
 #[inline(always)]
 fn is_ordinary(address: u32) -> bool {
-    let block = address >> 24;
-    block.wrapping_sub(1) < 223 && block != 127 && address >> 16 != 0xA9FE
+    const ORDINARY: [bool; 256] = {
+        let mut blocks = [true; 256];
+        let mut block = 224;
+        while block < 256 {
+            blocks[block] = false;
+            block += 1;
+        }
+        blocks[0] = false;
+        blocks[127] = false;
+        blocks[169] = false;
+        blocks
+    };
+    ORDINARY[(address >> 24) as usize]
 }
 
 /// Whether an address is a host's in this prefix: in it, and neither all zeros nor all ones, unless the prefix is so
