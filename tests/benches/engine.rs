@@ -38,10 +38,12 @@ fn count(case: &str, packets: usize) {
         "udp-in" => bench.established(packets, false, Realm::External),
         "tcp-out" => bench.established(packets, true, Realm::Internal),
         "tcp-in" => bench.established(packets, true, Realm::External),
-        "new" => bench.open(0, packets),
-        "new-99%" => {
+        "new-udp" => (0..packets).for_each(|n| bench.open(2 * n, 1)),
+        "new-tcp" => (0..packets).for_each(|n| bench.open(2 * n + 1, 1)),
+        "new-udp-99%" | "new-tcp-99%" => {
+            let first = 64_880 + usize::from(case == "new-tcp-99%");
             bench.open(0, 64_880);
-            bench.open(64_880, packets);
+            (0..packets).for_each(|n| bench.open(first + 2 * n, 1));
         }
         "new-full" => {
             bench.open(0, 65_536);
@@ -138,10 +140,11 @@ fn best_ahead<const N: usize>(packets: &[Vec<u8>], from: Realm, bench: &mut Benc
 /// What any router does to any packet.
 #[inline(never)]
 fn no_op(bytes: &mut [u8]) {
-    let Some(header) = bytes.first_chunk_mut::<20>() else { return };
-    if header[0] != 0x45 || header[8] <= 1 {
+    let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return };
+    if packet.header()[8] <= 1 {
         return;
     }
+    let Some(header) = bytes.first_chunk_mut::<20>() else { return };
     let old = u16::from_ne_bytes([header[8], header[9]]);
     header[8] -= 1;
     let new = u16::from_ne_bytes([header[8], header[9]]);

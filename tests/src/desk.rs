@@ -153,6 +153,10 @@ impl Desk {
     pub fn arrive_frame(&mut self, side: Side, mut frame: Vec<u8>, offload: Offload) -> Vec<Seen> {
         match self.router.receive(self.now, side, &mut frame, offload) {
             Disposition::Send(to) => self.see(to, &frame, offload),
+            Disposition::SendSmaller => {
+                let (to, segment) = self.router.poll_smaller().unwrap();
+                self.see(to, &frame, Offload { segment: Some(segment), ..offload });
+            }
             Disposition::Done => (),
         }
         self.collect()

@@ -138,7 +138,7 @@ impl Oracle {
             Ok(view) => view,
             Err(faults) => return self.faulty(from, faults, told),
         };
-        let change = self.decide(from, before, &view, told)?;
+        let change = self.decide(from, &view, told)?;
         let Some(change) = change else { return Ok(None) };
         let id = if self.leaves_in_pieces(from, before, &view, told) {
             self.check_id(told)?;
@@ -179,18 +179,16 @@ impl Oracle {
         self.leads_to(protocol, external).1
     }
 
-    fn decide(&mut self, from: Realm, before: &Packet, view: &View, told: &Told) -> Judgement {
+    fn decide(&mut self, from: Realm, view: &View, told: &Told) -> Judgement {
         let ours = *view.destination.ip() == self.external;
-        let local =
-            if wire::is_fragment(&before.bytes) { DropReason::Fragment.into() } else { Verdict::Local };
         match (from, &view.subject) {
             (Realm::External, _) if !ours => return told.is(DropReason::NotOurs),
-            (Realm::External, Subject::Query) => return told.is(local),
+            (Realm::External, Subject::Query) => return told.is(Verdict::Local),
             _ => (),
         }
         let outwards = from == Realm::Internal && !ours;
-        let mtu = self.mtu(if outwards { Realm::External } else { Realm::Internal });
-        match (next_hop(view.hop, mtu), told.verdict) {
+        let to = if outwards { Realm::External } else { Realm::Internal };
+        match (self.next_hop(view.hop, to), told.verdict) {
             (None, _) => self.route(from, ours, view, told),
             // Of two reasons either will do.
             (Some(_), Verdict::Drop(_)) if self.clone().route(from, ours, view, told).is_ok() => Ok(None),
@@ -210,20 +208,20 @@ impl Oracle {
         }
     }
 
+    /// Why a packet may not go one hop further (RFC 1812 s.5.3.1, RFC 1191, RFC 4787 REQ-13).
+    fn next_hop(&self, hop: Hop, to: Realm) -> Option<Verdict> {
+        match () {
+            () if hop.ttl <= 1 => Some(Verdict::Reject(RejectReason::TtlExpired)),
+            () if hop.len <= usize::from(self.mtu(to)) => None,
+            () if hop.dont_fragment => Some(Verdict::Reject(RejectReason::FragmentationNeeded(to))),
+            () if hop.is_many => Some(Verdict::Drop(DropReason::TooLarge)),
+            // It will be cut.
+            () => None,
+        }
+    }
+
     fn outside(&self, port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(self.external, port)
-    }
-}
-
-/// Why a packet may not go one hop further (RFC 1812 s.5.3.1, RFC 1191, RFC 4787 REQ-13).
-fn next_hop(hop: Hop, mtu: u16) -> Option<Verdict> {
-    match () {
-        () if hop.ttl <= 1 => Some(Verdict::Reject(RejectReason::TtlExpired)),
-        () if hop.len <= usize::from(mtu) => None,
-        () if hop.dont_fragment => Some(Verdict::Reject(RejectReason::FragmentationNeeded { mtu })),
-        () if hop.is_many => Some(Verdict::Drop(DropReason::TooLarge)),
-        // It will be cut.
-        () => None,
     }
 }
 

@@ -27,6 +27,21 @@ fn pings_pass_from_the_lan_and_reach_the_box_from_both_sides() {
 }
 
 #[test]
+fn rfc1812_s53135_s53136_r18_pings_record_their_route_and_times() {
+    let Some((network, router)) = reference() else { return };
+    let route = network.lan.run("ping -n -c 1 -R 203.0.113.1");
+    let hops: Vec<_> = route.split("RR:").nth(1).unwrap().split_whitespace().take(5).collect();
+    // ping begins with its own address, and the host at the other end has left its own on the way in and out.
+    assert_eq!(hops[..2], ["192.0.2.1", "203.0.113.254"], "{route}");
+    assert!(hops[2..].contains(&"192.0.2.254"), "{route}");
+    let own = network.wan.run("ping -n -c 1 -R 203.0.113.254");
+    assert!(own.split("RR:").nth(1).unwrap().contains("203.0.113.254"), "{own}");
+    let times = network.lan.run("ping -n -c 1 -T tsandaddr 203.0.113.1");
+    assert!(times.contains("203.0.113.254") && times.contains("not-standard"), "{times}");
+    stop(router);
+}
+
+#[test]
 fn pings_larger_than_a_frame_slot_pass() {
     let Some((network, router)) = reference() else { return };
     assert!(network.lan.run("ping -n -c 2 -i 0.2 -s 1472 -M do 203.0.113.1").contains(" 0% packet loss"));
@@ -37,6 +52,18 @@ fn pings_larger_than_a_frame_slot_pass() {
 fn rfc4787_req14_f18_pings_in_fragments_pass_both_ways() {
     let Some((network, router)) = reference() else { return };
     assert!(network.lan.run("ping -n -c 3 -i 0.2 -s 20000 203.0.113.1").contains(" 0% packet loss"));
+    stop(router);
+}
+
+#[test]
+fn rfc1812_s4228_f18_pings_in_fragments_reach_the_box_from_both_sides() {
+    let Some((network, router)) = reference() else { return };
+    for (host, target) in [(&network.lan, "192.0.2.254"), (&network.wan, "203.0.113.254")] {
+        for size in [3000, 9000] {
+            let pings = host.run(&format!("ping -n -c 3 -i 0.2 -s {size} {target}"));
+            assert!(pings.contains(" 0% packet loss"), "{pings}");
+        }
+    }
     stop(router);
 }
 
@@ -55,6 +82,27 @@ fn rfc4787_req13a_f16_what_may_be_fragmented_is_where_the_wan_is_narrower() {
     let narrow = network.lan.output("ping -n -c 1 -W 5 -M do -s 1400 203.0.113.1");
     assert!(String::from_utf8_lossy(&narrow.stdout).contains("mtu = 1280"));
     stop(router);
+}
+
+#[test]
+fn rfc4787_req13a_f16_a_transfer_in_large_frames_passes_a_narrower_wan() {
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    // Given: a sender that lets its packets be fragmented, and nobody who tells it that the wan is narrower.
+    network.lan.run("sysctl -q -w net.ipv4.ip_no_pmtu_disc=1");
+    network.router.ip("link set gw1 mtu 1280");
+    let configuration = [netns::CONFIGURATION, "[nat]\nclamp-mss = false\n"].concat();
+    let router = Running::start(&mut network.sekisho(&configuration));
+    router.wait_for("ready ");
+    // When: it sends a lot.
+    transfer(&network.lan, &network.wan, "203.0.113.1:9000", 64 * MEGABYTE);
+    // Then: all of it has arrived, and no frame was too large.
+    let (status, lines) = router.end(Signal::TERM);
+    assert_eq!(status, Some(0), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("too large")), "{lines:#?}");
+    crate::program::assert_adds_up("lan", &lines);
 }
 
 #[test]

@@ -357,7 +357,7 @@ fn rfc1191_i21_a_packet_too_large_for_the_next_link_is_rejected_with_its_mtu() {
     let packet = |len: usize| udp(ALICE.port(5000), BOB.port(53)).with_payload(len - 28).dont_fragment();
     lab.send(packet(1400));
     let verdict = lab.try_send(packet(1401));
-    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded { mtu: 1400 }));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded(Realm::External)));
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn rfc1191_a_large_frame_is_judged_by_the_segments_it_stands_for() {
     };
     lab.send(gso(1460));
     let verdict = lab.try_send(gso(1461));
-    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded { mtu: 1500 }));
+    assert_eq!(verdict, Verdict::Reject(RejectReason::FragmentationNeeded(Realm::External)));
 }
 
 #[test]
@@ -399,7 +399,9 @@ fn a21_malformed_headers_are_dropped_by_name() {
     drop(good().changed(|b| b[0] = 0x44), DropReason::HeaderLength);
     drop(good().changed(|b| b[3] += 1), DropReason::TotalLength);
     drop(good().changed(|b| b[2..4].copy_from_slice(&[0, 19])), DropReason::TotalLength);
-    drop(good().changed(|b| b[0] = 0x4F), DropReason::TotalLength);
+    drop(good().changed(|b| b[0] = 0x4F), DropReason::HeaderLength);
+    let with_options = good().with_payload(40).changed(|b| b[..4].copy_from_slice(&[0x4F, 0, 0, 59]));
+    drop(with_options, DropReason::TotalLength);
     let mut broken = good();
     broken.bytes[11] ^= 1;
     drop(broken, DropReason::HeaderChecksum);

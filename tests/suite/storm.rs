@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use router::{Offload, Side};
-use sekisho_tests::{ALICE, BOB, DAVE, Desk, OUTSIDE, Packet, echo, error, frame_for, tcp, udp};
+use sekisho_tests::{ALICE, BOB, DAVE, Desk, INSIDE, OUTSIDE, Packet, echo, error, frame_for, tcp, udp};
 
 const FRAMES: usize = 100_000;
 
@@ -54,6 +54,22 @@ fn a21_a_hundred_thousand_bit_flipped_frames_on_each_port() {
             packet.fix_header();
         }
         frame_for(side, &packet)
+    });
+}
+
+#[test]
+fn a21_f15_a_hundred_thousand_fragments_and_options_for_the_box_on_each_port() {
+    storm(5, |rng, side| {
+        let (near, own) = if side == Side::Lan { (ALICE, INSIDE) } else { (BOB, OUTSIDE) };
+        let ping =
+            echo(1, near.0, own.0).with_payload(2000).with_id((rng.next_u32() % 8) as u16).may_fragment();
+        let from = rng.next_u32() as usize % 251 * 8;
+        let to = (from + 8 + rng.next_u32() as usize % 100 * 8).min(2008);
+        let mut options = [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 68, 12, 5, 1, 0, 0, 0, 0, 0];
+        let at = rng.next_u32() as usize % options.len();
+        options[at] = rng.next_u32() as u8 % 16;
+        let piece = ping.fragment(from, to);
+        frame_for(side, &if rng.next_u32().is_multiple_of(2) { piece.with_options(&options) } else { piece })
     });
 }
 

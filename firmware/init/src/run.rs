@@ -82,25 +82,32 @@ impl Gateway {
 
     /// Takes up to a batch of frames from a port; whether it was a full one.
     fn forward_batch(&mut self, now: Instant, side: Side) -> bool {
-        let (from, to) = split(&mut self.ports, side);
+        let (from, mut to) = split(&mut self.ports, side);
         for _ in 0..BATCH {
             let Some(mut received) = from.receive() else { return false };
-            let offload = offload_of(&received.vnet);
-            if let Disposition::Send(out) = self.router.receive(now, side, received.frame(), offload) {
-                // A frame that cannot be sent has been counted.
-                let vnet = received.vnet;
-                let _ = to[out as usize].transmit(&vnet, received.frame());
-            }
+            let vnet = received.vnet;
+            let (out, vnet) = match self.router.receive(now, side, received.frame(), offload_of(&vnet)) {
+                Disposition::Send(out) => (out, vnet),
+                Disposition::SendSmaller => match self.router.poll_smaller() {
+                    Some((out, size)) => (out, vnet.with_gso_size(size)),
+                    None => continue,
+                },
+                Disposition::Done => {
+                    // At once: it may be one packet in many pieces, and the next may need the room.
+                    send_own(&mut self.router, &mut to);
+                    continue;
+                }
+            };
+            // A frame that cannot be sent has been counted.
+            let _ = to[out as usize].transmit(&vnet, received.frame());
         }
         true
     }
 
     /// Queues the frames that the router itself wants sent.
     fn send_own(&mut self) {
-        while let Some((side, frame)) = self.router.poll_transmit() {
-            // As above.
-            let _ = self.ports[side as usize].tx.transmit(&VnetHeader::FINISHED, frame);
-        }
+        let [lan, wan] = &mut self.ports;
+        send_own(&mut self.router, &mut [&mut lan.tx, &mut wan.tx]);
     }
 
     fn flush(&mut self) {
@@ -132,6 +139,14 @@ impl Gateway {
             let stats = port.stats();
             console::complain(format_args!("{side} {}: {stats}", port.name()));
         }
+    }
+}
+
+/// Queues the frames that a router itself wants sent.
+fn send_own(router: &mut Router<'static, { router::SESSIONS }>, to: &mut [&mut Transmitter; 2]) {
+    while let Some((side, frame)) = router.poll_transmit() {
+        // A frame that cannot be sent has been counted.
+        let _ = to[side as usize].transmit(&VnetHeader::FINISHED, frame);
     }
 }
 

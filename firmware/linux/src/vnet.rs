@@ -46,6 +46,13 @@ impl VnetHeader {
         NonZeroU16::new(u16::from_ne_bytes([self.0[4], self.0[5]]))
     }
 
+    /// The same header, with so many payload bytes in each segment.
+    pub const fn with_gso_size(self, bytes: NonZeroU16) -> Self {
+        let mut header = self.0;
+        [header[4], header[5]] = bytes.get().to_ne_bytes();
+        Self(header)
+    }
+
     /// The same header, asking the kernel to copy the first `bytes` of the frame instead of referring to them.
     pub(crate) const fn with_linear(self, bytes: u16) -> Self {
         let mut header = self.0;
@@ -85,6 +92,12 @@ mod tests {
         assert_eq!(header(1, 0, 1448).gso_size(), None);
         assert_eq!(header(1, 0x80, 1448).gso_size(), None);
         assert_eq!(header(1, 1, 0).gso_size(), None);
+    }
+
+    #[test]
+    fn another_gso_size_changes_nothing_else() {
+        let size = NonZeroU16::new(1240).unwrap();
+        assert_eq!(header(1, 1, 1448).with_gso_size(size), header(1, 1, 1240));
     }
 
     #[test]

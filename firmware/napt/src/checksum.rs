@@ -76,9 +76,12 @@ pub(crate) const fn is_whole(sum: u64) -> bool {
 /// The same as [`sum`] of a header without options, without a loop.
 #[inline(always)]
 pub(crate) fn sum_of_header(header: &[u8; 20]) -> u64 {
-    let (fours, _) = header.as_chunks::<4>();
-    let four = |at: usize| fours.get(at).map_or(0, |four| u64::from(u32::from_ne_bytes(*four)));
-    four(0) + four(1) + four(2) + four(3) + four(4)
+    let (eights, rest) = header.as_chunks::<8>();
+    let eight = |at: usize| eights.get(at).map_or(0, |eight| u64::from_ne_bytes(*eight));
+    let four = rest.first_chunk().map_or(0, |four| u64::from(u32::from_ne_bytes(*four)));
+    let (sum, carry) = eight(0).overflowing_add(eight(1));
+    let (sum, carry) = sum.carrying_add(four, carry);
+    sum + u64::from(carry)
 }
 
 /// The uninverted, unfolded sum of the words of `bytes`; an odd last byte is followed by a zero.
@@ -94,8 +97,7 @@ pub(crate) fn sum(bytes: &[u8]) -> u64 {
 /// A sum with all its carries added back in. Zero only if every word was.
 #[inline]
 const fn fold(sum: u64) -> u16 {
-    let (half, carry) = (sum as u32).overflowing_add((sum >> 32) as u32);
-    let half = half + carry as u32;
-    // Both halves of this are the sum of both halves; the upper one has the carry of the lower.
+    // Added to itself turned by half, a number is twice the sum of both halves; its upper one has the carry of the lower.
+    let half = (sum.wrapping_add(sum.rotate_left(32)) >> 32) as u32;
     (half.wrapping_add(half.rotate_left(16)) >> 16) as u16
 }

@@ -14,7 +14,7 @@ use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
-use crate::session::{Begun, First, Grouping, Met, Session, Sessions};
+use crate::session::{Begun, Ends, First, Grouping, Met, Session, Sessions};
 use crate::settings::Dependence;
 use crate::time::{Instant, Stamp};
 use crate::verdict::{DropReason, RejectReason, Verdict};
@@ -158,6 +158,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
+    #[inline(always)]
     pub(crate) fn open_outbound(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
         if self.settings.external.is_none() {
             return Err(DropReason::NoAddress.into());
@@ -172,6 +173,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// The host that begins a session, if it may have one more (RFC 6888 REQ-4).
+    #[inline(always)]
     fn host_with_room(&mut self, address: Ipv4Addr) -> Result<Slot, RejectReason> {
         let host = self.tables.hosts.enter(&self.keys, address).ok_or(RejectReason::TableFull)?;
         let limit = match self.is_reserve() {
@@ -188,7 +190,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.free() <= SESSIONS / 8
     }
 
-    #[inline]
+    #[inline(always)]
     fn open_mapped(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
         let Wanted { protocol, internal, remote, .. } = *wanted;
         if protocol == Protocol::Other {
@@ -244,7 +246,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session that needs a mapping.
-    #[inline]
+    #[inline(always)]
     fn open_on(&mut self, now: Instant, wanted: &Wanted, mapping: Slot) -> Result<Slot, Verdict> {
         self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?;
         let external = self.tables.mappings.at(mapping).external;
@@ -255,13 +257,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         slot
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, now: Instant, wanted: &Wanted, external: u16) -> Result<Slot, Verdict> {
         let Wanted { protocol, internal, remote, first, key } = *wanted;
         let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
         let deadline = Stamp::after(now, self.idle.millis(protocol, first.state));
-        let session = Session::new(protocol, internal, external, remote, first, deadline);
+        let session = Session::new(Ends { protocol, internal, external, remote }, first, deadline);
         let slot = self.tables.sessions.insert(now, &self.keys, grouping, key, &session);
         let slot = slot.ok_or(RejectReason::TableFull)?;
         if first.begun == Begun::HalfOpen {
@@ -276,14 +278,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[inline(never)]
     pub(crate) fn close(&mut self, now: Instant, slot: Slot) {
         self.settle_account(slot);
-        let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
+        let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol());
         self.tables.sessions.end(&self.keys, grouping, slot);
         self.let_go(now, slot);
     }
 
     /// Counts a session no more for whom it was counted.
     fn settle_account(&mut self, slot: Slot) {
-        let Session { protocol, internal, external, remote, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, internal, external, remote } = self.tables.sessions.at(slot).ends();
         match self.tables.sessions.at(slot).begun() {
             Some(Begun::Inside) => self.tables.hosts.end(&self.keys, internal.address),
             Some(Begun::HalfOpen) => {
@@ -298,7 +300,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[cold]
     #[inline(never)]
     pub(crate) fn answer(&mut self, slot: Slot) {
-        let Session { protocol, external, remote, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, external, remote, .. } = self.tables.sessions.at(slot).ends();
         let grouping = self.rules.grouping(protocol);
         if self.tables.sessions.answer(&self.keys, grouping, slot).is_some() {
             let forward = self.settings.forwards.number(protocol, external);
@@ -307,14 +309,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     fn let_go(&mut self, now: Instant, slot: Slot) {
-        let Session { protocol, external, .. } = *self.tables.sessions.at(slot);
+        let Ends { protocol, external, .. } = self.tables.sessions.at(slot).ends();
         if let Some(mapping) = self.tables.mappings.by_external(&self.keys, protocol, external) {
             self.tables.mappings.release(now, mapping, self.idle.cooldown);
         }
     }
 
     /// The mapping of an internal endpoint, whomever it talks to (RFC 4787 REQ-1).
-    #[inline]
+    #[inline(always)]
     fn shared_mapping(
         &mut self,
         now: Instant,
@@ -337,14 +339,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let sessions = &self.tables.sessions;
         let host = sessions.host(&self.keys, grouping, protocol, internal, remote.address)?;
-        let external = sessions.at(host).external;
+        let external = sessions.at(host).external();
         // The host may have come in through another port than ours, or may linger after its mapping.
         let mapping = self.tables.mappings.by_external(&self.keys, protocol, external)?;
         (self.tables.mappings.at(mapping).internal == internal).then_some(mapping)
     }
 
     /// Makes a mapping, which is found under `key` from inside if it is to be shared.
-    #[inline]
+    #[inline(always)]
     fn new_mapping(
         &mut self,
         now: Instant,
@@ -365,7 +367,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// A free external port: at random, unless the settings would rather have the internal one (RFC 7857 s.9, RFC 6056
     /// s.4); of the internal port's class and parity, else of its class, else one of it that still cools, else any.
-    #[inline]
+    #[inline(always)]
     fn choose_port(&mut self, now: Instant, protocol: Protocol, internal: u16) -> Option<u16> {
         if self.settings.preserve_ports && self.pool(protocol).is_some_and(|pool| pool.is_free(internal)) {
             return Some(internal);
@@ -395,7 +397,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         Some(port)
     }
 
-    #[inline]
+    #[inline(always)]
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
         let pool = self.tables.ports.get(protocol as usize)?;
         pool.choose(class, parity, || self.keys.draw_half())
@@ -429,7 +431,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         for _ in 0..most {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
-                    let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol);
+                    let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol());
                     self.settle_account(slot);
                     self.let_go(now, slot);
                     self.tables.sessions.end_met(now, &self.keys, grouping, slot);
@@ -443,6 +445,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends what has expired, and nothing that lives (RFC 6888 REQ-11), where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
+    #[inline(always)]
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.is_reserve() {
             self.tidy_some(now, TIDY_FOR_ONE);

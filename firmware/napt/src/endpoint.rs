@@ -18,6 +18,18 @@ impl Endpoint {
     pub const fn new(address: Ipv4Addr, port: u16) -> Self {
         Self { address, port }
     }
+
+    /// The endpoint in the low 48 bits of a word, as tables keep, compare and hash it.
+    #[inline(always)]
+    pub(crate) const fn word(self) -> u64 {
+        (self.port as u64) << 32 | u32::from_ne_bytes(self.address.octets()) as u64
+    }
+
+    /// What [`Endpoint::word`] has made a word of.
+    #[inline(always)]
+    pub(crate) const fn of_word(word: u64) -> Self {
+        Self { address: Ipv4Addr::from_octets((word as u32).to_ne_bytes()), port: (word >> 32) as u16 }
+    }
 }
 
 impl fmt::Debug for Endpoint {

@@ -11,10 +11,11 @@ use crate::fragments::Identifications;
 use crate::hosts::HostUse;
 use crate::keys::Keys;
 use crate::packet::{self, HEADER, Packet, Shape};
+use crate::quick::Data;
 use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
 use crate::transit::Transit;
-use crate::transport::{self, Control, Covered, Data, Icmp, Opaque, Query, Reply, Udp};
+use crate::transport::{self, Covered, Icmp, Opaque, Query, Reply, Tcp, Udp};
 use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
 use crate::{Realm, Seed};
 
@@ -94,11 +95,30 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
 
     /// Takes a packet that came from realm `from`, decides, and translates it in place if the verdict is `Forward`.
     /// On any other verdict its bytes are as they were.
-    #[inline]
+    #[inline(always)]
     pub fn translate(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        let Packet { header, payload, shape, .. } = packet;
+        let is_plain = packet.is_plain();
+        let Packet { header, body, shape, .. } = packet;
+        match is_plain {
+            true => self.pass(now, from, header, body, shape),
+            false => self.pass_special(now, from, header, body, shape),
+        }
+    }
+
+    /// Takes a packet that has options, or is a fragment.
+    #[cold]
+    #[inline(never)]
+    fn pass_special(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        body: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        let payload = body.get_mut(packet::options_len(header)..).unwrap_or_default();
         match packet::is_fragment(header) {
-            false => self.pass(now, from, header, payload, shape),
+            false => self.pass_other(now, from, header, payload, shape),
             true => self.fragment(now, from, header, payload, shape),
         }
     }
@@ -117,6 +137,12 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.counters[from as usize].count(verdict);
     }
 
+    /// Takes back the count of a verdict that was not the last word: the packet is presented again in another shape.
+    #[cold]
+    pub fn uncount(&mut self, from: Realm, verdict: Verdict) {
+        self.counters[from as usize].uncount(verdict);
+    }
+
     /// Counts a packet that is sent on.
     #[inline(always)]
     pub(crate) fn forwarded(&mut self, from: Realm, to: Realm) -> Verdict {
@@ -129,12 +155,6 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     #[inline(never)]
     pub(crate) fn refuse(&mut self, from: Realm, reason: DropReason) -> Verdict {
         self.settle(from, Err(reason.into()))
-    }
-
-    /// Counts a packet as dropped that has just been counted as the box's own.
-    pub(crate) fn recount(&mut self, from: Realm, reason: DropReason) -> Verdict {
-        self.counters[from as usize].local -= 1;
-        self.refuse(from, reason)
     }
 
     /// Counts what has become of a packet.
@@ -212,14 +232,14 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let number = header[9];
         if number == transport::UDP {
             return match from {
-                Realm::Internal => self.outbound::<Udp>(now, header, payload, shape),
-                Realm::External => self.inbound::<Udp>(now, header, payload, shape),
+                Realm::Internal => self.outbound_quickly::<Udp>(now, header, payload, shape),
+                Realm::External => self.inbound_quickly::<Udp>(now, header, payload, shape),
             };
         }
         if number == transport::TCP && transport::is_data(payload) {
             return match from {
-                Realm::Internal => self.outbound::<Data>(now, header, payload, shape),
-                Realm::External => self.inbound::<Data>(now, header, payload, shape),
+                Realm::Internal => self.outbound_quickly::<Data>(now, header, payload, shape),
+                Realm::External => self.inbound_quickly::<Data>(now, header, payload, shape),
             };
         }
         self.pass_other(now, from, header, payload, shape)
@@ -240,8 +260,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         match (from, number) {
             (Realm::Internal, transport::UDP) => self.outbound::<Udp>(now, header, payload, shape),
             (Realm::External, transport::UDP) => self.inbound::<Udp>(now, header, payload, shape),
-            (Realm::Internal, transport::TCP) => self.outbound::<Control>(now, header, payload, shape),
-            (Realm::External, transport::TCP) => self.inbound::<Control>(now, header, payload, shape),
+            (Realm::Internal, transport::TCP) => self.outbound::<Tcp>(now, header, payload, shape),
+            (Realm::External, transport::TCP) => self.inbound::<Tcp>(now, header, payload, shape),
             (Realm::Internal, transport::ICMP) => self.outbound_icmp(now, header, payload, shape),
             (Realm::External, transport::ICMP) => self.inbound_icmp(now, header, payload, shape),
             (Realm::Internal, _) if covers => self.outbound::<Covered>(now, header, payload, shape),

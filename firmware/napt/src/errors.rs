@@ -41,10 +41,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let destination = Some(self.external_end(slot));
         let source = Some(Endpoint::new(self.external, 0));
         if Some(transit.destination) != self.settings.external {
-            transit.check(0, self.settings.external_mtu)?;
+            self.may_pass(transit, 0, Realm::External)?;
             quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
             rewrite::header(&Rewrite { source, ..Rewrite::default() }, header);
-            if transit.leaves_in_pieces(self.settings.external_mtu) {
+            if transit.leaves_in_pieces(self.mtu(Realm::External)) {
                 self.identify(header);
             }
             return Ok(Realm::External);
@@ -54,8 +54,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let sender = self
             .find_inbound(now, quoted.protocol, quoted.source.port, external)
             .ok_or(DropReason::EmbeddedNoSession)?;
-        transit.check(0, self.settings.internal_mtu)?;
-        let internal = Some(self.tables.sessions.at(sender).internal);
+        self.may_pass(transit, 0, Realm::Internal)?;
+        let internal = Some(self.tables.sessions.at(sender).internal());
         quoted.rewrite(&Rewrite { source: internal, destination, ..Rewrite::default() });
         rewrite::header(&Rewrite { source, destination: internal, ..Rewrite::default() }, header);
         Ok(Realm::Internal)
@@ -82,8 +82,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if quoted.seq.is_some_and(|seq| !session.streams.may_be_in_flight(Direction::Outbound, seq)) {
             return Err(DropReason::EmbeddedOutOfWindow.into());
         }
-        transit.check(0, self.settings.internal_mtu)?;
-        let internal = Some(session.internal);
+        self.may_pass(transit, 0, Realm::Internal)?;
+        let internal = Some(session.internal());
         quoted.rewrite(&Rewrite { source: internal, ..Rewrite::default() });
         rewrite::header(&Rewrite { destination: internal, ..Rewrite::default() }, header);
         Ok(Realm::Internal)

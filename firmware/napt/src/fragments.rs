@@ -69,11 +69,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Verdict {
         let verdict = self.pass_other(now, key.from, header, payload, shape);
-        match verdict {
-            Verdict::Forward(to) => self.begin_fragments(now, key, part, to, header),
-            // Nobody here puts it together.
-            Verdict::Local => return self.recount(key.from, DropReason::Fragment),
-            Verdict::Hold | Verdict::Reject(_) | Verdict::Drop(_) => (),
+        if let Verdict::Forward(to) = verdict {
+            self.begin_fragments(now, key, part, to, header);
         }
         verdict
     }
@@ -86,7 +83,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         translated: Translated,
         transit: Transit,
     ) -> Result<Realm, Verdict> {
-        transit.check(0, self.mtu(translated.to))?;
+        self.may_pass(transit, 0, translated.to)?;
         self.tables.fragments.pass(now, key, part)?;
         Ok(translated.to)
     }
@@ -102,16 +99,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Gives a packet that leaves in pieces an identification of ours.
-    pub(crate) fn identify(&mut self, header: &mut [u8; HEADER]) {
+    pub fn identify(&mut self, header: &mut [u8; HEADER]) {
         let id = self.identifications.draw(&self.keys);
         rewrite::identification(header, id);
-    }
-
-    fn mtu(&self, of: Realm) -> u16 {
-        match of {
-            Realm::Internal => self.settings.internal_mtu,
-            Realm::External => self.settings.external_mtu,
-        }
     }
 }
 

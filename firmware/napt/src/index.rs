@@ -9,6 +9,8 @@
 //! entries used of `W` = 3, or three of `W` = 4, buckets do not fill up before the table does, even when it is full and
 //! changes all the time (the tests at the end); should one ever, the entry is refused as if the table were full.
 
+use core::hint::black_box;
+use core::mem::replace;
 use core::num::NonZeroU32;
 
 use crate::ahead::touch;
@@ -40,35 +42,40 @@ impl Slot {
     }
 }
 
-/// A slot in the low bits, a tag in the high ones.
+/// A tag in the low bits, a slot in the high ones: none if that is zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry(NonZeroU32);
+struct Entry(u32);
 
 const INDEX_BITS: u32 = 20;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 const USED: u32 = 1 << INDEX_BITS;
-const TAG_MASK: u32 = !(INDEX_MASK | USED);
+const TAG_BITS: u32 = 32 - INDEX_BITS - 1;
+const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
 
 impl Entry {
-    fn new(hash: u64, slot: Slot) -> Self {
-        Self(slot.0 | tag(hash))
+    const NONE: Self = Self(0);
+
+    #[inline(always)]
+    const fn new(hash: u64, slot: Slot) -> Self {
+        Self(slot.0.get() << TAG_BITS | tag(hash))
     }
 
     /// Whether it may lie under a hash.
     #[inline(always)]
-    fn has_tag_of(self, hash: u64) -> bool {
-        (self.0.get() ^ tag(hash)) & TAG_MASK == 0
+    const fn has_tag_of(self, hash: u64) -> bool {
+        (self.0 ^ tag(hash)) & TAG_MASK == 0
     }
 
     #[inline(always)]
-    fn slot(self) -> Slot {
-        Slot::new(self.0.get())
+    fn slot(self) -> Option<Slot> {
+        NonZeroU32::new(self.0 >> TAG_BITS).map(Slot)
     }
 }
 
 /// The hash bits that no bucket number uses, in the place where an entry keeps them.
+#[inline(always)]
 const fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32 & TAG_MASK
+    (hash >> (64 - TAG_BITS)) as u32
 }
 
 const ROWS: usize = 4;
@@ -76,7 +83,7 @@ const ROWS: usize = 4;
 /// An index with `W` entries of room for each of `N` slots.
 #[repr(align(64))]
 pub(crate) struct Index<const N: usize, const W: usize> {
-    rows: [[Option<Entry>; W]; N],
+    rows: [[Entry; W]; N],
 }
 
 /// The number of a bucket's first row.
@@ -88,26 +95,39 @@ impl<const N: usize, const W: usize> Index<N, W> {
     /// An empty index: all zero.
     pub(crate) const fn new() -> Self {
         const { Self::VALID };
-        Self { rows: [[None; W]; N] }
+        Self { rows: [[Entry::NONE; W]; N] }
     }
 
     /// Forgets all.
     pub(crate) fn clear(&mut self) {
-        self.rows.fill([None; W]);
+        self.rows.fill([Entry::NONE; W]);
     }
 
     /// The slot under `hash` for which `is_it` holds.
     #[inline(always)]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         let mut bucket = first::<N>(hash);
+        // A table that is nearly empty has hardly any other entry there.
+        let alone = self.entries(bucket).first().filter(|entry| entry.has_tag_of(hash));
+        if let Some(slot) = alone.and_then(|entry| entry.slot()).filter(|slot| is_it(*slot)) {
+            return Some(slot);
+        }
         loop {
-            for entry in self.entries(bucket) {
-                let Some(entry) = *entry else { break };
-                if entry.has_tag_of(hash) && is_it(entry.slot()) {
-                    return Some(entry.slot());
+            for four in self.entries(bucket).as_chunks::<4>().0 {
+                let mut matches = matches(four, hash);
+                while matches != 0 {
+                    let slot = four[matches.trailing_zeros() as usize % 4].slot();
+                    if let Some(slot) = slot.filter(|slot| is_it(*slot)) {
+                        return Some(slot);
+                    }
+                    matches &= matches - 1;
+                }
+                if four[3] == Entry::NONE {
+                    break;
                 }
             }
-            let other = second::<N>(hash);
+            // Computed only now that it is needed, which the compiler has to be asked for.
+            let other = second::<N>(black_box(hash));
             if bucket == other {
                 return None;
             }
@@ -137,8 +157,8 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let mut entries = self.entries(bucket).iter().flatten();
-        entries.find(|entry| entry.has_tag_of(hash)).map(|entry| entry.slot())
+        let mut entries = self.entries(bucket).iter();
+        entries.find(|entry| entry.has_tag_of(hash)).and_then(|entry| entry.slot())
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
@@ -151,7 +171,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
                 (bucket, used) = (second, other);
             }
         }
-        *self.entries_mut(bucket).get_mut(used)? = Some(Entry::new(hash, slot));
+        *self.entries_mut(bucket).get_mut(used)? = Entry::new(hash, slot);
         Some(())
     }
 
@@ -167,8 +187,10 @@ impl<const N: usize, const W: usize> Index<N, W> {
     fn remove_in(&mut self, bucket: Bucket, entry: Entry) -> bool {
         let used = self.used(bucket);
         let entries = self.entries_mut(bucket);
-        let Some(gap) = entries.iter().position(|other| *other == Some(entry)) else { return false };
-        let last = entries.get_mut(used - 1).and_then(Option::take);
+        let Some(gap) = entries.iter().position(|other| *other == entry) else { return false };
+        let Some(last) = entries.get_mut(used - 1).map(|last| replace(last, Entry::NONE)) else {
+            return false;
+        };
         if gap + 1 < used
             && let Some(gap) = entries.get_mut(gap)
         {
@@ -179,19 +201,30 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     /// How many entries a bucket has: they lie at its beginning.
     fn used(&self, bucket: Bucket) -> usize {
-        let entries = self.entries(bucket);
-        entries.iter().position(Option::is_none).unwrap_or(entries.len())
+        let fours = self.entries(bucket).as_chunks::<4>().0;
+        let full = fours.iter().position(|four| four[3] == Entry::NONE).unwrap_or(fours.len());
+        let rest = fours.get(full).into_iter().flatten().position(|entry| *entry == Entry::NONE);
+        full * 4 + rest.unwrap_or(0)
     }
 
     #[inline(always)]
-    fn entries(&self, bucket: Bucket) -> &[Option<Entry>] {
+    fn entries(&self, bucket: Bucket) -> &[Entry] {
         // A bucket's number is at most that of the last row but three.
-        self.rows.get(bucket..bucket + ROWS).unwrap_or_default().as_flattened()
+        let rows = self.rows.get(bucket..).and_then(|rows| rows.first_chunk::<ROWS>());
+        rows.map_or(&[], |rows| rows.as_flattened())
     }
 
-    fn entries_mut(&mut self, bucket: Bucket) -> &mut [Option<Entry>] {
-        self.rows.get_mut(bucket..bucket + ROWS).unwrap_or_default().as_flattened_mut()
+    fn entries_mut(&mut self, bucket: Bucket) -> &mut [Entry] {
+        let rows = self.rows.get_mut(bucket..).and_then(|rows| rows.first_chunk_mut::<ROWS>());
+        rows.map_or(&mut [], |rows| rows.as_flattened_mut())
     }
+}
+
+/// Which of four entries have the tag of a hash, one bit each. Compared all at once where a processor can.
+#[inline(always)]
+fn matches(four: &[Entry; 4], hash: u64) -> u32 {
+    let bits = four.iter().enumerate().map(|(i, entry)| if entry.has_tag_of(hash) { 1 << i } else { 0 });
+    bits.fold(0, |all, bit| all | bit)
 }
 
 /// The bucket where an entry is looked for first.
@@ -252,7 +285,7 @@ mod tests {
         }
 
         fn entries(&self) -> usize {
-            self.index.rows.iter().flatten().flatten().count()
+            self.index.rows.iter().flatten().filter(|entry| **entry != Entry::NONE).count()
         }
     }
 

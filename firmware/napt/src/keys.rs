@@ -91,26 +91,26 @@ impl Keys {
     #[inline(always)]
     pub(crate) fn outbound(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> u64 {
         let key = self.outbound[protocol as usize];
-        mark(Kind::Outbound, key.two(word(internal), word(remote)))
+        mark(Kind::Outbound, key.two(internal.word(), remote.word()))
     }
 
     /// Where a session lies, seen from outside.
     #[inline(always)]
     pub(crate) fn inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> u64 {
         let key = self.inbound[protocol as usize];
-        mark(Kind::Inbound, key.one(word(remote) | u64::from(external) << 48))
+        mark(Kind::Inbound, key.one(remote.word() | u64::from(external) << 48))
     }
 
     /// Where the first of the sessions between a near end and a remote address lies.
     pub(crate) fn peer(&self, protocol: Protocol, near: Endpoint, remote: Ipv4Addr) -> u64 {
         let key = self.peer[protocol as usize];
-        mark(Kind::Peer, key.two(word(near), word(Endpoint::new(remote, 0))))
+        mark(Kind::Peer, key.two(near.word(), Endpoint::new(remote, 0).word()))
     }
 
     /// Where a mapping lies, seen from inside.
     #[inline]
     pub(crate) fn internal(&self, protocol: Protocol, internal: Endpoint) -> u64 {
-        mark(Kind::Internal, self.internal[protocol as usize].one(word(internal)))
+        mark(Kind::Internal, self.internal[protocol as usize].one(internal.word()))
     }
 
     /// Where a mapping lies, seen from outside.
@@ -121,12 +121,12 @@ impl Keys {
 
     /// Where an internal host lies.
     pub(crate) fn host(&self, address: Ipv4Addr) -> u64 {
-        self.host.one(word(Endpoint::new(address, 0)))
+        self.host.one(Endpoint::new(address, 0).word())
     }
 
     /// The class of a remote source.
     pub(crate) fn source(&self, address: Ipv4Addr) -> u64 {
-        self.source.one(word(Endpoint::new(address, 0)))
+        self.source.one(Endpoint::new(address, 0).word())
     }
 
     /// A permutation of all 16-bit numbers: a Feistel network of four rounds.
@@ -137,12 +137,6 @@ impl Keys {
         }
         u16::from_be_bytes([left, right])
     }
-}
-
-/// An endpoint in 48 bits.
-#[inline(always)]
-fn word(end: Endpoint) -> u64 {
-    u64::from(end.port) << 32 | u64::from(u32::from_ne_bytes(end.address.octets()))
 }
 
 /// The kinds of entries, two bits of them: of those in the same index, no two have the same.
@@ -158,7 +152,7 @@ enum Kind {
 /// Writes a kind into a hash. An index keeps these bits in its tags, so that no two entries of one record are equal.
 #[inline(always)]
 const fn mark(kind: Kind, hash: u64) -> u64 {
-    hash << 2 >> 2 | (kind as u64) << 62
+    hash >> 2 | (kind as u64) << 62
 }
 
 /// The external end: its address is always ours and need not be in a key.

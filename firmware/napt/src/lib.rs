@@ -7,7 +7,7 @@
 //!
 //! | room | what it owns | read first |
 //! |---|---|---|
-//! | `engine` | the door: outbound, inbound and hairpin translation | RFC 4787, 5382 |
+//! | `engine`, `quick`, `ways` | the door; the way of nearly every packet; the ways of all: outbound, inbound, hairpin | RFC 4787, 5382 |
 //! | `packet`, `transport` | views of a packet as fixed-size pieces, nothing left to check after parsing | RFC 791, 1812 s.5.2.2 |
 //! | `embedded` | ICMP errors and the packet inside them | RFC 5508 s.4 |
 //! | `fragments` | datagrams in pieces, in any order | RFC 791 s.3.2, 4787 REQ-14 |
@@ -40,6 +40,7 @@ mod mapping;
 mod options;
 pub mod packet;
 mod ports;
+mod quick;
 mod reconfigure;
 mod rewrite;
 mod session;

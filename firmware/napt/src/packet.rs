@@ -1,7 +1,7 @@
-//! One IPv4 packet, parsed once (RFC 791; the checks are RFC 1812 s.5.2.2, in its order).
+//! One IPv4 packet, parsed once (RFC 791; the checks are RFC 1812 s.5.2.2).
 //!
-//! A [`Packet`] is three disjoint pieces of the caller's buffer: the fixed header as an array, the options, and the
-//! payload up to the header's total length. What lies behind that, Ethernet padding say, is not part of it. Because
+//! A [`Packet`] is two disjoint pieces of the caller's buffer: the fixed header as an array, and what follows it, options
+//! and payload, up to the header's total length. What lies behind that, Ethernet padding say, is not part of it. Because
 //! the header is an array, reading and writing its fields cannot fail, and later code has nothing left to check.
 
 use core::net::Ipv4Addr;
@@ -27,8 +27,8 @@ pub enum Checksum {
 #[derive(Debug)]
 pub struct Packet<'a> {
     pub(crate) header: &'a mut [u8; HEADER],
-    pub(crate) options: &'a mut [u8],
-    pub(crate) payload: &'a mut [u8],
+    /// The header's options, and the payload.
+    pub(crate) body: &'a mut [u8],
     pub(crate) shape: Shape,
 }
 
@@ -54,30 +54,11 @@ impl<'a> Packet<'a> {
         segment: Option<NonZeroU16>,
     ) -> Result<Self, DropReason> {
         let (header, rest) = bytes.split_first_chunk_mut().ok_or(DropReason::Truncated)?;
-        let shape = Shape { checksum, segment };
-        if header[0] != PLAIN {
-            return Self::parse_with_options(header, rest, shape);
+        if header[0] != PLAIN || !is_whole(sum_of_header(header)) {
+            check_carefully(header, rest)?;
         }
-        let payload = body_of(header, rest)?;
-        if !is_whole(sum_of_header(header)) {
-            return Err(DropReason::HeaderChecksum);
-        }
-        Ok(Self { header, options: &mut [], payload, shape })
-    }
-
-    #[cold]
-    fn parse_with_options(
-        header: &'a mut [u8; HEADER],
-        rest: &'a mut [u8],
-        shape: Shape,
-    ) -> Result<Self, DropReason> {
-        let options_len = header_len(header)? - HEADER;
-        let body = body_of(header, rest)?;
-        let (options, payload) = body.split_at_mut_checked(options_len).ok_or(DropReason::TotalLength)?;
-        if !is_whole(sum(header) + sum(options)) {
-            return Err(DropReason::HeaderChecksum);
-        }
-        Ok(Self { header, options, payload, shape })
+        let body = body_of(header, rest).ok_or(DropReason::TotalLength)?;
+        Ok(Self { header, body, shape: Shape { checksum, segment } })
     }
 
     /// The header without its options.
@@ -97,7 +78,13 @@ impl<'a> Packet<'a> {
 
     /// The header's options; empty in nearly every packet.
     pub fn options(&self) -> &[u8] {
-        self.options
+        self.body.get(..options_len(self.header)).unwrap_or_default()
+    }
+
+    /// Whether nothing is special about it: it has no options and is no fragment.
+    #[inline(always)]
+    pub fn is_plain(&self) -> bool {
+        self.header[0] == PLAIN && !is_fragment(self.header)
     }
 
     /// Whether this is one of several fragments of a datagram.
@@ -107,7 +94,7 @@ impl<'a> Packet<'a> {
 
     /// The packet's length in bytes.
     pub fn total_len(&self) -> usize {
-        HEADER + self.options.len() + self.payload.len()
+        HEADER + self.body.len()
     }
 }
 
@@ -118,17 +105,34 @@ pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
 pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 
+/// Checks a header that has options, or something wrong with it.
+#[cold]
+fn check_carefully(header: &[u8; HEADER], rest: &[u8]) -> Result<(), DropReason> {
+    let options_len = header_len(header)? - HEADER;
+    let options = rest.get(..options_len).ok_or(DropReason::HeaderLength)?;
+    if !is_whole(sum(header) + sum(options)) {
+        return Err(DropReason::HeaderChecksum);
+    }
+    let has_room = usize::from(word(header, 2)) >= HEADER + options_len;
+    if has_room { Ok(()) } else { Err(DropReason::TotalLength) }
+}
+
 /// What is behind the fixed header, up to the total length.
 #[inline(always)]
-fn body_of<'a>(header: &[u8; HEADER], rest: &'a mut [u8]) -> Result<&'a mut [u8], DropReason> {
-    let len = usize::from(word(header, 2)).checked_sub(HEADER);
-    len.and_then(|len| rest.get_mut(..len)).ok_or(DropReason::TotalLength)
+fn body_of<'a>(header: &[u8; HEADER], rest: &'a mut [u8]) -> Option<&'a mut [u8]> {
+    let len = usize::from(word(header, 2)).checked_sub(HEADER)?;
+    rest.get_mut(..len)
+}
+
+/// The length of the options behind a header that has been checked, in bytes.
+pub(crate) fn options_len(header: &[u8; HEADER]) -> usize {
+    (usize::from(header[0] & 0x0F) * 4).saturating_sub(HEADER)
 }
 
 /// Whether a header is that of a fragment.
 #[inline(always)]
 pub(crate) fn is_fragment(header: &[u8; HEADER]) -> bool {
-    word(header, 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0
+    raw(header, 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET).to_be() != 0
 }
 
 /// The length that a header states, options included: at least 20 bytes.
@@ -143,14 +147,14 @@ pub(crate) fn header_len(header: &[u8; HEADER]) -> Result<usize, DropReason> {
     }
 }
 
+#[inline(always)]
 pub(crate) fn source(header: &[u8; HEADER]) -> Ipv4Addr {
-    let [.., a, b, c, d, _, _, _, _] = *header;
-    Ipv4Addr::new(a, b, c, d)
+    four(header, 12).into()
 }
 
+#[inline(always)]
 pub(crate) fn destination(header: &[u8; HEADER]) -> Ipv4Addr {
-    let [.., a, b, c, d] = *header;
-    Ipv4Addr::new(a, b, c, d)
+    four(header, 16).into()
 }
 
 /// The part of a datagram this is, in units of eight bytes.
@@ -161,23 +165,29 @@ pub(crate) fn fragment_offset(header: &[u8; HEADER]) -> u16 {
 /// The 16-bit field at `offset` as it lies in memory, for checksums; `offset` is a constant wherever this is called.
 #[inline(always)]
 pub(crate) fn raw<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
-    u16::from_ne_bytes([bytes[offset], bytes[offset + 1]])
+    u16::from_ne_bytes(bytes.as_chunks().0[offset / 2])
 }
 
 /// Sets the 16-bit field at `offset` to what [`raw`] gave, or what became of it.
 #[inline(always)]
 pub(crate) fn set_raw<const N: usize>(bytes: &mut [u8; N], offset: usize, value: u16) {
-    [bytes[offset], bytes[offset + 1]] = value.to_ne_bytes();
+    bytes.as_chunks_mut().0[offset / 2] = value.to_ne_bytes();
 }
 
-/// The 16-bit field at `offset`, which is a constant wherever this is called.
+/// The 16-bit field at `offset`, which is even and a constant wherever this is called.
 #[inline(always)]
 pub(crate) fn word<const N: usize>(bytes: &[u8; N], offset: usize) -> u16 {
-    u16::from_be_bytes([bytes[offset], bytes[offset + 1]])
+    u16::from_be(raw(bytes, offset))
 }
 
-/// The 32-bit field at `offset`, which is a constant wherever this is called.
+/// The 32-bit field at `offset`, which is a multiple of four and a constant wherever this is called.
 #[inline(always)]
 pub(crate) fn long<const N: usize>(bytes: &[u8; N], offset: usize) -> u32 {
-    u32::from_be_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
+    u32::from_be_bytes(four(bytes, offset))
+}
+
+/// The four bytes at `offset`.
+#[inline(always)]
+fn four<const N: usize>(bytes: &[u8; N], offset: usize) -> [u8; 4] {
+    bytes.as_chunks().0[offset / 4]
 }

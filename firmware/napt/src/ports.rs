@@ -108,6 +108,7 @@ impl Ports {
     }
 
     /// A free port of `class` and `parity`, if there is one; `draw` gives random bits. The port stays in the pool.
+    #[inline(always)]
     pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u32) -> Option<u16> {
         for _ in 0..DRAWS {
             let port = random_port(class, parity, draw());

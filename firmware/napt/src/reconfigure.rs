@@ -9,7 +9,7 @@ use crate::endpoint::Protocol;
 use crate::engine::{Engine, Hits};
 use crate::half_open::HalfOpen;
 use crate::index::Slot;
-use crate::session::{Begun, Session};
+use crate::session::{Begun, Ends, Session};
 use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
 
@@ -48,7 +48,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Whether a session is as it would be under other settings.
     fn keeps(&self, session: &Session, settings: &Settings, rules: &Rules) -> bool {
-        let Session { protocol, internal, external, .. } = *session;
+        let Ends { protocol, internal, external, .. } = session.ends();
         if !self.rules.agree(rules, protocol)
             || settings.mapping.of(protocol) != self.settings.mapping.of(protocol)
         {
@@ -106,7 +106,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         self.tables.half_open = HalfOpen::new();
         for slot in Slot::all::<SESSIONS>() {
-            let Session { protocol, external, remote, .. } = *self.tables.sessions.at(slot);
+            let Ends { protocol, external, remote, .. } = self.tables.sessions.at(slot).ends();
             if self.tables.sessions.at(slot).begun() == Some(Begun::HalfOpen) {
                 let forward = self.settings.forwards.number(protocol, external);
                 self.tables.half_open.enter(&self.keys, remote.address, forward);

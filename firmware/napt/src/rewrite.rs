@@ -28,9 +28,7 @@ pub(crate) fn packet<T: Transport>(
     payload: &mut [u8],
     checksum: Checksum,
 ) {
-    let addresses = addresses(rewrite, header);
-    let hop = hop(header);
-    set_raw(header, 10, addresses.and(hop).apply(raw(header, 10)));
+    let addresses = self::header(rewrite, header);
     T::rewrite(payload, rewrite, addresses, checksum);
 }
 
@@ -72,10 +70,13 @@ pub(crate) fn covered(header: &mut [u8; 8], addresses: Delta) {
     set_raw(header, 6, addresses.apply(raw(header, 6)));
 }
 
-/// Rewrites the header alone: that of an ICMP error, whose inside is `embedded`'s to change.
-pub(crate) fn header(rewrite: &Rewrite, header: &mut [u8; HEADER]) {
-    let changed = addresses(rewrite, header).and(hop(header));
-    set_raw(header, 10, changed.apply(raw(header, 10)));
+/// Rewrites the header alone; what its addresses have changed by.
+#[inline(always)]
+pub(crate) fn header(rewrite: &Rewrite, header: &mut [u8; HEADER]) -> Delta {
+    let addresses = addresses(rewrite, header);
+    let hop = hop(header);
+    set_raw(header, 10, addresses.and(hop).apply(raw(header, 10)));
+    addresses
 }
 
 /// Rewrites the identification.

@@ -35,11 +35,10 @@ const _: () = assert!(SESSION_BYTES <= 64);
 #[derive(Clone, Copy)]
 #[repr(align(16))]
 pub(crate) struct Session {
-    pub(crate) internal: Endpoint,
-    pub(crate) remote: Endpoint,
-    pub(crate) external: u16,
-    pub(crate) protocol: Protocol,
-    life: Life,
+    /// The internal endpoint, the protocol and the life, from the lowest bit on.
+    inside: u64,
+    /// The remote endpoint and the external port. Both are words, because that is what a look-up compares.
+    outside: u64,
     /// Looked at for TCP only, like the next.
     pub(crate) state: State,
     pub(crate) streams: Streams,
@@ -48,6 +47,37 @@ pub(crate) struct Session {
     deadline: Stamp,
     /// The next in the wheel's list, or in the list of free slots.
     next: Option<Slot>,
+}
+
+/// What a session is between.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) protocol: Protocol,
+    pub(crate) internal: Endpoint,
+    pub(crate) external: u16,
+    pub(crate) remote: Endpoint,
+}
+
+impl Ends {
+    /// The words of a session that lives.
+    const fn words(self, life: Life) -> (u64, u64) {
+        (inside(self.protocol, self.internal) | (life as u64) << LIFE, outside(self.external, self.remote))
+    }
+}
+
+/// Where the words of a session have what is not an endpoint.
+const PROTOCOL: u32 = 48;
+const LIFE: u32 = 56;
+const EXTERNAL: u32 = 48;
+
+#[inline(always)]
+const fn inside(protocol: Protocol, internal: Endpoint) -> u64 {
+    internal.word() | (protocol as u64) << PROTOCOL
+}
+
+#[inline(always)]
+const fn outside(external: u16, remote: Endpoint) -> u64 {
+    remote.word() | (external as u64) << EXTERNAL
 }
 
 /// What the first packet of a session says of its beginning.
@@ -75,13 +105,28 @@ impl First {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 enum Life {
     /// Of no use to anybody; free, or about to be when the wheel comes round.
     Dead,
     /// Ended, but the host of peers that have not.
     Lingering,
-    /// A session.
-    Live(Begun),
+    /// A session that has begun so.
+    Inside,
+    HalfOpen,
+    Outside,
+}
+
+impl Life {
+    const ALL: [Self; 5] = [Self::Dead, Self::Lingering, Self::Inside, Self::HalfOpen, Self::Outside];
+
+    const fn of(begun: Begun) -> Self {
+        match begun {
+            Begun::Inside => Self::Inside,
+            Begun::HalfOpen => Self::HalfOpen,
+            Begun::Outside => Self::Outside,
+        }
+    }
 }
 
 /// How a session has begun.
@@ -97,11 +142,8 @@ pub(crate) enum Begun {
 
 impl Session {
     const FREE: Self = Self {
-        internal: at(0),
-        remote: at(0),
-        external: 0,
-        protocol: Protocol::Tcp,
-        life: Life::Dead,
+        inside: 0,
+        outside: 0,
         state: State::SynOut,
         streams: Streams::NONE,
         peers: 0,
@@ -110,24 +152,55 @@ impl Session {
     };
 
     /// A session that has not begun yet.
-    pub(crate) fn new(
-        protocol: Protocol,
-        internal: Endpoint,
-        external: u16,
-        remote: Endpoint,
-        first: First,
-        deadline: Stamp,
-    ) -> Self {
+    pub(crate) fn new(ends: Ends, first: First, deadline: Stamp) -> Self {
         let First { begun, state, streams } = first;
-        let life = Life::Live(begun);
-        Self { internal, remote, external, protocol, state, streams, life, deadline, ..Self::FREE }
+        let (inside, outside) = ends.words(Life::of(begun));
+        Self { inside, outside, state, streams, deadline, ..Self::FREE }
+    }
+
+    /// The internal endpoint.
+    #[inline(always)]
+    pub(crate) const fn internal(&self) -> Endpoint {
+        Endpoint::of_word(self.inside)
+    }
+
+    /// The remote end, as much as is kept of it.
+    pub(crate) const fn remote(&self) -> Endpoint {
+        Endpoint::of_word(self.outside)
+    }
+
+    /// The external port.
+    #[inline(always)]
+    pub(crate) const fn external(&self) -> u16 {
+        (self.outside >> EXTERNAL) as u16
+    }
+
+    /// The protocol.
+    pub(crate) fn protocol(&self) -> Protocol {
+        Protocol::ALL.get((self.inside >> PROTOCOL) as usize % 256).copied().unwrap_or(Protocol::Other)
+    }
+
+    /// What it is between.
+    pub(crate) fn ends(&self) -> Ends {
+        let (internal, external, remote) = (self.internal(), self.external(), self.remote());
+        Ends { protocol: self.protocol(), internal, external, remote }
+    }
+
+    fn life(&self) -> Life {
+        Life::ALL.get((self.inside >> LIFE) as usize).copied().unwrap_or(Life::Dead)
+    }
+
+    fn set_life(&mut self, life: Life) {
+        self.inside = self.inside << 8 >> 8 | (life as u64) << LIFE;
     }
 
     /// How it has begun, while it lives.
     #[inline]
     pub(crate) fn begun(&self) -> Option<Begun> {
-        match self.life {
-            Life::Live(begun) => Some(begun),
+        match self.life() {
+            Life::Inside => Some(Begun::Inside),
+            Life::HalfOpen => Some(Begun::HalfOpen),
+            Life::Outside => Some(Begun::Outside),
             Life::Dead | Life::Lingering => None,
         }
     }
@@ -136,7 +209,22 @@ impl Session {
     /// A dead session counts as one that was.
     #[inline(always)]
     pub(crate) fn is_answered(&self) -> bool {
-        self.life != Life::Live(Begun::HalfOpen)
+        self.inside >> LIFE != Life::HalfOpen as u64
+    }
+
+    /// Whether it is between an internal and a remote end.
+    #[inline(always)]
+    fn is_between(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> bool {
+        const WITHOUT_LIFE: u32 = 64 - LIFE;
+        const WITHOUT_EXTERNAL: u32 = 64 - EXTERNAL;
+        (self.inside ^ inside(protocol, internal)) << WITHOUT_LIFE == 0
+            && (self.outside ^ remote.word()) << WITHOUT_EXTERNAL == 0
+    }
+
+    /// Whether it is between an external port and a remote end.
+    #[inline(always)]
+    fn is_through(&self, protocol: Protocol, external: u16, remote: Endpoint) -> bool {
+        self.outside == outside(external, remote) && (self.inside >> PROTOCOL) as u8 == protocol as u8
     }
 
     /// Moves state and timer on; whether this packet is one that a session from outside waits for. A segment that cannot
@@ -198,8 +286,8 @@ impl Grouping {
     fn near(self, session: &Session) -> Option<Endpoint> {
         match self {
             Self::None => None,
-            Self::ByExternal => Some(at(session.external)),
-            Self::ByInternal => Some(session.internal),
+            Self::ByExternal => Some(at(session.external())),
+            Self::ByInternal => Some(session.internal()),
         }
     }
 }
@@ -284,10 +372,7 @@ impl<const N: usize> Sessions<N> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        self.index.find(key, |slot| {
-            let session = self.at(slot);
-            session.internal == internal && session.remote == remote && session.protocol == protocol
-        })
+        self.index.find(key, |slot| self.at(slot).is_between(protocol, internal, remote))
     }
 
     /// The session between an external port and a remote end. It may have expired.
@@ -299,10 +384,8 @@ impl<const N: usize> Sessions<N> {
         external: u16,
         remote: Endpoint,
     ) -> Option<Slot> {
-        self.index.find(keys.inbound(protocol, external, remote), |slot| {
-            let session = self.at(slot);
-            session.external == external && session.remote == remote && session.protocol == protocol
-        })
+        let key = keys.inbound(protocol, external, remote);
+        self.index.find(key, |slot| self.at(slot).is_through(protocol, external, remote))
     }
 
     /// Touches the first place where a key is looked for.
@@ -324,7 +407,7 @@ impl<const N: usize> Sessions<N> {
             let session = self.at(slot);
             // Its ends lie on two cache lines, for half of them.
             touch(&session.deadline);
-            touch(&session.life);
+            touch(&session.next);
         }
     }
 
@@ -340,13 +423,14 @@ impl<const N: usize> Sessions<N> {
         self.index.find(keys.peer(protocol, near, remote), |slot| {
             let host = self.at(slot);
             host.peers > 0
-                && host.remote.address == remote
-                && host.protocol == protocol
+                && host.remote().address == remote
+                && host.protocol() == protocol
                 && grouping.near(host) == Some(near)
         })
     }
 
     /// Adds a session, which is to be found under `key` from inside. `None` if there is no room.
+    #[inline(always)]
     pub(crate) fn insert(
         &mut self,
         now: Instant,
@@ -381,7 +465,7 @@ impl<const N: usize> Sessions<N> {
         if let Some(near) = grouping.near(self.at(slot)) {
             self.join(keys, grouping, slot, near)?;
         }
-        self.at_mut(slot).life = Life::Live(Begun::Outside);
+        self.at_mut(slot).set_life(Life::Outside);
         Some(())
     }
 
@@ -406,9 +490,9 @@ impl<const N: usize> Sessions<N> {
 
     /// Where a record goes that the wheel has met.
     fn settle(&mut self, now: Instant, slot: Slot) {
-        match self.at(slot).life {
+        match self.at(slot).life() {
             Life::Dead => self.vacate(slot),
-            Life::Lingering | Life::Live(_) => self.put_back(now, slot),
+            _ => self.put_back(now, slot),
         }
     }
 
@@ -419,10 +503,10 @@ impl<const N: usize> Sessions<N> {
 
     fn put_back(&mut self, now: Instant, slot: Slot) {
         let session = self.at(slot);
-        let remaining = match session.life {
-            Life::Live(_) | Life::Dead => session.deadline.remaining(now),
+        let remaining = match session.life() {
             // Nobody knows when its peers end: once a turn will do.
             Life::Lingering => i32::MAX,
+            _ => session.deadline.remaining(now),
         };
         let next = self.wheel.list_for(now, remaining).replace(slot);
         self.at_mut(slot).next = next;
@@ -448,8 +532,9 @@ impl<const N: usize> Sessions<N> {
         }
     }
 
+    #[inline(always)]
     fn link(&mut self, keys: &Keys, grouping: Grouping, key: u64, slot: Slot) -> Option<()> {
-        let Session { protocol, external, remote, .. } = *self.at(slot);
+        let Ends { protocol, external, remote, .. } = self.at(slot).ends();
         self.index.insert(key, slot)?;
         self.index.insert(keys.inbound(protocol, external, remote), slot)?;
         match grouping.near(self.at(slot)).filter(|_| self.at(slot).is_answered()) {
@@ -459,15 +544,15 @@ impl<const N: usize> Sessions<N> {
     }
 
     fn unlink(&mut self, keys: &Keys, slot: Slot) {
-        let Session { protocol, internal, external, remote, .. } = *self.at(slot);
+        let Ends { protocol, internal, external, remote } = self.at(slot).ends();
         self.index.remove(keys.outbound(protocol, internal, remote), slot);
         self.index.remove(keys.inbound(protocol, external, remote), slot);
-        self.at_mut(slot).life = Life::Dead;
+        self.at_mut(slot).set_life(Life::Dead);
         self.live -= 1;
     }
 
     fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
-        let Session { protocol, remote, external, .. } = *self.at(slot);
+        let Ends { protocol, remote, external, .. } = self.at(slot).ends();
         let host = match self.host(keys, grouping, protocol, near, remote.address) {
             Some(host) => host,
             None => {
@@ -477,23 +562,23 @@ impl<const N: usize> Sessions<N> {
         };
         let host = self.at_mut(host);
         host.peers = host.peers.checked_add(1)?;
-        if host.life == Life::Lingering {
+        if host.life() == Life::Lingering {
             // Its own port may be gone; a mapping by address goes on with what its peers use.
-            host.external = external;
+            host.outside = outside(external, host.remote());
         }
         Some(())
     }
 
     fn leave(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) {
-        let Session { protocol, remote, .. } = *self.at(slot);
+        let Ends { protocol, remote, .. } = self.at(slot).ends();
         let Some(found) = self.host(keys, grouping, protocol, near, remote.address) else { return };
         let host = self.at_mut(found);
         host.peers -= 1;
-        host.life = match (host.peers, host.life) {
+        host.set_life(match (host.peers, host.life()) {
             (0, _) => Life::Dead,
             (_, Life::Dead) => Life::Lingering,
             (_, life) => life,
-        };
+        });
         if host.peers == 0 {
             self.index.remove(keys.peer(protocol, near, remote.address), found);
         }

@@ -234,10 +234,10 @@ impl Rules {
     /// As much of a remote end as a session keeps; the rest is zero.
     #[inline]
     pub(crate) fn scoped(&self, protocol: Protocol, remote: Endpoint) -> Endpoint {
-        let scope = self.scope[protocol as usize];
-        // All or none of the bits: their order does not matter.
-        let address = u32::from_ne_bytes(remote.address.octets()) & scope.address;
-        Endpoint::new(Ipv4Addr::from(address.to_ne_bytes()), remote.port & scope.port)
+        match protocol {
+            Protocol::Tcp => remote,
+            _ => Endpoint::of_word(remote.word() & self.scope[protocol as usize].0),
+        }
     }
 
     /// Whether the sessions of a protocol are kept alike by other rules.
@@ -253,20 +253,18 @@ impl Rules {
     }
 }
 
-/// The bits of a remote end that a session keeps: all or none of its address, all or none of its port.
+/// The bits of a remote end's word that a session keeps: all or none of its address, all or none of its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Scope {
-    address: u32,
-    port: u16,
-}
+struct Scope(u64);
 
 impl Scope {
     const fn new(dependence: Dependence) -> Self {
-        match dependence {
-            Dependence::Endpoint => Self { address: 0, port: 0 },
-            Dependence::Address => Self { address: u32::MAX, port: 0 },
-            Dependence::AddressAndPort => Self { address: u32::MAX, port: u16::MAX },
-        }
+        const ALL: Ipv4Addr = Ipv4Addr::BROADCAST;
+        Self(match dependence {
+            Dependence::Endpoint => 0,
+            Dependence::Address => Endpoint::new(ALL, 0).word(),
+            Dependence::AddressAndPort => Endpoint::new(ALL, u16::MAX).word(),
+        })
     }
 }
 
@@ -326,12 +324,12 @@ impl Idle {
 
     /// How long a session may idle.
     #[inline]
-    pub(crate) const fn millis(&self, protocol: Protocol, state: State) -> u32 {
+    pub(crate) fn millis(&self, protocol: Protocol, state: State) -> u32 {
         match protocol {
             Protocol::Udp => self.udp,
             Protocol::Icmp => self.icmp,
             Protocol::Other => self.other,
-            Protocol::Tcp => self.tcp[state as usize],
+            Protocol::Tcp => self.tcp.get(state as usize).copied().unwrap_or_default(),
         }
     }
 }

@@ -157,14 +157,15 @@ impl Streams {
         state.has_begun(side.other()) && segment.ack.is_some_and(|ack| sent.wrapping_sub(ack) <= SYN_DATA)
     }
 
-    /// Whether a segment is in its receiver's window, and acknowledges what has been sent, and not long ago.
+    /// Whether a segment comes next or is in its receiver's window, and acknowledges what has been sent, and not long ago.
     #[inline(always)]
     fn is_inside(&self, side: Direction, segment: &Segment) -> bool {
         let (own, other) = (side as usize, side.other() as usize);
         let sent = self.ends[other];
         let unacknowledged = sent.wrapping_sub(self.acked[own]).wrapping_add(STALE);
         let is_new = sent.wrapping_sub(segment.ack.unwrap_or(sent)) <= unacknowledged;
-        is_new && self.is_in_window(side, segment)
+        // Nearly all segments come next. Nobody guesses that number, whatever the window.
+        is_new && (segment.seq == self.ends[own] || self.is_in_window(side, segment))
     }
 
     /// Whether a segment begins before the end of its receiver's window, and no more than a window before what has
@@ -244,7 +245,7 @@ impl Streams {
 /// The later of two sequence numbers.
 #[inline]
 const fn later(a: u32, b: u32) -> u32 {
-    if (b.wrapping_sub(a) as i32) > 0 { b } else { a }
+    if (a.wrapping_sub(b) as i32) < 0 { b } else { a }
 }
 
 const fn by_side(side: Direction, own: u32, other: u32) -> [u32; 2] {

@@ -62,6 +62,6 @@ impl Stamp {
 
     /// Whether the deadline has been reached.
     pub(crate) const fn passed(self, now: Instant) -> bool {
-        self.remaining(now) <= 0
+        (now.0 as u32).wrapping_sub(self.0) as i32 >= 0
     }
 }

@@ -2,7 +2,9 @@
 
 use core::net::Ipv4Addr;
 
+use crate::Realm;
 use crate::endpoint::Endpoint;
+use crate::engine::Engine;
 use crate::packet::{self, DONT_FRAGMENT, HEADER, Shape, word};
 use crate::transport::Heading;
 use crate::verdict::{DropReason, RejectReason, Verdict};
@@ -55,23 +57,43 @@ impl Transit {
         self.total_len > usize::from(mtu) && self.segment_len.is_none()
     }
 
-    /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over a link with `mtu` (RFC 1191).
+    /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over the link into a realm with `mtu` (RFC 1191).
     #[inline(always)]
-    pub(crate) fn check(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+    fn check(self, transport_header_len: usize, to: Realm, mtu: u16) -> Result<(), Verdict> {
         if self.ttl <= 1 {
             return Err(RejectReason::TtlExpired.into());
         }
-        if self.total_len <= usize::from(mtu) { Ok(()) } else { self.check_large(transport_header_len, mtu) }
-    }
-
-    #[inline(always)]
-    fn check_large(self, transport_header_len: usize, mtu: u16) -> Result<(), Verdict> {
+        if self.total_len <= usize::from(mtu) {
+            return Ok(());
+        }
         match self.segment_len {
             Some(len) if len + transport_header_len <= usize::from(mtu) => Ok(()),
-            _ if self.dont_fragment => Err(RejectReason::FragmentationNeeded { mtu }.into()),
+            _ if self.dont_fragment => Err(RejectReason::FragmentationNeeded(to).into()),
             Some(_) => Err(DropReason::TooLarge.into()),
             // Whoever sends it fragments it (RFC 4787 REQ-13a).
             None => Ok(()),
+        }
+    }
+}
+
+impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
+    /// Whether a packet may go one hop further, into a realm.
+    #[inline]
+    pub(crate) fn may_pass(
+        &self,
+        transit: Transit,
+        transport_header_len: usize,
+        to: Realm,
+    ) -> Result<(), Verdict> {
+        transit.check(transport_header_len, to, self.mtu(to))
+    }
+
+    /// The largest packet that the link into a realm carries, in bytes.
+    #[inline]
+    pub(crate) fn mtu(&self, of: Realm) -> u16 {
+        match of {
+            Realm::Internal => self.settings.internal_mtu,
+            Realm::External => self.settings.external_mtu,
         }
     }
 }

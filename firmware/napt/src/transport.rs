@@ -11,8 +11,7 @@ use crate::checksum::Delta;
 use crate::options;
 use crate::packet::{self, Checksum, HEADER, long, word};
 use crate::rewrite::{self, Rewrite};
-use crate::session::Session;
-use crate::tcp::{ACK, Direction, Flags, Segment, State};
+use crate::tcp::{ACK, Flags, Segment};
 use crate::{DropReason, Protocol};
 
 /// A transport whose packets belong to flows.
@@ -33,12 +32,6 @@ pub(crate) trait Transport {
         Ok(Heading { protocol: Self::PROTOCOL, ports, segment: None, header_len: Self::HEADER_LEN })
     }
 
-    /// Takes note of the packet, if that is all that a session has to do; false, and nothing done, where it may be more.
-    #[inline(always)]
-    fn track_quickly(session: &mut Session, _direction: Direction, _payload: &[u8]) -> bool {
-        session.is_answered()
-    }
-
     /// Changes that header and the checksum over it, where the change of addresses comes to `addresses`. It is there:
     /// `heading` has seen it.
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum);
@@ -54,6 +47,22 @@ pub(crate) struct Ports {
     pub(crate) destination: u16,
 }
 
+impl Ports {
+    /// What stands in the place of ports at the start of a header.
+    #[inline(always)]
+    pub(crate) fn any<const N: usize>(header: &[u8; N]) -> Self {
+        let both = long(header, 0);
+        Self { source: (both >> 16) as u16, destination: both as u16 }
+    }
+
+    /// The ports at the start of a header. Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
+    #[inline(always)]
+    pub(crate) fn of<const N: usize>(header: &[u8; N]) -> Option<Self> {
+        let ports = Self::any(header);
+        (ports.source != 0 && ports.destination != 0).then_some(ports)
+    }
+}
+
 /// What a header says of the flow it belongs to.
 #[derive(Clone, Copy)]
 pub(crate) struct Heading {
@@ -65,11 +74,8 @@ pub(crate) struct Heading {
     pub(crate) header_len: usize,
 }
 
-/// TCP segments with no flag but ACK that tracking looks at.
-pub(crate) struct Data;
-
-/// TCP segments of any kind: those that open, close or reset a connection, and first fragments.
-pub(crate) struct Control;
+/// TCP.
+pub(crate) struct Tcp;
 
 /// UDP.
 pub(crate) struct Udp;
@@ -107,48 +113,18 @@ pub(crate) const ICMP: u8 = 1;
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
 
-impl Transport for Data {
-    const PROTOCOL: Protocol = Protocol::Tcp;
-    const HEADER_LEN: usize = 20;
-
-    #[inline(always)]
-    fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
-        let (tcp, _) = split_tcp(payload)?;
-        ports(tcp)
-    }
-
-    fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        Control::heading(header, payload)
-    }
-
-    #[inline(always)]
-    fn track_quickly(session: &mut Session, direction: Direction, payload: &[u8]) -> bool {
-        let Ok((tcp, header_len)) = split_tcp(payload) else { return false };
-        session.state == State::Established
-            && session
-                .streams
-                .take_data(direction, &segment(Flags::Ack, tcp, &[], payload.len() - header_len))
-    }
-
-    #[inline(always)]
-    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
-        let Some(header) = payload.first_chunk_mut() else { return };
-        rewrite::tcp(header, rewrite, addresses, checksum);
-    }
-}
-
-impl Transport for Control {
+impl Transport for Tcp {
     const PROTOCOL: Protocol = Protocol::Tcp;
     const HEADER_LEN: usize = 20;
 
     fn ports(_: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
-        let (tcp, _) = split_tcp(payload)?;
+        let (tcp, _) = split_tcp(payload).ok_or(DropReason::Transport)?;
         Flags::new(tcp[13]).ok_or(DropReason::TcpFlags)?;
-        ports(tcp)
+        Ports::of(tcp).ok_or(DropReason::PortZero)
     }
 
     fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
-        let (tcp, header_len) = split_tcp(payload)?;
+        let (tcp, header_len) = split_tcp(payload).ok_or(DropReason::Transport)?;
         let flags = Flags::new(tcp[13]).ok_or(DropReason::TcpFlags)?;
         let data_len = match packet::is_fragment(header) {
             false => payload.len() - header_len,
@@ -157,11 +133,12 @@ impl Transport for Control {
         };
         let options = payload.get(tcp.len()..header_len).unwrap_or_default();
         let segment = Some(segment(flags, tcp, options, data_len));
-        Ok(Heading { protocol: Protocol::Tcp, ports: ports(tcp)?, segment, header_len })
-    }
-
-    fn track_quickly(_: &mut Session, _: Direction, _: &[u8]) -> bool {
-        false
+        Ok(Heading {
+            protocol: Protocol::Tcp,
+            ports: Ports::of(tcp).ok_or(DropReason::PortZero)?,
+            segment,
+            header_len,
+        })
     }
 
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
@@ -175,19 +152,18 @@ impl Transport for Control {
     }
 }
 
-/// The fixed part of a TCP header, and the length of all of it.
+/// The fixed part of a TCP header, and the length of all of it, if it is sound.
 #[inline(always)]
-fn split_tcp(payload: &[u8]) -> Result<(&[u8; 20], usize), DropReason> {
-    let tcp = payload.first_chunk::<20>().ok_or(DropReason::Transport)?;
+pub(crate) fn split_tcp(payload: &[u8]) -> Option<(&[u8; 20], usize)> {
+    let tcp = payload.first_chunk::<20>()?;
     let header_len = usize::from(tcp[12] >> 4) * 4;
-    let is_sound = header_len >= tcp.len() && header_len <= payload.len();
-    if is_sound { Ok((tcp, header_len)) } else { Err(DropReason::Transport) }
+    (tcp.len() <= header_len && header_len <= payload.len()).then_some((tcp, header_len))
 }
 
 /// Whether a TCP segment's flags are ACK alone, as nearly all are.
 #[inline(always)]
 pub(crate) fn is_data(payload: &[u8]) -> bool {
-    payload.get(13).is_some_and(|octet| Flags::is_ack(*octet))
+    payload.first_chunk::<20>().is_some_and(|tcp| Flags::is_ack(tcp[13]))
 }
 
 impl Transport for Udp {
@@ -201,7 +177,7 @@ impl Transport for Udp {
         if length < udp.len() || (length > payload.len() && !packet::is_fragment(header)) {
             return Err(DropReason::Transport);
         }
-        ports(udp)
+        Ports::of(udp).ok_or(DropReason::PortZero)
     }
 
     #[inline(always)]
@@ -282,7 +258,7 @@ fn number(header: &[u8; HEADER]) -> Result<Ports, DropReason> {
 
 /// What tracking has to know of a segment with `data_len` bytes of data.
 #[inline(always)]
-fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> Segment {
+pub(crate) fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> Segment {
     let (seq, ack) = (long(header, 4), long(header, 8));
     let len = match flags {
         Flags::Syn | Flags::SynAck | Flags::Fin => data_len as u32 + 1,
@@ -304,13 +280,6 @@ fn segment(flags: Flags, header: &[u8; 20], options: &[u8], data_len: usize) -> 
         window: word(header, 14),
         scale,
     }
-}
-
-/// The ports at the start of a header. Port 0 is reserved (RFC 6335 s.6) and cannot be mapped.
-#[inline(always)]
-fn ports<const N: usize>(header: &[u8; N]) -> Result<Ports, DropReason> {
-    let ports = Ports { source: word(header, 0), destination: word(header, 2) };
-    if ports.source == 0 || ports.destination == 0 { Err(DropReason::PortZero) } else { Ok(ports) }
 }
 
 /// Sorts an ICMP message.

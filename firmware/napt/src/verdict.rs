@@ -8,7 +8,7 @@ use crate::Realm;
 pub enum Verdict {
     /// It has been translated in place: send it into this realm (back into its own when hairpinned).
     Forward(Realm),
-    /// It is for the box itself, untouched.
+    /// It is for the box itself, untouched; a first fragment, too, whose others are then the caller's to know.
     Local,
     /// It is a fragment whose first has not come yet, untouched: hold it, and present it again when the first has been
     /// forwarded. This is not the last word on it, so it is not counted; if the first does not come, count it with
@@ -25,11 +25,9 @@ pub enum Verdict {
 pub enum RejectReason {
     /// Its time to live has run out: 11/0 (RFC 1812 s.5.3.1).
     TtlExpired,
-    /// It is larger than the next link carries and must not be fragmented: 3/4 with this MTU (RFC 1191, 5508 s.7.1.1).
-    FragmentationNeeded {
-        /// The MTU of the link it would have left by, in bytes.
-        mtu: u16,
-    },
+    /// It is larger than the link into this realm carries and must not be fragmented: 3/4 with that link's MTU (RFC 1191,
+    /// RFC 5508 s.7.1.1).
+    FragmentationNeeded(Realm),
     /// No room for another session or mapping: 3/13 (RFC 5508 REQ-8; RFC 6888 REQ-11 would say 3/1).
     TableFull,
     /// Every external port of its class is taken: 3/13, as above.
@@ -50,7 +48,7 @@ impl RejectReason {
     pub const fn index(self) -> usize {
         match self {
             Self::TtlExpired => 0,
-            Self::FragmentationNeeded { .. } => 1,
+            Self::FragmentationNeeded(_) => 1,
             Self::TableFull => 2,
             Self::PortsExhausted => 3,
             Self::HostShare => 4,
@@ -72,7 +70,8 @@ pub enum DropReason {
     TotalLength,
     /// A wrong header checksum.
     HeaderChecksum,
-    /// A fragment for the box itself, which puts nothing together.
+    /// A fragment for the box itself, of a datagram that did not come whole, or in time, or is too large; the caller, who
+    /// puts them together, counts it with [`crate::Engine::count`].
     Fragment,
     /// A fragment that no sender makes: its length is zero, or not a multiple of eight though more follow, or it ends
     /// beyond 65,535 bytes; or it begins inside a TCP header (RFC 3128).
@@ -208,15 +207,25 @@ impl Default for Counters {
 impl Counters {
     /// Counts one verdict.
     pub(crate) fn count(&mut self, verdict: Verdict) {
-        let counter = match verdict {
+        if let Some(counter) = self.of(verdict) {
+            *counter += 1;
+        }
+    }
+
+    /// Takes one back.
+    pub(crate) fn uncount(&mut self, verdict: Verdict) {
+        if let Some(counter) = self.of(verdict) {
+            *counter -= 1;
+        }
+    }
+
+    fn of(&mut self, verdict: Verdict) -> Option<&mut u64> {
+        match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
             Verdict::Local => Some(&mut self.local),
             Verdict::Hold => None,
             Verdict::Reject(reason) => self.rejected.get_mut(reason.index()),
             Verdict::Drop(reason) => self.dropped.get_mut(reason.index()),
-        };
-        if let Some(counter) = counter {
-            *counter += 1;
         }
     }
 

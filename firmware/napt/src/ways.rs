@@ -20,9 +20,9 @@ use crate::packet::{self, HEADER, Shape};
 use crate::rewrite::{self, Rewrite};
 use crate::session::{Begun, First};
 use crate::settings::Dependence;
-use crate::tcp::{Direction, Segment, State};
+use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
-use crate::transit::{self, Transit};
+use crate::transit::Transit;
 use crate::transport::{Heading, Transport};
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
@@ -46,44 +46,15 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        let (key, found) = self.seek_outbound(T::PROTOCOL, internal, remote);
-        match found {
-            Some(slot)
-                if transit::passes(header, self.settings.external_mtu)
-                    && self.track_quickly::<T>(now, slot, Direction::Outbound, payload) =>
-            {
-                let source = Some(Endpoint::new(self.external, self.tables.sessions.at(slot).external));
-                let rewrite = Rewrite { source, ..Rewrite::default() };
-                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-                self.forwarded(Realm::Internal, Realm::External)
-            }
-            found => self.outbound_slowly::<T>(now, (key, found), header, payload, shape),
-        }
-    }
-
-    /// Moves a session's state and timer on, if there is nothing special about it or the packet.
-    #[inline(always)]
-    fn track_quickly<T: Transport>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        direction: Direction,
-        payload: &[u8],
-    ) -> bool {
-        let session = self.tables.sessions.at_mut(slot);
-        !session.has_expired(now)
-            && T::track_quickly(session, direction, payload)
-            && (direction == Direction::Inbound || {
-                session.refresh(now, self.idle.millis(T::PROTOCOL, State::Established));
-                true
-            })
+        let sought = self.seek_outbound(T::PROTOCOL, internal, remote);
+        self.outbound_sought::<T>(now, sought, header, payload, shape)
     }
 
     /// Takes a packet of a flow from inside that has no session yet, or with which its session changes. It is taken
     /// apart again: what is handed over would have to lie in memory for every packet.
     #[cold]
     #[inline(never)]
-    fn outbound_slowly<T: Transport>(
+    pub(crate) fn outbound_sought<T: Transport>(
         &mut self,
         now: Instant,
         (key, found): (u64, Option<Slot>),
@@ -106,7 +77,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     ) -> Result<Realm, Verdict> {
         let flow = T::heading(header, payload)?;
         let transit = Transit::of(header, payload, shape);
-        transit.check(flow.header_len, self.settings.external_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::External)?;
         let slot = match self.close_expired(now, found) {
             Some(slot) => slot,
             None => self.begin_outbound(now, transit, flow, key)?,
@@ -115,6 +86,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Sends a packet of a session out.
+    #[inline(always)]
     fn leave<T: Transport>(
         &mut self,
         now: Instant,
@@ -125,14 +97,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Result<Realm, Verdict> {
         let session = self.tables.sessions.at_mut(slot);
-        let source = Some(Endpoint::new(self.external, session.external));
+        let source = Some(Endpoint::new(self.external, session.external()));
         let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
         if answers && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
         }
-        if Transit::of(header, payload, shape).leaves_in_pieces(self.settings.external_mtu) {
+        if Transit::of(header, payload, shape).leaves_in_pieces(self.mtu(Realm::External)) {
             self.identify(header);
         }
         Ok(Realm::External)
@@ -155,25 +127,15 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Err(reason) => return self.refuse(Realm::External, reason),
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
-        match self.seek_inbound(T::PROTOCOL, ports.destination, remote) {
-            Some(slot)
-                if transit::passes(header, self.settings.internal_mtu)
-                    && self.track_quickly::<T>(now, slot, Direction::Inbound, payload) =>
-            {
-                let destination = Some(self.tables.sessions.at(slot).internal);
-                let rewrite = Rewrite { destination, ..Rewrite::default() };
-                rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-                self.forwarded(Realm::External, Realm::Internal)
-            }
-            found => self.inbound_slowly::<T>(now, found, header, payload, shape),
-        }
+        let found = self.seek_inbound(T::PROTOCOL, ports.destination, remote);
+        self.inbound_sought::<T>(now, found, header, payload, shape)
     }
 
     /// Takes a packet of a flow from outside that has no session yet, if it may have one, or with which its session
     /// changes.
     #[cold]
     #[inline(never)]
-    fn inbound_slowly<T: Transport>(
+    pub(crate) fn inbound_sought<T: Transport>(
         &mut self,
         now: Instant,
         found: Option<Slot>,
@@ -198,7 +160,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let transit = Transit::of(header, payload, shape);
         let slot = match self.close_expired(now, found) {
             Some(slot) => {
-                transit.check(flow.header_len, self.settings.internal_mtu)?;
+                self.may_pass(transit, flow.header_len, Realm::Internal)?;
                 slot
             }
             None => self.begin_inbound(now, transit, flow)?,
@@ -217,7 +179,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Result<Realm, Verdict> {
         let session = self.tables.sessions.at_mut(slot);
-        let destination = Some(session.internal);
+        let destination = Some(session.internal());
         let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
         let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
@@ -258,7 +220,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.settings.external.ok_or(DropReason::NoAddress)?;
         self.make_room(now);
         let receiver = self.leads_to(flow.protocol, remote.port).ok_or(DropReason::NoMapping)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::Internal)?;
         let known = self.find_outbound(now, flow.protocol, internal, remote);
         let sender = match known {
             Some(slot) => slot,
@@ -296,6 +258,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens the session of a packet from inside that has none under `key`.
+    #[inline(always)]
     fn begin_outbound(
         &mut self,
         now: Instant,
@@ -330,7 +293,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.settings.external.ok_or(DropReason::NotOurs)?;
         self.make_room(now);
         let internal = self.admit(flow.protocol, external.port, remote)?;
-        transit.check(flow.header_len, self.settings.internal_mtu)?;
+        self.may_pass(transit, flow.header_len, Realm::Internal)?;
         first(Direction::Inbound, flow.segment)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
         let counted = self.rules.scoped(flow.protocol, remote);
@@ -380,7 +343,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         heading: Heading,
     ) -> Result<(Endpoint, u16), DropReason> {
         let session = self.tables.sessions.at_mut(slot);
-        let ends = (session.internal, session.external);
+        let ends = (session.internal(), session.external());
         let answered = session.track(now, &self.idle, direction, heading)?;
         if answered && session.begun() == Some(Begun::HalfOpen) {
             self.answer(slot);
@@ -389,7 +352,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     pub(crate) fn external_end(&self, slot: Slot) -> Endpoint {
-        Endpoint::new(self.external, self.tables.sessions.at(slot).external)
+        Endpoint::new(self.external, self.tables.sessions.at(slot).external())
     }
 }
 

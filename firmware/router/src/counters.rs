@@ -19,7 +19,8 @@ pub enum Refusal {
     OtherStation,
     /// Neither IPv4 nor ARP.
     EtherType,
-    /// To every station, or a group, on the link; such packets are not forwarded (RFC 1812 s.5.3.4).
+    /// To every station, or a group, on the link, but not to every host on it; such packets are not forwarded (RFC 1812
+    /// s.5.3.4).
     LinkBroadcast,
     /// ARP that is malformed or none of our business.
     Arp,
@@ -35,11 +36,11 @@ pub enum Refusal {
     SpoofedSource,
     /// To a multicast group.
     Multicast,
-    /// To a broadcast address (RFC 2644).
+    /// To the broadcast address of a prefix (RFC 2644).
     Broadcast,
     /// From the lan to the lan: neighbours talk without us.
     LanToLan,
-    /// Options that contradict their length.
+    /// A malformed option: answered with 12/0 (RFC 1812 s.4.3.3.5).
     Options,
     /// A source route (RFC 7126 s.4.3, s.4.4).
     SourceRoute,
@@ -55,11 +56,14 @@ pub enum Refusal {
     NoNeighbour,
     /// The neighbour table has no room for the next hop.
     NeighboursFull,
+    /// To be fragmented, or one of many datagrams that came as one frame, and the driver has yet to fetch so many frames
+    /// that there is no room for it.
+    OutboxFull,
 }
 
 impl Refusal {
     /// How many there are.
-    pub const COUNT: usize = 21;
+    pub const COUNT: usize = 22;
 
     /// What the summary calls each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
@@ -84,19 +88,20 @@ impl Refusal {
         "too large to hold",
         "no neighbour",
         "neighbours full",
+        "outbox full",
     ];
 }
 
-const _: () = assert!(Refusal::NeighboursFull as usize + 1 == Refusal::COUNT);
+const _: () = assert!(Refusal::OutboxFull as usize + 1 == Refusal::COUNT);
 
 /// The frames that came in by one port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// All of them.
+    /// All of them; of a frame of many datagrams that was taken apart, each of these.
     pub received: u64,
     /// ARP for us.
     pub arp: u64,
-    /// Packets for the box that it answered.
+    /// Packets for the box: those that it answered, and broadcasts, of which it makes nothing.
     pub local: u64,
     /// Packets sent on.
     pub forwarded: u64,

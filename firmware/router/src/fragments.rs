@@ -43,7 +43,7 @@ impl Datagram {
         self.side
     }
 
-    fn source(self) -> Ipv4Addr {
+    pub(crate) fn source(self) -> Ipv4Addr {
         let [a, b, c, d, ..] = self.addresses;
         Ipv4Addr::new(a, b, c, d)
     }
@@ -129,6 +129,13 @@ impl Early {
 
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET: u16 = 0x1FFF;
+
+/// How many pieces [`cut`] makes of a packet, at most.
+pub(crate) fn pieces(packet: &[u8], mtu: usize) -> usize {
+    let mtu = mtu.min(LONGEST - ETHERNET);
+    let room = |header: &[u8]| (mtu.saturating_sub(header.len()) & !7).max(1);
+    split(packet).map_or(0, |(header, data)| data.len().div_ceil(room(header)))
+}
 
 /// Cuts a packet into pieces of at most `mtu` bytes and hands them to `send`, the first one first. All options are in
 /// the first piece, in the others those that say so (RFC 791 s.3.1).

@@ -58,6 +58,11 @@ impl Outbox {
         Self { frames: [(Side::Lan, Frame::EMPTY); OUTBOX], first: 0, len: 0 }
     }
 
+    /// How many frames more there is room for.
+    pub(crate) fn room(&self) -> usize {
+        OUTBOX - self.len
+    }
+
     /// Adds a frame. `None` if it is too long or there is no room.
     pub(crate) fn push(&mut self, side: Side, bytes: &[u8]) -> Option<()> {
         if self.len == OUTBOX {

@@ -5,7 +5,7 @@
 
 use core::net::Ipv4Addr;
 
-use napt::{RejectReason, checksum};
+use napt::checksum;
 use smoltcp::wire::{IPV4_HEADER_LEN, IpProtocol};
 use smoltcp::wire::{
     Icmpv4DstUnreachable, Icmpv4Message, Icmpv4Packet, Icmpv4TimeExceeded, Ipv4Packet, Ipv4Repr,
@@ -26,8 +26,22 @@ pub(crate) enum Complaint {
     HostUnreachable,
     /// 3/3: nobody has answered.
     PortUnreachable,
-    /// What the engine rejects packets for.
-    Rejected(RejectReason),
+    /// 3/4: the next link carries packets of no more than `mtu` bytes.
+    FragmentationNeeded {
+        /// What it carries.
+        mtu: u16,
+    },
+    /// 3/13: its flow may not begin (RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1).
+    Prohibited,
+    /// 11/0: it has come too far.
+    TtlExpired,
+    /// 12/0: this octet of the header is wrong.
+    ParameterProblem {
+        /// Counted from the header's beginning.
+        pointer: u8,
+    },
+    /// 11/1: the fragments of a datagram for the box have not all come in time.
+    ReassemblyTime,
 }
 
 impl Complaint {
@@ -37,24 +51,21 @@ impl Complaint {
             Self::NetworkUnreachable => unreachable(Icmpv4DstUnreachable::NetUnreachable),
             Self::HostUnreachable => unreachable(Icmpv4DstUnreachable::HostUnreachable),
             Self::PortUnreachable => unreachable(Icmpv4DstUnreachable::PortUnreachable),
-            Self::Rejected(RejectReason::TtlExpired) => {
-                (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into())
-            }
-            Self::Rejected(RejectReason::FragmentationNeeded { .. }) => {
-                unreachable(Icmpv4DstUnreachable::FragRequired)
-            }
-            // RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1.
-            Self::Rejected(
-                RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare,
-            ) => unreachable(Icmpv4DstUnreachable::CommProhibited),
+            Self::FragmentationNeeded { .. } => unreachable(Icmpv4DstUnreachable::FragRequired),
+            Self::Prohibited => unreachable(Icmpv4DstUnreachable::CommProhibited),
+            Self::TtlExpired => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into()),
+            Self::ParameterProblem { .. } => (Icmpv4Message::ParamProblem, 0),
+            Self::ReassemblyTime => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::FragExpired.into()),
         }
     }
 
-    /// The second word of the ICMP header: the next hop's MTU in its low half (RFC 1191 s.4), or nothing.
-    fn parameter(self) -> u16 {
+    /// The second word of the ICMP header: the next hop's MTU in its low half (RFC 1191 s.4), a pointer in its first
+    /// octet (RFC 792), or nothing.
+    fn parameter(self) -> [u8; 4] {
         match self {
-            Self::Rejected(RejectReason::FragmentationNeeded { mtu }) => mtu,
-            _ => 0,
+            Self::FragmentationNeeded { mtu } => u32::from(mtu).to_be_bytes(),
+            Self::ParameterProblem { pointer } => [pointer, 0, 0, 0],
+            _ => [0; 4],
         }
     }
 }
@@ -86,7 +97,7 @@ pub(crate) fn write(
 
     let message = &mut buffer[IPV4_HEADER_LEN..len];
     message[..ICMP_HEADER_LEN].fill(0);
-    message[6..8].copy_from_slice(&complaint.parameter().to_be_bytes());
+    message[4..8].copy_from_slice(&complaint.parameter());
     message[ICMP_HEADER_LEN..].copy_from_slice(&packet[..quoted]);
     let mut icmp = Icmpv4Packet::new_unchecked(&mut *message);
     icmp.set_msg_type(kind);

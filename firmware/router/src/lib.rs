@@ -10,11 +10,13 @@
 //! |---|---|---|
 //! | `router` | the way of a frame through all the other rooms | RFC 1812 s.5.2 |
 //! | `rules` | which packets may come in, and whom they are for | RFC 1812 s.5.3, 2827 |
+//! | `options` | Record Route and Timestamp | RFC 1812 s.5.3.13 |
 //! | `neighbours` | who has which Ethernet address | RFC 826, 1122 s.2.3.2 |
 //! | `arp` | reading and writing ARP | RFC 826 |
 //! | `icmp`, `limiter` | errors of the box's own, and how often | RFC 1812 s.4.3, 5508 s.7 |
 //! | `unsolicited` | SYNs from outside that nobody had asked for | RFC 5382 REQ-4 |
-//! | `local` | the box's own stack | – |
+//! | `echo`, `local` | answers to pings; the box's own stack | RFC 1812 s.4.3.3.6 |
+//! | `reassembly` | datagrams for the box that came in fragments | RFC 1122 s.3.3.2 |
 //! | `frames` | frames that wait, for the driver or for a neighbour | – |
 //! | `counters` | what became of every frame | – |
 //! | `port`, `settings` | words: sides, links, and the configuration in the engine's terms | – |
@@ -22,13 +24,16 @@
 mod alarm;
 mod arp;
 mod counters;
+mod echo;
 mod fragments;
 mod frames;
 mod icmp;
 mod limiter;
 mod local;
 mod neighbours;
+mod options;
 mod port;
+mod reassembly;
 mod router;
 mod rules;
 mod settings;

@@ -1,8 +1,8 @@
 //! The box's own stack on one side: what is addressed to the box itself ends here.
 //!
-//! A smoltcp interface without sockets. It answers echo requests; on the lan it also says that a port is closed, so
-//! that a `traceroute` or a mistyped address gets an answer. The wan gets echo replies and silence (A26): the router
-//! hands it nothing else.
+//! A smoltcp interface without sockets. It says that a port is closed, so that a `traceroute` or a mistyped address on
+//! the lan gets an answer. On the wan the box answers nothing but pings (A26), which are `echo`'s: nothing else is
+//! handed to it there that has an answer.
 
 use config::InterfaceAddress;
 use napt::Instant;
@@ -10,7 +10,7 @@ use smoltcp::iface::{Config, Interface, SocketSet, SocketStorage};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
 
-/// The longest packet the box itself receives or sends, in bytes.
+/// The longest answer, in bytes.
 pub(crate) const LONGEST: usize = 1500;
 
 /// The stack.

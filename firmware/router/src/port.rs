@@ -68,6 +68,9 @@ pub struct Link {
 pub enum Disposition {
     /// The frame was rewritten in place, Ethernet header included: send it out of this port, its offload unchanged.
     Send(Side),
+    /// The same for a frame that stands for many TCP segments, but in smaller ones, because the next link carries no
+    /// larger: [`crate::Router::poll_smaller`] tells where to, and how large.
+    SendSmaller,
     /// The router has taken, answered or dropped it.
     Done,
 }

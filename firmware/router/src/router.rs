@@ -5,6 +5,7 @@
 //! that is sent on is rewritten where it lies; everything else that leaves the box is written into the outbox.
 
 use core::net::Ipv4Addr;
+use core::num::NonZeroU16;
 
 use config::{Config, Response};
 use napt::{
@@ -20,12 +21,17 @@ use crate::fragments::{self, Datagram, Early};
 use crate::frames::{self, HELD, Hold, Origin, Outbox};
 use crate::icmp::{self, Complaint};
 use crate::limiter::{Limiter, Rate};
-use crate::local::{self, Local};
+use crate::local::Local;
 use crate::neighbours::{Lookup, Neighbours, Overdue, Rumour};
+use crate::options::{self, Fault, Mark};
 use crate::port::{Disposition, Link, Offload, Side};
+use crate::reassembly::Reassembly;
 use crate::rules::{Addresses, Recipient};
 use crate::settings;
 use crate::unsolicited::{Kept, Unsolicited};
+
+mod own;
+mod segments;
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
@@ -46,6 +52,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     outbox: Outbox,
     hold: Hold,
     early: Early,
+    reassembly: Reassembly,
     refusals: Response,
     unsolicited_syn: Response,
     unsolicited: Unsolicited,
@@ -53,6 +60,7 @@ pub struct Router<'t, const SESSIONS: usize> {
     answers: Limiter,
     alarms: Alarms,
     random: Random,
+    smaller: Option<(Side, NonZeroU16)>,
 }
 
 /// What belongs to one port.
@@ -81,6 +89,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             outbox: Outbox::new(),
             hold: Hold::new(),
             early: Early::new(),
+            reassembly: Reassembly::new(),
             refusals: config.nat().refusals,
             unsolicited_syn: config.nat().unsolicited_syn,
             unsolicited: Unsolicited::new(),
@@ -88,6 +97,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             answers: Limiter::new(ANSWERS, ANSWERS_EACH, &mut random),
             alarms: Alarms::new(),
             random,
+            smaller: None,
         }
     }
 
@@ -104,6 +114,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
+    /// The port by which the frame leaves that has just been given back as [`Disposition::SendSmaller`], and how many
+    /// payload bytes each of its segments is to have. It is told apart from that, so that what becomes of any other frame
+    /// is a matter of one byte.
+    pub fn poll_smaller(&mut self) -> Option<(Side, NonZeroU16)> {
+        self.smaller.take()
+    }
+
     /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.
     pub fn poll_transmit(&mut self) -> Option<(Side, &[u8])> {
         self.outbox.pop()
@@ -112,16 +129,18 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// When [`Router::handle_timeout`] next has something to do, if at all.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
-        let waiting = self.early.due().into_iter().chain(self.unsolicited.due());
+        let waiting = self.early.due().into_iter().chain(self.reassembly.due()).chain(self.unsolicited.due());
         neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
-    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them, answers unsolicited SYNs.
+    /// Does what is due at `now`: ends sessions, asks neighbours again, gives up on them and on datagrams that are not
+    /// whole yet, answers unsolicited SYNs.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         while let Some(waiting) = self.early.overdue(now) {
             self.lose_early(waiting.side());
         }
+        self.expire_gathered(now);
         self.answer_unsolicited(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
@@ -179,6 +198,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         while let Some((side, _)) = self.outbox.pop() {
             self.ports[side as usize].counters.suppressed += 1;
         }
+        self.forget_gathered(side);
         let (address, gateway) = (self.addresses.on(side), self.addresses.gateway_on(side));
         let seeds = [self.random.draw(), self.random.draw()];
         let port = self.port(side);
@@ -213,11 +233,33 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     ) -> Result<Disposition, Refusal> {
         const IPV4: [u8; 2] = [0x08, 0x00];
         let header = frame.first_chunk::<ETHERNET>().ok_or(Refusal::Runt)?;
-        let [a, b, c, d, e, f, .., t0, t1] = *header;
-        if [a, b, c, d, e, f] == self.ports[side as usize].link.hardware && [t0, t1] == IPV4 {
+        let is_for_us = header.first_chunk() == Some(&self.ports[side as usize].link.hardware);
+        if is_for_us && header.last_chunk() == Some(&IPV4) {
             return self.take_packet(now, side, frame, offload);
         }
         self.take_other(now, side, frame, offload)
+    }
+
+    /// Takes a packet. Here is the quick way, that of nearly all: no rule has anything to say of it, the engine sends it
+    /// on, and the next hop is known. Whatever is special about one, it leaves this way and is taken apart again.
+    #[inline(always)]
+    fn take_packet(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        let packet = match Packet::parse(bytes, offload.checksum, offload.segment) {
+            Ok(packet) if packet.is_plain() && self.addresses.is_plain(side, &packet) => packet,
+            _ => return self.take_special(now, side, frame, offload),
+        };
+        let end = ETHERNET + packet.total_len();
+        match self.engine.translate(now, side.realm(), packet) {
+            Verdict::Forward(realm) => self.send_on(now, side, Side::of(realm), frame, end, offload),
+            verdict => self.carry_out(now, side, verdict, None, frame.get_mut(..end), offload),
+        }
     }
 
     /// Takes a frame that is not plainly a packet for this box.
@@ -236,15 +278,36 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             return Err(Refusal::OtherStation);
         }
         match ethernet.ethertype() {
-            EthernetProtocol::Ipv4 if to.is_unicast() => self.take_packet(now, side, frame, offload),
-            EthernetProtocol::Ipv4 => Err(Refusal::LinkBroadcast),
+            EthernetProtocol::Ipv4 if to.is_unicast() => self.take_special(now, side, frame, offload),
+            EthernetProtocol::Ipv4 => self.take_broadcast(side, frame, offload),
             EthernetProtocol::Arp => self.take_arp(now, side, ethernet.payload()),
             _ => Err(Refusal::EtherType),
         }
     }
 
-    #[inline(always)]
-    fn take_packet(
+    /// Takes a packet that came to every station, or to a group: it is for the box if it is for every host on the link,
+    /// and goes no further in any case (RFC 1812 s.5.3.4).
+    fn take_broadcast(
+        &mut self,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
+        match Packet::parse(bytes, offload.checksum, offload.segment) {
+            Ok(packet) if self.addresses.admit(side, &packet)? == Recipient::Everybody => self.hear(side),
+            Ok(_) => Err(Refusal::LinkBroadcast),
+            Err(reason) => {
+                self.engine.count(side.realm(), Verdict::Drop(reason));
+                Ok(Disposition::Done)
+            }
+        }
+    }
+
+    /// Takes a packet that may be anything.
+    #[cold]
+    #[inline(never)]
+    fn take_special(
         &mut self,
         now: Instant,
         side: Side,
@@ -263,49 +326,105 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let datagram = Datagram::of(side, &packet);
         let verdict = match self.addresses.admit(side, &packet) {
             Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
-            Ok(Recipient::Own) if packet.is_fragment() => {
-                self.engine.count(side.realm(), Verdict::Drop(DropReason::Fragment));
-                return Ok(Disposition::Done);
+            Ok(Recipient::EngineWithOptions) => {
+                // What the router writes into options comes after the verdict: what is not sent on stays as it was.
+                let verdict = self.engine.translate(now, side.realm(), packet);
+                self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
+                verdict
             }
             Ok(Recipient::Own) => Verdict::Local,
-            Err(Refusal::NoRoute) => {
-                self.complain(now, side, Complaint::NetworkUnreachable, packet_in(frame, end));
-                return Err(Refusal::NoRoute);
+            Ok(Recipient::Everybody) => return self.hear(side),
+            Err(refusal) => {
+                self.explain(now, side, refusal, packet_in(frame, end));
+                return Err(refusal);
             }
-            Err(refusal) => return Err(refusal),
         };
         match verdict {
             Verdict::Forward(realm) => {
-                // What lies behind the packet is its sender's padding, and nobody else's business (A24).
-                if end < frame.len()
-                    && let Some(padding) = frame.get_mut(end..)
-                {
-                    padding.fill(0);
-                }
                 let disposition = self.send_on(now, side, Side::of(realm), frame, end, offload);
                 if let Some(datagram) = datagram {
                     self.release_early(now, datagram);
                 }
                 disposition
             }
-            Verdict::Hold => {
-                if let Some(datagram) = datagram {
-                    self.hold_early(now, datagram, frame.get(..end).unwrap_or_default());
+            verdict => self.carry_out(now, side, verdict, datagram, frame.get_mut(..end), offload),
+        }
+    }
+
+    /// Does what a verdict other than `Forward` asks for.
+    #[cold]
+    #[inline(never)]
+    fn carry_out(
+        &mut self,
+        now: Instant,
+        side: Side,
+        verdict: Verdict,
+        datagram: Option<Datagram>,
+        frame: Option<&mut [u8]>,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        let frame = frame.ok_or(Refusal::Runt)?;
+        match (verdict, datagram) {
+            (Verdict::Hold, Some(datagram)) => return self.hold_early(now, datagram, frame),
+            (Verdict::Hold | Verdict::Forward(_), _) => (),
+            (Verdict::Local, _) => {
+                return self.deliver(now, side, datagram, frame.get_mut(ETHERNET..).unwrap_or_default());
+            }
+            (Verdict::Reject(reason), _) => {
+                let complaint = self.complaint(reason);
+                if complaint != Complaint::Prohibited || self.refusals == Response::Answer {
+                    self.complain(now, side, complaint, packet_in(frame, frame.len()));
                 }
-                Ok(Disposition::Done)
             }
-            Verdict::Local => self.serve(now, side, packet_in(frame, end)),
-            Verdict::Reject(reason) => {
-                if !(is_refusal(reason) && self.refusals == Response::Silent) {
-                    self.complain(now, side, Complaint::Rejected(reason), packet_in(frame, end));
+            (Verdict::Drop(reason), _) => return self.after_drop(now, side, reason, frame, offload),
+        }
+        Ok(Disposition::Done)
+    }
+
+    /// Does what there is to do about a packet that the engine has dropped.
+    fn after_drop(
+        &mut self,
+        now: Instant,
+        side: Side,
+        reason: DropReason,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        match reason {
+            DropReason::TooLarge => return self.take_apart(now, side, frame, offload),
+            DropReason::NoMapping | DropReason::Filtered if side == Side::Wan => {
+                self.hold_unsolicited(now, packet_in(frame, frame.len()));
+            }
+            _ => (),
+        }
+        Ok(Disposition::Done)
+    }
+
+    /// Leaves the box's mark in the options of a packet that is sent on.
+    #[cold]
+    fn record(&mut self, now: Instant, verdict: Verdict, packet: &mut [u8]) {
+        if let Verdict::Forward(to) = verdict {
+            self.mark(now, Side::of(to)).write(packet);
+        }
+    }
+
+    /// What the box writes into options of packets that leave by a port.
+    fn mark(&self, now: Instant, leaves_by: Side) -> Mark {
+        let ours = Side::ALL.map(|side| self.addresses.own(side));
+        Mark { leaves_by: self.addresses.own(leaves_by), ours, now }
+    }
+
+    /// Tells the sender of a packet that may not come in why, where it is to be told.
+    #[cold]
+    fn explain(&mut self, now: Instant, side: Side, refusal: Refusal, packet: &[u8]) {
+        match refusal {
+            Refusal::NoRoute => self.complain(now, side, Complaint::NetworkUnreachable, packet),
+            Refusal::Options => {
+                if let Err(Fault::Malformed { pointer }) = options::check(options::of(packet)) {
+                    self.complain(now, side, Complaint::ParameterProblem { pointer }, packet);
                 }
-                Ok(Disposition::Done)
             }
-            Verdict::Drop(DropReason::NoMapping | DropReason::Filtered) if side == Side::Wan => {
-                self.hold_unsolicited(now, packet_in(frame, end));
-                Ok(Disposition::Done)
-            }
-            Verdict::Drop(_) => Ok(Disposition::Done),
+            _ => (),
         }
     }
 
@@ -320,9 +439,15 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         end: usize,
         offload: Offload,
     ) -> Result<Disposition, Refusal> {
-        let Some(next_hop) = self.next_hop(to, frame) else { return Err(Refusal::NoRoute) };
+        // What lies behind the packet is its sender's padding, and nobody else's business (A24).
+        if end < frame.len()
+            && let Some(padding) = frame.get_mut(end..)
+        {
+            padding.fill(0);
+        }
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET <= mtu
+            && let Some(next_hop) = self.next_hop(to, frame)
             && let Some(hardware) = self.port(to).neighbours.is_at(now, next_hop)
         {
             address(frame, self.hardware(to), hardware);
@@ -347,7 +472,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let next_hop = self.next_hop(to, frame).ok_or(Refusal::NoRoute)?;
         let mtu = usize::from(self.port(to).link.mtu);
         if end - ETHERNET > mtu && offload.segment.is_none() {
-            self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload);
+            self.send_in_pieces(now, to, frame.get_mut(..end).unwrap_or_default(), mtu, offload)?;
             self.port(from).counters.forwarded += 1;
             return Ok(Disposition::Done);
         }
@@ -373,23 +498,40 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    /// Fragments a packet that is larger than the next link carries (RFC 4787 REQ-13a).
+    /// Fragments a packet that is larger than the next link carries (RFC 4787 REQ-13a), if there is room for all of its
+    /// pieces: the others would be of no use to anybody.
     #[cold]
-    fn send_in_pieces(&mut self, now: Instant, to: Side, frame: &mut [u8], mtu: usize, offload: Offload) {
+    fn send_in_pieces(
+        &mut self,
+        now: Instant,
+        to: Side,
+        frame: &mut [u8],
+        mtu: usize,
+        offload: Offload,
+    ) -> Result<(), Refusal> {
+        if fragments::pieces(packet_in(frame, frame.len()), mtu) > self.outbox.room() {
+            return Err(Refusal::OutboxFull);
+        }
         if offload.checksum == Checksum::Partial {
             finish_checksum(frame);
         }
         let packet = packet_in(frame, frame.len());
         fragments::cut(packet, mtu, |piece| self.send_own(now, to, piece));
+        Ok(())
     }
 
-    /// Lets a fragment wait that came before its datagram's first.
+    /// Lets a fragment wait that came before its datagram's first; if that has come, and was for the box, it is one more
+    /// for the box.
     #[cold]
-    fn hold_early(&mut self, now: Instant, datagram: Datagram, frame: &[u8]) {
+    fn hold_early(&mut self, now: Instant, datagram: Datagram, frame: &[u8]) -> Result<Disposition, Refusal> {
+        if self.reassembly.knows(datagram) {
+            return self.gather(now, datagram, packet_in(frame, frame.len()));
+        }
         self.port(datagram.side()).counters.held += 1;
         if let Some(side) = self.early.push(now, datagram, frame) {
             self.lose_early(side);
         }
+        Ok(Disposition::Done)
     }
 
     /// Sends the fragments on that waited for their datagram's first.
@@ -401,25 +543,33 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             match self.follow(now, side, waiting.bytes_mut()) {
                 Ok(Disposition::Send(to)) if self.outbox.push(to, waiting.bytes_mut()).is_some() => (),
                 Ok(Disposition::Send(_)) => self.port(side).counters.suppressed += 1,
-                Ok(Disposition::Done) => (),
+                // A fragment never stands for many.
+                Ok(Disposition::SendSmaller | Disposition::Done) => (),
                 Err(refusal) => self.port(side).counters.refuse(refusal),
             }
         }
     }
 
-    /// Translates a fragment that has waited for its datagram's first. The rules have let it in before.
+    /// Translates a fragment that has waited for its datagram's first, or takes it for the box as that was. The rules
+    /// have let it in before.
     fn follow(&mut self, now: Instant, side: Side, frame: &mut [u8]) -> Result<Disposition, Refusal> {
         let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
         let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return Err(Refusal::Runt) };
         let end = ETHERNET + packet.total_len();
-        match self.engine.translate(now, side.realm(), packet) {
+        let datagram = Datagram::of(side, &packet).filter(|datagram| self.reassembly.knows(*datagram));
+        let verdict = self.engine.translate(now, side.realm(), packet);
+        self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
+        match verdict {
             Verdict::Forward(realm) => {
                 self.send_on(now, side, Side::of(realm), frame, end, Offload::default())
             }
-            Verdict::Hold => {
-                self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
-                Ok(Disposition::Done)
-            }
+            Verdict::Hold => match datagram {
+                Some(datagram) => self.gather(now, datagram, packet_in(frame, end)),
+                None => {
+                    self.engine.count(side.realm(), Verdict::Drop(DropReason::FragmentEarly));
+                    Ok(Disposition::Done)
+                }
+            },
             Verdict::Local | Verdict::Reject(_) | Verdict::Drop(_) => Ok(Disposition::Done),
         }
     }
@@ -448,21 +598,17 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    /// Hands a packet to the box's own stack and sends what that answers.
-    fn serve(&mut self, now: Instant, side: Side, packet: &[u8]) -> Result<Disposition, Refusal> {
-        let source = Ipv4Packet::new_unchecked(packet).src_addr();
-        if !self.answers.allow(now, source, &mut self.random) {
-            self.port(side).counters.suppressed += 1;
-            return Err(Refusal::NotServed);
+    /// What to tell the sender of a packet that the engine rejects.
+    fn complaint(&self, reason: RejectReason) -> Complaint {
+        match reason {
+            RejectReason::TtlExpired => Complaint::TtlExpired,
+            RejectReason::FragmentationNeeded(to) => {
+                Complaint::FragmentationNeeded { mtu: self.ports[Side::of(to) as usize].link.mtu }
+            }
+            RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => {
+                Complaint::Prohibited
+            }
         }
-        let mut reply = [0; local::LONGEST];
-        let len = self.port(side).local.receive(now, packet, &mut reply);
-        let Some(reply) = reply.get(..len).filter(|reply| !reply.is_empty()) else {
-            return Err(Refusal::NotServed);
-        };
-        self.send_own(now, side, reply);
-        self.port(side).counters.local += 1;
-        Ok(Disposition::Done)
     }
 
     /// Tells the sender of a packet, as `side` received it, what is wrong with it.
@@ -636,14 +782,6 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     #[inline]
     fn port(&mut self, side: Side) -> &mut Port {
         &mut self.ports[side as usize]
-    }
-}
-
-/// Whether a packet is rejected because its flow may not begin, which the configuration may want kept quiet.
-fn is_refusal(reason: RejectReason) -> bool {
-    match reason {
-        RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => true,
-        RejectReason::TtlExpired | RejectReason::FragmentationNeeded { .. } => false,
     }
 }
 

@@ -2,13 +2,17 @@
 //!
 //! Everything here happens before the NAT sees the packet: what has a source that does not belong on its side is
 //! neither translated nor answered, so the box cannot be made to reflect it or to leak it.
+//!
+//! A limited broadcast (255.255.255.255) stays on its link, where it is for the box, too. One to a prefix is not: RFC
+//! 2644 wants such broadcasts neither received nor forwarded by a router that nobody has told otherwise.
 
 use core::net::Ipv4Addr;
 
 use config::{Config, InterfaceAddress};
-use napt::{Options, Packet};
+use napt::Packet;
 
 use crate::counters::Refusal;
+use crate::options::{self, Fault};
 use crate::port::Side;
 
 /// The addresses that the rules are about.
@@ -66,8 +70,12 @@ impl Span {
 pub(crate) enum Recipient {
     /// The box, by the address of the side it came in on (strong host model, RFC 1122 s.3.3.4.2).
     Own,
+    /// Everybody on the link, and so the box, too; nobody else (RFC 1812 s.5.3.5.1).
+    Everybody,
     /// Whoever the engine says.
     Engine,
+    /// The same, of a packet with options, in which the box may have something to write.
+    EngineWithOptions,
 }
 
 impl Addresses {
@@ -116,22 +124,40 @@ impl Addresses {
     }
 
     /// Whether a packet that `side` received may come in, and whom it is for.
-    #[inline(always)]
     pub(crate) fn admit(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
-        if self.is_plain(side, packet) { Ok(Recipient::Engine) } else { self.admit_carefully(side, packet) }
+        let (source, destination) = (packet.source(), packet.destination());
+        // Who does not know its address yet has none to say (RFC 1122 s.3.2.1.3).
+        if source.is_unspecified() && destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
+        }
+        check_source(source)?;
+        check_destination(destination)?;
+        let recipient = match side {
+            Side::Lan => self.admit_lan(source, destination)?,
+            Side::Wan => self.admit_wan(source, destination)?,
+        };
+        match recipient {
+            Recipient::Everybody => return Ok(recipient),
+            _ => check_options(packet.options())?,
+        }
+        match recipient {
+            Recipient::Engine if !packet.options().is_empty() => Ok(Recipient::EngineWithOptions),
+            _ => Ok(recipient),
+        }
     }
 
-    /// Whether a packet is so ordinary that no rule has anything to say of it: the rules are written out below.
+    /// Whether a packet without options is so ordinary that [`Addresses::admit`] has nothing to say of it.
     #[inline(always)]
-    fn is_plain(&self, side: Side, packet: &Packet<'_>) -> bool {
+    pub(crate) fn is_plain(&self, side: Side, packet: &Packet<'_>) -> bool {
         let (source, destination) = (packet.source().to_bits(), packet.destination().to_bits());
         let Plain { lan, lan_hosts, lan_own, wan, wan_hosts, wan_own } = self.plain;
-        if !packet.options().is_empty() || !is_ordinary(source) || !is_ordinary(destination) {
+        if !is_ordinary(source) {
             return false;
         }
         match side {
             Side::Lan => {
-                lan_hosts.contains(source)
+                is_ordinary(destination)
+                    && lan_hosts.contains(source)
                     && source != lan_own
                     && !lan.contains(destination)
                     && (wan_hosts.contains(destination)
@@ -146,22 +172,12 @@ impl Addresses {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn admit_carefully(&self, side: Side, packet: &Packet<'_>) -> Result<Recipient, Refusal> {
-        let (source, destination) = (packet.source(), packet.destination());
-        check_source(source)?;
-        check_destination(destination)?;
-        check_options(packet.options())?;
-        match side {
-            Side::Lan => self.admit_lan(source, destination),
-            Side::Wan => self.admit_wan(source, destination),
-        }
-    }
-
     fn admit_lan(&self, source: Ipv4Addr, destination: Ipv4Addr) -> Result<Recipient, Refusal> {
         if !is_host(self.lan, source) || source == self.lan.address() {
             return Err(Refusal::SpoofedSource);
+        }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
         }
         if destination == self.lan.address() {
             return Ok(Recipient::Own);
@@ -187,6 +203,9 @@ impl Addresses {
         if self.wan.contains(source) && !is_host(self.wan, source) {
             return Err(Refusal::MartianSource);
         }
+        if destination.is_broadcast() {
+            return Ok(Recipient::Everybody);
+        }
         if self.wan.contains(destination) && !is_host(self.wan, destination) {
             return Err(Refusal::Broadcast);
         }
@@ -194,11 +213,23 @@ impl Addresses {
     }
 }
 
-/// Whether an address is from none of the blocks that are no host's: 0/8, 127/8, 169.254/16, 224/4, 240/4.
+/// Whether an address is from a block of 2^24 that knows nothing but hosts. Not so are 0, 127, 169 (for 169.254/16), and
+/// 224 and above.
 #[inline(always)]
 fn is_ordinary(address: u32) -> bool {
-    let block = address >> 24;
-    block.wrapping_sub(1) < 223 && block != 127 && address >> 16 != 0xA9FE
+    const ORDINARY: [bool; 256] = {
+        let mut blocks = [true; 256];
+        let mut block = 224;
+        while block < 256 {
+            blocks[block] = false;
+            block += 1;
+        }
+        blocks[0] = false;
+        blocks[127] = false;
+        blocks[169] = false;
+        blocks
+    };
+    ORDINARY[(address >> 24) as usize]
 }
 
 /// Whether an address is a host's in this prefix: in it, and neither all zeros nor all ones, unless the prefix is so
@@ -218,7 +249,7 @@ fn check_source(source: Ipv4Addr) -> Result<(), Refusal> {
 
 fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     match destination.octets() {
-        [255, 255, 255, 255] => Err(Refusal::Broadcast),
+        [255, 255, 255, 255] => Ok(()),
         [224..=239, ..] => Err(Refusal::Multicast),
         [0 | 127 | 240.., ..] => Err(Refusal::MartianDestination),
         [169, 254, ..] => Err(Refusal::LinkLocal),
@@ -226,14 +257,10 @@ fn check_destination(destination: Ipv4Addr) -> Result<(), Refusal> {
     }
 }
 
-/// Walks the options. Record route, timestamp and the rest pass untouched; source routes do not, and neither does an
-/// option whose length cannot be (RFC 1812 s.5.2.4, RFC 7126).
+/// Source routes do not pass (RFC 7126 s.4.3, s.4.4), and neither does what is malformed.
 fn check_options(options: &[u8]) -> Result<(), Refusal> {
-    for option in Options(options) {
-        if option.is_source_route() {
-            return Err(Refusal::SourceRoute);
-        }
-        option.bytes.ok_or(Refusal::Options)?;
-    }
-    Ok(())
+    options::check(options).map_err(|fault| match fault {
+        Fault::SourceRoute => Refusal::SourceRoute,
+        Fault::Malformed { .. } => Refusal::Options,
+    })
 }

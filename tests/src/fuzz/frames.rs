@@ -73,8 +73,10 @@ impl Desk<'_> {
         let checksum = if frame.is_partial { Checksum::Partial } else { Checksum::Complete };
         let offload = Offload { checksum, segment: frame.segment.try_into().ok() };
         let mut bytes = frame.bytes(side);
-        if let Disposition::Send(to) = self.router.receive(self.now, side, &mut bytes, offload) {
-            check(to, &bytes);
+        match self.router.receive(self.now, side, &mut bytes, offload) {
+            Disposition::Send(to) => check(to, &bytes),
+            Disposition::SendSmaller => check(self.router.poll_smaller().expect("just told").0, &bytes),
+            Disposition::Done => (),
         }
         self.listen();
     }

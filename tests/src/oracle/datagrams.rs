@@ -115,7 +115,7 @@ impl Oracle {
         let Datagram { to, ends, id, .. } = self.datagrams[known];
         let mut after = self.datagrams[known].clone();
         let (_, len) = header(&before.bytes).map_err(|fault| format!("{fault:?}"))?;
-        let hop = super::next_hop(hop(&before.bytes, len), self.mtu(to));
+        let hop = self.next_hop(hop(&before.bytes, len), to);
         let refusal = after.add(part).err();
         let refusals = [hop, refusal.map(Verdict::Drop)];
         if refusals.iter().any(Option::is_some) {

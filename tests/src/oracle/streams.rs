@@ -156,7 +156,7 @@ impl Streams {
         let sent = self.next[way.back() as usize];
         let unacknowledged = distance(self.acked[way as usize], sent);
         let is_known = segment.ack.is_none_or(|ack| distance(ack, sent) <= unacknowledged + STALE);
-        is_known && self.is_in_window(way, segment)
+        is_known && (segment.first == self.next[way as usize] || self.is_in_window(way, segment))
     }
 
     fn is_in_window(&self, way: Way, segment: &Segment) -> bool {

@@ -158,9 +158,9 @@ pub(super) fn header(bytes: &[u8]) -> Result<(usize, usize), DropReason> {
     let (header, len) = (usize::from(bytes[0] & 15) * 4, usize::from(word(bytes, 2)));
     match () {
         () if bytes[0] >> 4 != 4 => Err(DropReason::Version),
-        () if header < 20 => Err(DropReason::HeaderLength),
-        () if len < header || len > bytes.len() => Err(DropReason::TotalLength),
+        () if header < 20 || header > bytes.len() => Err(DropReason::HeaderLength),
         () if sum(&bytes[..header]) != 0 => Err(DropReason::HeaderChecksum),
+        () if len < header || len > bytes.len() => Err(DropReason::TotalLength),
         () => Ok((header, len)),
     }
 }

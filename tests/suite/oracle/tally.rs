@@ -43,10 +43,11 @@ impl Tally {
     }
 
     /// The reasons that have not been met. The engine always has an address, no datagram is in so many pieces, and
-    /// whether a fragment comes too early is the router's to say.
+    /// whether a fragment comes too early, or for the box in vain, is the router's to say.
     pub(crate) fn unmet(&self) -> Vec<&'static str> {
-        let left_out = [DropReason::NoAddress, DropReason::FragmentsTooMany, DropReason::FragmentEarly];
-        let left_out = left_out.map(|reason| DropReason::NAMES[reason.index()]);
+        let router = [DropReason::FragmentEarly, DropReason::Fragment];
+        let left_out = [[DropReason::NoAddress, DropReason::FragmentsTooMany], router].concat();
+        let left_out: Vec<_> = left_out.iter().map(|reason| DropReason::NAMES[reason.index()]).collect();
         let counts = self.counts.borrow();
         let all = DropReason::NAMES.into_iter().chain(RejectReason::NAMES);
         all.filter(|name| !counts.contains_key(name) && !left_out.contains(name)).collect()
