@@ -33,3 +33,4 @@ mod settings;
 mod shares;
 mod storm;
 mod unsolicited;
+mod views;

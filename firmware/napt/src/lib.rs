@@ -21,6 +21,7 @@
 //! | `ports` | which external ports are free, and choosing one | RFC 6056, 4787 s.4.2 |
 //! | `tcp`, `streams`, `options` | TCP tracking: states as a table, windows, options | RFC 6146 s.3.5.2.2, 7857 s.2, 5961 |
 //! | `forward` | configured mappings from outside to inside | – |
+//! | `views` | sessions and mappings to look at | – |
 //! | `settings`, `verdict`, `time`, `endpoint` | the words the door is spoken to with | – |
 
 mod ahead;
@@ -53,6 +54,7 @@ mod time;
 mod transit;
 mod transport;
 mod verdict;
+mod views;
 mod ways;
 mod wheel;
 
@@ -67,10 +69,12 @@ pub use keys::Random;
 pub use mapping::MAPPING_BYTES;
 pub use options::{HeaderOption, Options};
 pub use packet::{Checksum, Packet};
-pub use session::SESSION_BYTES;
+pub use session::{Begun, SESSION_BYTES};
 pub use settings::{ByProtocol, Dependence, PortRange, Settings, Shares, Timers};
+pub use tcp::State as TcpState;
 pub use time::Instant;
 pub use verdict::{Counters, DropReason, RejectReason, Verdict};
+pub use views::{MappingPhase, MappingView, Remote, SessionView};
 
 /// Which side of the NAT a packet came from or goes to (RFC 2663).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@
 //! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
 //! depends on the remote end, the sessions know more than this table: see `conntrack`.
 
+use core::time::Duration;
+
 use crate::endpoint::{Endpoint, Protocol};
 use crate::index::{Index, Slot};
 use crate::keys::{Keys, at};
@@ -57,6 +59,17 @@ impl Mapping {
     pub(crate) fn is_live(&self) -> bool {
         self.sessions > 0
     }
+
+    /// How many sessions need it now.
+    pub(crate) fn live_sessions(&self) -> u16 {
+        self.sessions
+    }
+
+    /// How long it has to cool yet, if it does.
+    pub(crate) fn cools_for(&self, now: Instant) -> Option<Duration> {
+        let cools = self.queued && !self.is_live() && !self.until.passed(now);
+        cools.then(|| Duration::from_millis(self.until.remaining(now).unsigned_abs().into()))
+    }
 }
 
 /// Mappings that cool, in the order in which they began to.
@@ -89,6 +102,11 @@ impl<const N: usize> Mappings<N> {
     /// How many slots are used, by live and by cooling mappings.
     pub(crate) fn used(&self) -> u32 {
         self.slots.used()
+    }
+
+    /// Every record, of mappings and of none.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Mapping> {
+        self.records.iter()
     }
 
     pub(crate) fn at(&self, slot: Slot) -> &Mapping {

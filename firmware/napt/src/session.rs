@@ -11,6 +11,7 @@
 //! *lingers*, invisible to packets, until the last has ended.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 
 use crate::ahead::touch;
 use crate::endpoint::{Endpoint, Protocol};
@@ -131,7 +132,7 @@ impl Life {
 
 /// How a session has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
+pub enum Begun {
     /// By a packet from inside.
     Inside,
     /// By one from outside that nobody has answered yet, or whose answer nobody has confirmed.
@@ -264,6 +265,11 @@ impl Session {
         self.deadline.passed(now)
     }
 
+    /// How long it may idle yet.
+    pub(crate) fn left(&self, now: Instant) -> Duration {
+        Duration::from_millis(self.deadline.remaining(now).max(0).unsigned_abs().into())
+    }
+
     /// Sets the deadline to `millis` from now.
     #[inline]
     pub(crate) fn refresh(&mut self, now: Instant, millis: u32) {
@@ -336,6 +342,11 @@ impl<const N: usize> Sessions<N> {
     /// The most there ever were at once.
     pub(crate) fn most(&self) -> u32 {
         self.most
+    }
+
+    /// Every record, of sessions and of none.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.records.iter()
     }
 
     /// Whether there is no room for another.

@@ -80,7 +80,7 @@ impl Direction {
 /// The state of a connection. `Out` and `In` say who began, or who has finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum State {
+pub enum State {
     /// A SYN has gone out.
     SynOut,
     /// A SYN has come in, through a forward or an open filter.
@@ -125,6 +125,21 @@ impl State {
         Self::FinBoth,
         Self::Reset,
     ];
+
+    /// What each is called where sessions are listed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SynOut => "syn out",
+            Self::SynIn => "syn in",
+            Self::SynBoth => "syn both",
+            Self::PickedUp => "picked up",
+            Self::Established => "established",
+            Self::FinOut => "fin out",
+            Self::FinIn => "fin in",
+            Self::FinBoth => "fin both",
+            Self::Reset => "reset",
+        }
+    }
 
     /// The state of a session that begins with a segment; `None` if it cannot begin one. From inside, a segment in
     /// mid-connection may (C26); from outside, only a SYN (M13).

@@ -40,6 +40,15 @@ impl RejectReason {
     /// How many there are.
     pub const COUNT: usize = 5;
 
+    /// One of each, in the order of the counters.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::TtlExpired,
+        Self::FragmentationNeeded(Realm::External),
+        Self::TableFull,
+        Self::PortsExhausted,
+        Self::HostShare,
+    ];
+
     /// What the counters call each, in the order of [`RejectReason::index`].
     pub const NAMES: [&str; Self::COUNT] =
         ["ttl expired", "fragmentation needed", "table full", "ports exhausted", "host share"];
@@ -139,6 +148,44 @@ impl DropReason {
     /// How many there are.
     pub const COUNT: usize = 34;
 
+    /// Each of them, in the order of the counters.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Truncated,
+        Self::Version,
+        Self::HeaderLength,
+        Self::TotalLength,
+        Self::HeaderChecksum,
+        Self::Fragment,
+        Self::FragmentShape,
+        Self::FragmentOverlap,
+        Self::FragmentsTooMany,
+        Self::FragmentEarly,
+        Self::TooLarge,
+        Self::Protocol,
+        Self::Transport,
+        Self::PortZero,
+        Self::TcpFlags,
+        Self::NoAddress,
+        Self::NotOurs,
+        Self::NoMapping,
+        Self::Filtered,
+        Self::NoSession,
+        Self::OutOfWindow,
+        Self::Ambiguous,
+        Self::ProtocolTaken,
+        Self::Reserve,
+        Self::HalfOpen,
+        Self::IcmpType,
+        Self::IcmpChecksum,
+        Self::Embedded,
+        Self::EmbeddedFragment,
+        Self::EmbeddedMismatch,
+        Self::EmbeddedNoSession,
+        Self::EmbeddedOutOfWindow,
+        Self::EmbeddedMtu,
+        Self::EmbeddedSourceRoute,
+    ];
+
     /// What the counters call each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
         "truncated",
@@ -183,7 +230,13 @@ impl DropReason {
     }
 }
 
-const _: () = assert!(DropReason::EmbeddedSourceRoute.index() + 1 == DropReason::COUNT);
+const _: () = {
+    let mut at = 0;
+    while at < DropReason::COUNT {
+        assert!(DropReason::ALL[at].index() == at);
+        at += 1;
+    }
+};
 
 /// How often each verdict was given to packets from one realm.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,6 +65,32 @@ impl Refusal {
     /// How many there are.
     pub const COUNT: usize = 22;
 
+    /// Each of them, in the order of the counters.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Runt,
+        Self::OtherStation,
+        Self::EtherType,
+        Self::LinkBroadcast,
+        Self::Arp,
+        Self::AddressConflict,
+        Self::MartianSource,
+        Self::MartianDestination,
+        Self::LinkLocal,
+        Self::SpoofedSource,
+        Self::Multicast,
+        Self::Broadcast,
+        Self::LanToLan,
+        Self::Options,
+        Self::SourceRoute,
+        Self::NoRoute,
+        Self::NotServed,
+        Self::HoldFull,
+        Self::HoldTooLarge,
+        Self::NoNeighbour,
+        Self::NeighboursFull,
+        Self::OutboxFull,
+    ];
+
     /// What the summary calls each, in the order of the variants.
     pub const NAMES: [&str; Self::COUNT] = [
         "runt",
@@ -92,7 +118,13 @@ impl Refusal {
     ];
 }
 
-const _: () = assert!(Refusal::OutboxFull as usize + 1 == Refusal::COUNT);
+const _: () = {
+    let mut at = 0;
+    while at < Refusal::COUNT {
+        assert!(Refusal::ALL[at] as usize == at);
+        at += 1;
+    }
+};
 
 /// The frames that came in by one port.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

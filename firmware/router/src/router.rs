@@ -32,6 +32,7 @@ use crate::unsolicited::{Kept, Unsolicited};
 
 mod own;
 mod segments;
+mod views;
 
 /// The length of an Ethernet header, in bytes.
 const ETHERNET: usize = 14;
