@@ -1,5 +1,8 @@
 //! What the commands have in common, and the command that plays scenarios.
 
+pub(crate) mod configuration;
+pub(crate) mod explain;
+
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};

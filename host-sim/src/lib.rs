@@ -23,6 +23,8 @@
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
 //! | `ladder`, `pcapng`, `json` | a run to look at: in a terminal, in Wireshark, by a machine |
+//! | `specimen` | one real router by itself, to ask and to play captures to |
+//! | `explain` | what a box would do with a packet, and why |
 //! | `speed` | how many packets a second the network carries |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
@@ -33,6 +35,7 @@ pub mod checkers;
 mod checks;
 pub mod demo;
 mod ether;
+pub mod explain;
 mod host;
 pub mod json;
 pub mod ladder;
@@ -47,6 +50,7 @@ pub mod report;
 mod routing;
 pub mod scenario;
 mod seed;
+pub mod specimen;
 pub mod speed;
 mod station;
 mod switch;

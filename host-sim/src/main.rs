@@ -31,6 +31,8 @@ struct CommandLine {
 enum Command {
     /// Play a scenario and say whether all came out as it must; without one, list those that come with the simulator.
     Run(cli::Run),
+    /// Say what a box would do with a packet, and why.
+    Explain(cli::explain::Explain),
     /// Print how many packets a second the simulated network carries.
     Bench(Bench),
     /// Show a ping, a masqueraded connection and a port forward on the reference network (also without a command).
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => show(&demo),
         Some(Command::Run(run)) => cli::run(&run),
+        Some(Command::Explain(explain)) => cli::explain::explain(&explain),
         Some(Command::Bench(bench)) => measure(&bench),
         Some(Command::Demo(demo)) => show(&demo),
     };

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A kind, two ends, and *particulars*, each a word and a number but for `flags`, written as tcpdump writes them, `df`
-//! and `piece`. Of an error, `about` is the last: what follows is the packet that it quotes. All lengths and checksums
+//! and `piece`, which may be called `fragment`. Of an error, `about` is the last: what follows is the packet that it quotes. All lengths and checksums
 //! are right; `bad` makes the transport's wrong.
 
 use std::fmt::Write as _;
@@ -116,15 +116,23 @@ impl Draft {
     pub fn read(text: &str) -> Result<Self, String> {
         let mut words = text.split_whitespace();
         let mut draft = Self::begin(&mut words)?;
+        draft.particulars(&mut words)?;
+        Ok(draft)
+    }
+
+    /// Reads what follows the ends.
+    pub(crate) fn particulars<'w>(
+        &mut self,
+        words: &mut impl Iterator<Item = &'w str>,
+    ) -> Result<(), String> {
         while let Some(word) = words.next() {
             if word == "about" {
                 let rest: Vec<_> = words.collect();
-                draft.quote(&rest.join(" "))?;
-                break;
+                return self.quote(&rest.join(" "));
             }
-            draft.particular(word, &mut words)?;
+            self.particular(word, words)?;
         }
-        Ok(draft)
+        Ok(())
     }
 
     fn begin<'w>(words: &mut impl Iterator<Item = &'w str>) -> Result<Self, String> {
@@ -157,7 +165,7 @@ impl Draft {
             ("ttl", _) => self.ttl = number(word, words.next())?,
             ("id", _) => self.id = number(word, words.next())?,
             ("len", _) => self.len = number(word, words.next())?,
-            ("piece", _) => self.piece = Some(piece(words.next())?),
+            ("piece" | "fragment", _) => self.piece = Some(piece(words.next())?),
             ("flags", Kind::Tcp { flags, .. }) => *flags = flag_bits(words.next())?,
             ("seq", Kind::Tcp { seq, .. }) => *seq = number(word, words.next())?,
             ("ack", Kind::Tcp { ack, .. }) => *ack = number(word, words.next())?,

@@ -96,6 +96,49 @@ fn without_a_name_scenarios_are_listed() {
     assert!(String::from_utf8_lossy(&listed.stdout).contains("clock-wrap         The box's clock passes"));
 }
 
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../image/provision/examples/reference.toml");
+
+#[test]
+fn a_box_is_asked_by_its_blob_or_by_the_toml_that_it_is_made_from() {
+    let blob = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-explain.blob");
+    let config = provision::compile(&std::fs::read_to_string(REFERENCE).unwrap(), "reference.toml").unwrap();
+    std::fs::write(&blob, provision::blob(&config)).unwrap();
+    let question = "tcp 198.51.100.7:40000 > 203.0.113.254:8080";
+    let answers = [blob.to_str().unwrap(), REFERENCE].map(|config| run(&["explain", config, question]));
+    std::fs::remove_file(blob).unwrap();
+
+    assert_eq!(answers[0].status.code(), Some(0));
+    assert_eq!(answers[0].stdout, answers[1].stdout);
+    assert!(String::from_utf8_lossy(&answers[0].stdout).contains("DROPPED (no mapping)"));
+}
+
+#[test]
+fn a_question_that_cannot_be_asked_is_refused_with_a_way_out() {
+    let damaged = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-explain-damaged.blob");
+    std::fs::write(&damaged, b"SKSH\x02\0").unwrap();
+    let udp = "udp 192.0.2.1:5 > 198.51.100.7:53";
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli.rs");
+    for (config, question, code, says) in [
+        (
+            REFERENCE,
+            "upd 192.0.2.1:5 > 198.51.100.7:53",
+            2,
+            "packet 1 begins with \"upd\"; begin with one of udp",
+        ),
+        (REFERENCE, "udp 192.0.2.1:5 > 198.51.100.7:53; udp 198.51.100.7:53 > @3", 2, "there is no packet 3"),
+        ("missing.blob", udp, 1, "missing.blob: cannot read: "),
+        (damaged.to_str().unwrap(), udp, 2, "compile it again from its TOML"),
+        (capture, udp, 2, "not TOML"),
+    ] {
+        let refused = run(&["explain", config, question]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(code), "{said}");
+        assert!(said.contains(says), "{said}");
+        assert!(refused.stdout.is_empty());
+    }
+    std::fs::remove_file(damaged).unwrap();
+}
+
 #[test]
 fn it_knows_its_name_and_its_version() {
     let version = run(&["--version"]);

@@ -7,6 +7,7 @@ mod churn;
 mod compliance;
 mod config_blob;
 mod demo;
+mod explain;
 mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
