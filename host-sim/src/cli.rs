@@ -2,6 +2,7 @@
 
 pub(crate) mod configuration;
 pub(crate) mod explain;
+pub(crate) mod replay;
 
 use std::fmt;
 use std::fs;

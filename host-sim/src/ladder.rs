@@ -113,7 +113,7 @@ fn heading(router: &str, style: Style) -> String {
 
 fn line(rung: &Rung, palette: &Palette) -> String {
     let Palette { margin, rewritten, bad, .. } = palette;
-    let time = format!("{margin}{:<TIME$}{margin:#}", rung.at.to_string());
+    let time = format!("{margin}{:<1$} {margin:#}", rung.at.to_string(), TIME - 1);
     let then = rung.then.as_ref();
     let (lan, wan) = match (rung.from_lan, then) {
         // Hairpinned: it goes back as somebody else's.

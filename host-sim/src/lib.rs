@@ -25,11 +25,13 @@
 //! | `ladder`, `pcapng`, `json` | a run to look at: in a terminal, in Wireshark, by a machine |
 //! | `specimen` | one real router by itself, to ask and to play captures to |
 //! | `explain` | what a box would do with a packet, and why |
+//! | `capture`, `replay` | captures as they are read, and played to a box |
 //! | `speed` | how many packets a second the network carries |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
 
 mod agenda;
+pub mod capture;
 mod chance;
 pub mod checkers;
 mod checks;
@@ -46,6 +48,7 @@ mod node;
 pub mod packet;
 pub mod pcapng;
 pub mod print;
+pub mod replay;
 pub mod report;
 mod routing;
 pub mod scenario;

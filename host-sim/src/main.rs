@@ -33,6 +33,8 @@ enum Command {
     Run(cli::Run),
     /// Say what a box would do with a packet, and why.
     Explain(cli::explain::Explain),
+    /// Play a capture of a router's lan, wan or both to a box, and say what it makes of it.
+    Replay(cli::replay::Replay),
     /// Print how many packets a second the simulated network carries.
     Bench(Bench),
     /// Show a ping, a masqueraded connection and a port forward on the reference network (also without a command).
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         None => show(&demo),
         Some(Command::Run(run)) => cli::run(&run),
         Some(Command::Explain(explain)) => cli::explain::explain(&explain),
+        Some(Command::Replay(replay)) => cli::replay::replay(&replay),
         Some(Command::Bench(bench)) => measure(&bench),
         Some(Command::Demo(demo)) => show(&demo),
     };

@@ -140,6 +140,29 @@ fn a_question_that_cannot_be_asked_is_refused_with_a_way_out() {
 }
 
 #[test]
+fn a_capture_is_played_and_what_differs_ends_with_1() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let [capture, out, open] =
+        ["cli-replay.pcapng", "cli-replay-out.pcapng", "cli-replay.toml"].map(|name| directory.join(name));
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    run(&["run", "reference-network", "--pcap", &path(&capture)]);
+    let text = std::fs::read_to_string(REFERENCE).unwrap();
+    std::fs::write(&open, text.split("[[forward]]").next().unwrap()).unwrap();
+
+    let same = run(&["replay", &path(&capture), "--config", REFERENCE, "-o", &path(&out)]);
+    let other = run(&["replay", &path(&capture), "--config", &path(&open)]);
+    let missing = run(&["replay", "missing.pcapng", "--config", REFERENCE]);
+    let refused = run(&["replay", REFERENCE, "--config", REFERENCE]);
+    let written = std::fs::read(&out).unwrap();
+    [capture, out, open].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+
+    let codes = [same, other, missing, refused.clone()].map(|output| output.status.code());
+    assert_eq!(codes, [Some(0), Some(1), Some(1), Some(2)]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is no capture; give a pcapng or pcap file"));
+    assert_eq!(written[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
+}
+
+#[test]
 fn it_knows_its_name_and_its_version() {
     let version = run(&["--version"]);
 

@@ -23,6 +23,7 @@ mod reassembly;
 mod reconfigure;
 mod reference_network;
 mod regressions;
+mod replay;
 mod rfc1812;
 mod rfc4787;
 mod rfc5382;
