@@ -120,7 +120,7 @@ impl Asker<'_> {
         let case = Case {
             config: self.config,
             side,
-            flow: wire::flow(&packet),
+            flow: ends(&packet).filter(steps::has_ends),
             source: addresses.as_ref().map(Ipv4Packet::src_addr),
             destination: addresses.as_ref().map(Ipv4Packet::dst_addr),
             before: &before,

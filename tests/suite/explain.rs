@@ -18,7 +18,12 @@ const REFERENCE: &str = include_str!("../../image/provision/examples/reference.t
 const MTU: [u16; 2] = [1500, 1500];
 
 /// What is asked, by the golden's name.
-const QUESTIONS: [(&str, &str); 10] = [
+const QUESTIONS: [(&str, &str); 12] = [
+    (
+        "error-about-a-session",
+        "udp 192.0.2.1:5000 > 198.51.100.7:53; unreachable 198.51.100.7 > 203.0.113.254 code 3 about udp @1 > 198.51.100.7:53",
+    ),
+    ("tunnel", "proto 47 192.0.2.1 > 198.51.100.7; answer"),
     ("dropped-no-mapping", "tcp 198.51.100.7:40000 > 203.0.113.254:8080"),
     ("dropped-filtered", "udp 192.0.2.1:5000 > 198.51.100.7:53; answer; udp 198.51.100.9:53 > @1"),
     ("dropped-other-protocol-of-a-forward", "udp 198.51.100.7:40000 > 203.0.113.254:54321"),

@@ -263,12 +263,12 @@ fn kept<'a>(way: &'a Way<'_>) -> Option<&'a SessionView> {
     let external = way.case.config.wan().address().address();
     let is_of = |it: &&SessionView| {
         let (near, far) = if inside { (from, to) } else { (to, from) };
-        let near_is = match inside {
-            true => {
-                (it.internal.address, it.internal.port) == near
-                    || it.protocol == Protocol::Other && it.internal.address == near.0
-            }
-            false => near.0 == external && (it.external == near.1 || it.protocol == Protocol::Other),
+        let near_is = match (it.protocol, inside) {
+            // Their sessions have the protocol's number in the place of ports.
+            (Protocol::Other, true) => (it.internal.address, it.internal.port) == (near.0, number.into()),
+            (Protocol::Other, false) => (external, it.external) == (near.0, number.into()),
+            (_, true) => (it.internal.address, it.internal.port) == near,
+            (_, false) => (external, it.external) == near,
         };
         it.protocol == protocol(number) && near_is && reaches(it.remote, far)
     };
@@ -292,6 +292,11 @@ fn reaches(remote: Remote, (address, port): wire::End) -> bool {
         Remote::Address(known) => known == address,
         Remote::Endpoint(known) => (known.address, known.port) == (address, port),
     }
+}
+
+/// Whether what a packet is about can be told from it: its ports are there, or its protocol has none.
+pub(super) fn has_ends(flow: &wire::Flow) -> bool {
+    protocol(flow.protocol) == Protocol::Other || (flow.from.1, flow.to.1) != (0, 0) || flow.quoted.is_some()
 }
 
 /// What the engine calls a protocol.
