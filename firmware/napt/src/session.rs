@@ -80,6 +80,14 @@ const fn outside(external: u16, remote: Endpoint) -> u64 {
     remote.word() | (external as u64) << EXTERNAL
 }
 
+/// A session that is to begin.
+pub(crate) struct Beginning {
+    pub(crate) ends: Ends,
+    pub(crate) first: First,
+    /// How long it may idle, in milliseconds.
+    pub(crate) idle: u32,
+}
+
 /// What the first packet of a session says of its beginning.
 #[derive(Clone, Copy)]
 pub(crate) struct First {
@@ -91,6 +99,7 @@ pub(crate) struct First {
 impl First {
     /// The beginning of a session by `segment`, if there is one; nothing but TCP has states, and theirs is never
     /// looked at. `None` if such a segment cannot begin a connection.
+    #[inline(always)]
     pub(crate) fn new(direction: Direction, segment: Option<Segment>) -> Option<Self> {
         let begun = match direction {
             Direction::Outbound => Begun::Inside,
@@ -283,11 +292,12 @@ pub(crate) enum Grouping {
 }
 
 impl Grouping {
-    fn near(self, session: &Session) -> Option<Endpoint> {
+    #[inline(always)]
+    fn near(self, ends: Ends) -> Option<Endpoint> {
         match self {
             Self::None => None,
-            Self::ByExternal => Some(at(session.external())),
-            Self::ByInternal => Some(session.internal()),
+            Self::ByExternal => Some(at(ends.external)),
+            Self::ByInternal => Some(ends.internal),
         }
     }
 }
@@ -425,7 +435,7 @@ impl<const N: usize> Sessions<N> {
             host.peers > 0
                 && host.remote().address == remote
                 && host.protocol() == protocol
-                && grouping.near(host) == Some(near)
+                && grouping.near(host.ends()) == Some(near)
         })
     }
 
@@ -437,14 +447,15 @@ impl<const N: usize> Sessions<N> {
         keys: &Keys,
         grouping: Grouping,
         key: u64,
-        session: &Session,
+        beginning: &Beginning,
     ) -> Option<Slot> {
+        let Beginning { ends, first, idle } = *beginning;
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
-        *self.at_mut(slot) = *session;
+        let next = self.wheel.list_for(now, idle as i32).replace(slot);
+        *self.at_mut(slot) = Session { next, ..Session::new(ends, first, Stamp::after(now, idle)) };
         self.live += 1;
         self.most = self.most.max(self.live);
-        self.put_back(now, slot);
-        if self.link(keys, grouping, key, slot).is_none() {
+        if self.link(keys, grouping, key, slot, beginning).is_none() {
             self.unlink(keys, slot);
             return None;
         }
@@ -455,14 +466,14 @@ impl<const N: usize> Sessions<N> {
     pub(crate) fn end(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) {
         let vouches = self.at(slot).is_answered();
         self.unlink(keys, slot);
-        if let Some(near) = grouping.near(self.at(slot)).filter(|_| vouches) {
+        if let Some(near) = grouping.near(self.at(slot).ends()).filter(|_| vouches) {
             self.leave(keys, grouping, slot, near);
         }
     }
 
     /// Notes that a session that began outside has been answered. `None`, and nothing noted, if there is no room to.
     pub(crate) fn answer(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
-        if let Some(near) = grouping.near(self.at(slot)) {
+        if let Some(near) = grouping.near(self.at(slot).ends()) {
             self.join(keys, grouping, slot, near)?;
         }
         self.at_mut(slot).set_life(Life::Outside);
@@ -533,11 +544,18 @@ impl<const N: usize> Sessions<N> {
     }
 
     #[inline(always)]
-    fn link(&mut self, keys: &Keys, grouping: Grouping, key: u64, slot: Slot) -> Option<()> {
-        let Ends { protocol, external, remote, .. } = self.at(slot).ends();
+    fn link(
+        &mut self,
+        keys: &Keys,
+        grouping: Grouping,
+        key: u64,
+        slot: Slot,
+        beginning: &Beginning,
+    ) -> Option<()> {
+        let Ends { protocol, external, remote, .. } = beginning.ends;
         self.index.insert(key, slot)?;
         self.index.insert(keys.inbound(protocol, external, remote), slot)?;
-        match grouping.near(self.at(slot)).filter(|_| self.at(slot).is_answered()) {
+        match grouping.near(beginning.ends).filter(|_| beginning.first.begun != Begun::HalfOpen) {
             Some(near) => self.join(keys, grouping, slot, near),
             None => Some(()),
         }

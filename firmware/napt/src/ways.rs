@@ -18,7 +18,7 @@ use crate::engine::{Engine, Hits};
 use crate::index::Slot;
 use crate::packet::{self, HEADER, Shape};
 use crate::rewrite::{self, Rewrite};
-use crate::session::{Begun, First};
+use crate::session::First;
 use crate::settings::Dependence;
 use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
@@ -101,7 +101,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if answers && session.begun() == Some(Begun::HalfOpen) {
+        if answers && !session.is_answered() {
             self.answer(slot);
         }
         if Transit::of(header, payload, shape).leaves_in_pieces(self.mtu(Realm::External)) {
@@ -183,7 +183,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
         let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if confirms && session.begun() == Some(Begun::HalfOpen) {
+        if confirms && !session.is_answered() {
             self.answer(slot);
         }
         Ok(Realm::Internal)
@@ -345,7 +345,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let session = self.tables.sessions.at_mut(slot);
         let ends = (session.internal(), session.external());
         let answered = session.track(now, &self.idle, direction, heading)?;
-        if answered && session.begun() == Some(Begun::HalfOpen) {
+        if answered && !session.is_answered() {
             self.answer(slot);
         }
         Ok(ends)
@@ -357,6 +357,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 }
 
 /// How a session begins with a packet.
+#[inline(always)]
 fn first(direction: Direction, segment: Option<Segment>) -> Result<First, DropReason> {
     First::new(direction, segment).ok_or(DropReason::NoSession)
 }
