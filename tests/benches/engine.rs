@@ -238,14 +238,6 @@ impl<const N: usize> Bench<N> {
         }
     }
 
-    /// New sessions in a table that is full of others, one of which expires now and then.
-    fn churn(&mut self, packets: usize) {
-        for n in 0..packets {
-            self.now = self.now + Duration::from_millis(50);
-            let _ = self.translate(Realm::Internal, &mut opening(100_000 + n));
-        }
-    }
-
     /// Errors about a packet of one session.
     fn errors(&mut self, packets: usize) {
         let mut out = udp(ALICE.port(5000), CAROL.port(443));

@@ -33,8 +33,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let keys = keys.get(..count).unwrap_or_default();
         keys.iter().for_each(|key| sessions.touch_first(*key));
-        keys.iter().for_each(|key| sessions.touch_second(*key));
-        keys.iter().for_each(|key| sessions.touch_record(*key));
+        let mut guesses = [None; BATCH];
+        for (guess, key) in guesses.iter_mut().zip(keys) {
+            *guess = sessions.guess_first(*key);
+        }
+        for (guess, key) in guesses.iter().zip(keys) {
+            sessions.touch_record(*key, *guess);
+        }
     }
 
     /// Where the session of a packet lies, if that is plain to see.

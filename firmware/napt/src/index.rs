@@ -141,24 +141,26 @@ impl<const N: usize, const W: usize> Index<N, W> {
         self.entries(first::<N>(hash)).first().into_iter().for_each(touch);
     }
 
-    /// Touches the other one, if the first has nothing that may be it.
+    /// The slot that is there under `hash`, going by its tag; if there is none, touches the other bucket.
     #[inline(always)]
-    pub(crate) fn touch_second(&self, hash: u64) {
-        if self.guess_in(first::<N>(hash), hash).is_none() {
+    pub(crate) fn guess_first(&self, hash: u64) -> Option<Slot> {
+        let guess = self.guess_in(first::<N>(hash), hash);
+        if guess.is_none() {
             self.entries(second::<N>(hash)).first().into_iter().for_each(touch);
         }
+        guess
     }
 
-    /// The slot that is under `hash`, going by its tag.
+    /// The slot that is in the other one.
     #[inline(always)]
-    pub(crate) fn guess(&self, hash: u64) -> Option<Slot> {
-        self.guess_in(first::<N>(hash), hash).or_else(|| self.guess_in(second::<N>(hash), hash))
+    pub(crate) fn guess_second(&self, hash: u64) -> Option<Slot> {
+        self.guess_in(second::<N>(hash), hash)
     }
 
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let mut entries = self.entries(bucket).iter();
-        entries.find(|entry| entry.has_tag_of(hash)).and_then(|entry| entry.slot())
+        let place = self.place(bucket, |entry| entry.has_tag_of(hash))?;
+        self.entries(bucket).get(place)?.slot()
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.

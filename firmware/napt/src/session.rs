@@ -404,20 +404,20 @@ impl<const N: usize> Sessions<N> {
         self.index.touch_first(key);
     }
 
-    /// Touches the second, if need be.
+    /// The session that probably lies there; if there is none, touches the second.
     #[inline(always)]
-    pub(crate) fn touch_second(&self, key: u64) {
-        self.index.touch_second(key);
+    pub(crate) fn guess_first(&self, key: u64) -> Option<Slot> {
+        self.index.guess_first(key)
     }
 
-    /// Touches the session that probably lies under a key.
+    /// Touches the session that is guessed, or lies in the second place.
     #[inline(always)]
-    pub(crate) fn touch_record(&self, key: u64) {
-        if let Some(slot) = self.index.guess(key) {
+    pub(crate) fn touch_record(&self, key: u64, guess: Option<Slot>) {
+        if let Some(slot) = guess.or_else(|| self.index.guess_second(key)) {
             let session = self.at(slot);
             // Its ends lie on two cache lines, for half of them.
-            touch(&session.deadline);
-            touch(&session.next);
+            touch(&session.inside);
+            touch(&session.state);
         }
     }
 
