@@ -104,7 +104,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if answers && !session.is_answered() {
             self.answer(slot);
         }
-        if Transit::of(header, payload, shape).leaves_in_pieces(self.mtu(Realm::External)) {
+        if Transit::of(header, payload, shape).may_be_fragmented() {
             self.identify(header);
         }
         Ok(Realm::External)
@@ -254,6 +254,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let rewrite =
             Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        if transit.may_be_fragmented() {
+            self.identify(header);
+        }
         Ok(Realm::Internal)
     }
 
