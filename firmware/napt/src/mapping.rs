@@ -124,6 +124,7 @@ impl<const N: usize> Mappings<N> {
 
     /// Makes a mapping, without a session yet. If later sessions of the internal endpoint are to find it, `key` says
     /// where. `None` if the table is full.
+    #[inline(always)]
     pub(crate) fn create(
         &mut self,
         keys: &Keys,

@@ -430,7 +430,18 @@ impl<const N: usize> Sessions<N> {
         near: Endpoint,
         remote: Ipv4Addr,
     ) -> Option<Slot> {
-        self.index.find(keys.peer(protocol, near, remote), |slot| {
+        self.host_under(keys.peer(protocol, near, remote), grouping, protocol, near, remote)
+    }
+
+    fn host_under(
+        &self,
+        key: u64,
+        grouping: Grouping,
+        protocol: Protocol,
+        near: Endpoint,
+        remote: Ipv4Addr,
+    ) -> Option<Slot> {
+        self.index.find(key, |slot| {
             let host = self.at(slot);
             host.peers > 0
                 && host.remote().address == remote
@@ -571,10 +582,11 @@ impl<const N: usize> Sessions<N> {
 
     fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
         let Ends { protocol, remote, external, .. } = self.at(slot).ends();
-        let host = match self.host(keys, grouping, protocol, near, remote.address) {
+        let key = keys.peer(protocol, near, remote.address);
+        let host = match self.host_under(key, grouping, protocol, near, remote.address) {
             Some(host) => host,
             None => {
-                self.index.insert(keys.peer(protocol, near, remote.address), slot)?;
+                self.index.insert(key, slot)?;
                 slot
             }
         };
@@ -589,7 +601,8 @@ impl<const N: usize> Sessions<N> {
 
     fn leave(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) {
         let Ends { protocol, remote, .. } = self.at(slot).ends();
-        let Some(found) = self.host(keys, grouping, protocol, near, remote.address) else { return };
+        let key = keys.peer(protocol, near, remote.address);
+        let Some(found) = self.host_under(key, grouping, protocol, near, remote.address) else { return };
         let host = self.at_mut(found);
         host.peers -= 1;
         host.set_life(match (host.peers, host.life()) {
@@ -598,7 +611,7 @@ impl<const N: usize> Sessions<N> {
             (_, life) => life,
         });
         if host.peers == 0 {
-            self.index.remove(keys.peer(protocol, near, remote.address), found);
+            self.index.remove(key, found);
         }
     }
 }

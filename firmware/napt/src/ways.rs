@@ -79,32 +79,17 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let transit = Transit::of(header, payload, shape);
         self.may_pass(transit, flow.header_len, Realm::External)?;
         let slot = match self.close_expired(now, found) {
-            Some(slot) => slot,
+            Some(slot) => {
+                self.track(now, slot, Direction::Outbound, flow)?;
+                slot
+            }
+            // It begins with this packet, which has been noted then.
             None => self.begin_outbound(now, transit, flow, key)?,
         };
-        self.leave::<T>(now, slot, flow, header, payload, shape)
-    }
-
-    /// Sends a packet of a session out.
-    #[inline(always)]
-    fn leave<T: Transport>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        flow: Heading,
-        header: &mut [u8; HEADER],
-        payload: &mut [u8],
-        shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let session = self.tables.sessions.at_mut(slot);
-        let source = Some(Endpoint::new(self.external, session.external()));
-        let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
+        let source = Some(self.external_end(slot));
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if answers && !session.is_answered() {
-            self.answer(slot);
-        }
-        if Transit::of(header, payload, shape).may_be_fragmented() {
+        if transit.may_be_fragmented() {
             self.identify(header);
         }
         Ok(Realm::External)
