@@ -31,6 +31,8 @@ struct CommandLine {
 enum Command {
     /// Play a scenario and say whether all came out as it must; without one, list those that come with the simulator.
     Run(cli::Run),
+    /// Play random networks in which random things happen, and check every frame.
+    Swarm(cli::Swarm),
     /// Print how many packets a second the simulated network carries.
     Bench(Bench),
     /// Show a ping, a masqueraded connection and a port forward on the reference network (also without a command).
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => show(&demo),
         Some(Command::Run(run)) => cli::run(&run),
+        Some(Command::Swarm(swarm)) => cli::swarm(&swarm),
         Some(Command::Bench(bench)) => measure(&bench),
         Some(Command::Demo(demo)) => show(&demo),
     };

@@ -108,7 +108,7 @@ impl Station {
     }
 
     pub(crate) fn receive(&mut self, now: Time, frame: Vec<u8>, out: &mut Vec<Departure>) {
-        let Some(frame) = self.ether.receive(frame, out) else { return };
+        let Some(frame) = self.ether.receive(now, frame, out) else { return };
         self.received += 1;
         if self.keeps {
             self.kept.push_back((now, frame[HEADER..].to_vec()));
@@ -116,7 +116,7 @@ impl Station {
         if self.answers
             && let Some(answer) = answer(frame)
         {
-            self.ether.send(None, answer, out);
+            self.ether.send(now, None, answer, out);
         }
     }
 
@@ -130,7 +130,9 @@ impl Station {
         while let Some(entry) = self.parcels.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Parcel::Frame(frame) => out.push(Departure::own(0, frame)),
-                Parcel::Packet(packet) => self.ether.send(None, [&[0; HEADER], &packet[..]].concat(), out),
+                Parcel::Packet(packet) => {
+                    self.ether.send(now, None, [&[0; HEADER], &packet[..]].concat(), out);
+                }
             }
         }
         for (at, turn, load) in &mut self.loads {

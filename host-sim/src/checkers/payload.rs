@@ -1,5 +1,5 @@
 //! Payload untouched: of a packet that goes on nothing changes but addresses, ports, time to live, checksums, the segment
-//! size of a SYN, and the identification of what goes out in pieces. Padding behind it is zero (A24).
+//! size of a SYN, and the identification of what comes from inside in pieces. Padding behind it is zero (A24).
 
 use router::Side;
 
@@ -10,14 +10,14 @@ pub(super) struct Payload;
 
 impl Checker for Payload {
     fn see(&mut self, passage: &Passage<'_, '_>) -> Result<(), String> {
-        let Some((_, before, Some((to, after)))) = passage.packet() else { return Ok(()) };
+        let Some((from, before, Some((_, after)))) = passage.packet() else { return Ok(()) };
         if after.padding.iter().any(|byte| *byte != 0) {
             return Err("what is behind a packet leaves with it".to_owned());
         }
         if before.bytes.len() != after.bytes.len() {
             return Err(format!("{} bytes came, {} leave", before.bytes.len(), after.bytes.len()));
         }
-        let may_change = changeable(&before, to);
+        let may_change = changeable(&before, from);
         let header = before.header().len();
         for (at, (old, new)) in before.bytes.iter().zip(after.bytes).enumerate() {
             if old != new && !may_change(at, header) {
@@ -29,8 +29,8 @@ impl Checker for Payload {
 }
 
 /// Which bytes of a packet may change, counted from its beginning, given where its transport begins.
-fn changeable(before: &View<'_>, to: Side) -> impl Fn(usize, usize) -> bool {
-    let gets_id = before.is_fragment() && to == Side::Wan;
+fn changeable(before: &View<'_>, from: Side) -> impl Fn(usize, usize) -> bool {
+    let gets_id = before.is_fragment() && from == Side::Lan;
     let (protocol, first, error) = (before.protocol(), before.is_first(), before.is_error());
     let syn = protocol == TCP && before.transport().get(13).is_some_and(|flags| flags & 2 != 0);
     let options = 20..usize::from(before.transport().get(12).map_or(0, |offset| offset >> 4)) * 4;
