@@ -24,6 +24,9 @@ const WINDOW: usize = 44 * 1460;
 /// What a UDP socket buffers each way, in bytes.
 const DATAGRAMS: usize = 16 * 1024;
 
+/// The last port that only services have (RFC 6335 s.6).
+pub(crate) const LAST_SYSTEM_PORT: u16 = 1023;
+
 /// How many datagrams a socket that reflects remembers.
 const KEPT: usize = 64;
 
@@ -392,7 +395,8 @@ fn read_datagrams(socket: &mut udp::Socket<'_>, reflects: bool, into: &mut Vec<D
     while let Ok((data, from)) = socket.recv().map(|(data, from)| (data.to_vec(), from.endpoint)) {
         any = true;
         let IpAddress::Ipv4(address) = from.addr;
-        if reflects {
+        // Two services that answered each other would never stop.
+        if reflects && from.port > LAST_SYSTEM_PORT {
             let _ = socket.send_slice(&data, from);
         }
         into.push(Datagram { from: SocketAddrV4::new(address, from.port), data });

@@ -12,6 +12,7 @@ use std::time::Duration;
 use smoltcp::wire::{EthernetAddress, IpProtocol, Ipv4Cidr, Ipv4Packet};
 
 use crate::ether::{Ether, HEADER};
+use crate::host::LAST_SYSTEM_PORT;
 use crate::node::Departure;
 use crate::time::Time;
 
@@ -160,7 +161,8 @@ fn answer(mut frame: Vec<u8>) -> Option<Vec<u8>> {
     packet.fill_checksum();
     let protocol = packet.next_header();
     match (protocol, packet.payload_mut()) {
-        (IpProtocol::Udp, [a, b, c, d, ..]) => {
+        // Two services that answered each other would never stop.
+        (IpProtocol::Udp, [a, b, c, d, ..]) if u16::from_be_bytes([*a, *b]) > LAST_SYSTEM_PORT => {
             [*a, *b, *c, *d] = [*c, *d, *a, *b];
             Some(frame)
         }

@@ -68,12 +68,16 @@ pub(super) fn has(packet: &View<'_>, flags: u8) -> bool {
         && packet.transport().get(13).is_some_and(|set| set & flags != 0)
 }
 
+/// The router's clock counts milliseconds, ours what lies between.
+const MILLISECOND: Duration = Duration::from_millis(1);
+
 /// How long a session of a protocol lives at least, once something has gone out.
 fn shortest(config: &Config, protocol: u8) -> Duration {
     let timers = config.timers();
-    match protocol {
+    let timer = match protocol {
         TCP => timers.tcp_opening().min(timers.tcp_closing()).min(timers.tcp_established()),
         UDP => timers.udp(),
         _ => timers.icmp(),
-    }
+    };
+    timer - MILLISECOND
 }

@@ -379,7 +379,7 @@ impl<'t> Player<'t> {
         match packet::expand(&known.join(" "), n).and_then(|text| Draft::read(&text)) {
             Ok(draft) => {
                 let (station, now) = (self.net.stations[station], self.net.world.now());
-                let parcel = Parcel::Packet(draft.bytes());
+                let parcel = Parcel::Packet(draft.in_frame());
                 self.net.world.on_station(station, |node| node.send_at(now, parcel));
             }
             Err(fault) => self.fail(step, format!("{text:?} {fault}")),

@@ -336,7 +336,8 @@ impl Generator {
         let piece = 1 + self.dice.below(3);
         let kind = self.dice.below(8);
         let mut text = match kind {
-            0 | 1 => format!("udp {from}:{one} > {to}:{other} len {len}"),
+            0 => format!("udp {from}:{one} > {to}:{other} len {len}"),
+            1 => format!("udp {from}:{one} > {to}:{other} len {len} unsummed"),
             2 | 3 => format!("tcp {from}:{one} > {to}:{other} flags {flags} seq {seq} ack 1 len {len}"),
             4 => format!("echo {from} > {to} ident {} len {len}", self.dice.below(4)),
             5 => format!("proto {} {from} > {to} len {len}", self.dice.choose(&[47, 50, 132, 33, 136, 2])),
@@ -351,7 +352,7 @@ impl Generator {
                 );
             }
         };
-        for (particular, in_how_many) in [(" df", 4), (" ttl 1", 10), (" bad", 10)] {
+        for (particular, in_how_many) in [(" df", 4), (" ttl 1", 10), (" bad", 10), (" trailer 7", 6)] {
             if self.dice.below(in_how_many) == 0 && kind != 6 {
                 text += particular;
             }
