@@ -75,7 +75,7 @@ pub(crate) fn all_from(
     mut rewritten: impl FnMut(Ends, Ends) -> bool,
 ) -> bool {
     let mut seen = false;
-    for Crossing { before, after } in crossings(sightings).filter(|crossing| crossing.before.tap == tap) {
+    for Crossing { before, after } in crossings(sightings).filter(|crossing| &*crossing.before.tap == tap) {
         seen = true;
         let ends = Ends::of(&before.frame).zip(Ends::of(&after.frame));
         if !ends.is_some_and(|(before, after)| rewritten(before, after)) {
@@ -89,10 +89,11 @@ pub(crate) fn all_from(
 /// ARP.
 pub fn private_on_wan(sightings: &[Sighting], private: InterfaceAddress) -> Option<&Sighting> {
     let speaks = |sighting: &&Sighting| addresses(&sighting.frame).iter().any(|one| private.contains(*one));
-    sightings.iter().filter(|sighting| sighting.tap == "wan").find(speaks)
+    sightings.iter().filter(|sighting| &*sighting.tap == "wan").find(speaks)
 }
 
-fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
+/// The addresses that a frame speaks of, its source or sender first.
+pub(crate) fn addresses(frame: &[u8]) -> Vec<Ipv4Addr> {
     if let Some(ends) = Ends::of(frame) {
         return vec![ends.from, ends.to];
     }

@@ -14,7 +14,7 @@ use crate::checks::{Ends, all_from, private_on_wan};
 use crate::host::Connection;
 use crate::network::{LAN_HOST, ReferenceNetwork, WAN_HOST, reference_config};
 use crate::node::HostId;
-use crate::routing::Tables;
+use crate::routing::{Size, Tables};
 use crate::time::Time;
 use crate::trace::{Sighting, Way};
 use crate::world::World;
@@ -75,7 +75,7 @@ pub struct Check {
 /// Plays the demonstration. The same seed gives the same one.
 pub fn run(seed: u64) -> Demo {
     let config = reference_config();
-    let mut tables = Box::new(Tables::new());
+    let mut tables = Tables::new(Size::default());
     let network = ReferenceNetwork::new(&mut tables, &config, seed);
     let wan = config.wan().address().address();
     let mut stage = Stage { network, lan: config.lan().address().address(), wan, checks: Vec::new() };
@@ -243,7 +243,7 @@ impl Stage<'_> {
     /// What has to be so of all scenes together.
     fn check_all(&mut self, config: &Config, scenes: &[Scene]) {
         let seen: Vec<_> = scenes.iter().flat_map(|scene| scene.sightings.clone()).collect();
-        let leaves = |sighting: &&Sighting| sighting.tap == "wan" && sighting.way == Way::Out;
+        let leaves = |sighting: &&Sighting| &*sighting.tap == "wan" && sighting.way == Way::Out;
         let wan = self.wan;
         let own =
             seen.iter().filter(leaves).filter_map(|one| Ends::of(&one.frame)).all(|ends| ends.from == wan);
@@ -253,6 +253,10 @@ impl Stage<'_> {
         let summary = self.network.world.router(self.network.router).summary();
         let adds_up = Side::ALL.into_iter().all(|side| summary.adds_up(side));
         self.check("the box's counters add up", adds_up);
+        for violation in self.network.world.violations() {
+            self.check(&violation.to_string(), false);
+        }
+        self.check("no checker has found anything wrong", self.network.world.violations().is_empty());
     }
 
     /// Waits for something, as patiently as sensible, and notes whether it came.

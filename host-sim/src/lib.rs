@@ -4,39 +4,69 @@
 //! Nothing here reads a clock or a random device. Virtual time jumps to the next event, whatever looks random follows
 //! from one seed, and so the same seed gives the same frames in the same microseconds, on any machine.
 //!
-//! Words: a *node* is a host or a router; a *jack* is a place on a node where a link ends; a *tap* watches a jack, as
+//! Words: a *node* is anything with network cards, a host, a router, a switch; a *jack* is a place on a node where a link ends; a *tap* watches a jack, as
 //! tcpdump watches an interface, and what it has seen is a *sighting*.
 //!
 //! | room | what it owns |
 //! |---|---|
-//! | `world` | nodes, links and the agenda: what happens next |
-//! | `time`, `link`, `node` | virtual time, how frames get from jack to jack, the words of both |
+//! | `world`, `agenda` | nodes, links and what happens next |
+//! | `time`, `chance`, `seed` | virtual time; what looks random, and follows from the seed |
+//! | `node`, `link` | the words for nodes and frames; what a link does to what it carries |
 //! | `host` | a host: a whole TCP/IP stack (smoltcp), and what a user does on it |
 //! | `routing` | the firmware's router as a node |
+//! | `nat` | somebody else's NAT, as good or bad as a test wants it |
+//! | `switch`, `station` | a learning switch; a source and sink of any packets |
+//! | `ether`, `wire` | ARP and checksums for those who have no stack |
+//! | `scenario` | networks and what is done on them, as files |
+//! | `swarm` | random scenarios, and making those smaller that fail |
+//! | `checkers` | what must hold of every frame that a router meets |
 //! | `trace` | what was seen where, when |
+//! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
+//! | `ladder`, `pcapng`, `json` | a run to look at: in a terminal, in Wireshark, by a machine |
+//! | `speed` | how many packets a second the network carries |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
 
+mod agenda;
+mod chance;
+pub mod checkers;
 mod checks;
 pub mod demo;
+mod ether;
 mod host;
+pub mod json;
+pub mod ladder;
 mod link;
+mod nat;
 mod network;
 mod node;
+pub mod packet;
+pub mod pcapng;
 pub mod print;
 pub mod report;
 mod routing;
+pub mod scenario;
+mod seed;
+pub mod speed;
+mod station;
+pub mod swarm;
+mod switch;
 mod time;
 mod trace;
+mod wire;
 mod world;
 
+pub use chance::{Chance, Stream};
 pub use checks::{Crossing, Ends, crossings, private_on_wan};
-pub use host::{Connection, Echo, Host, HostSetup, Pinger};
-pub use link::Link;
+pub use host::{Connection, Datagram, Echo, Host, HostSetup, Mailbox, Pinger};
+pub use link::{Faults, Link, Loss, Quality, Sent, Tally};
+pub use nat::{Nat, NatBehaviour, NatSetup, PortChoice, Refresh};
 pub use network::{LAN_HOST, ReferenceNetwork, WAN_HOST, hardware, reference_config};
-pub use node::{HostId, Jack, NodeId, PacketId, RouterId};
-pub use routing::{RouterNode, SESSIONS, Tables};
+pub use node::{HostId, Jack, LinkId, NatId, NodeId, PacketId, RouterId, StationId, SwitchId};
+pub use routing::{Fate, RouterNode, RouterSetup, Size, Tables, tables};
+pub use seed::Seed;
+pub use station::{Load, Parcel, Station, StationSetup};
 pub use time::Time;
-pub use trace::{Sighting, Trace, Way};
+pub use trace::{Next, Sighting, Trace, Way};
 pub use world::World;

@@ -3,13 +3,19 @@
 //!
 //! Exit codes: 0 everything expected was seen; 1 it was not, or it could not be printed; 2 the command line is wrong.
 
-use std::io::{self, Write as _};
-use std::process::ExitCode;
+mod cli;
 
-use anstream::{AutoStream, ColorChoice};
+use std::io::{self, Write as _};
+use std::num::NonZeroU16;
+use std::process::ExitCode;
+use std::time::Instant;
+
 use clap::{Args, Parser, Subcommand};
+use cli::Failure;
 use host_sim::demo::{self, DEFAULT_SEED};
-use host_sim::report::{Palette, report};
+use host_sim::report::report;
+use host_sim::speed::Course;
+use host_sim::{Seed, Size, Tables};
 
 /// Runs a Sekisho box among simulated hosts, in virtual time, without privileges.
 #[derive(Parser)]
@@ -23,15 +29,34 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Play a scenario and say whether all came out as it must; without one, list those that come with the simulator.
+    Run(cli::Run),
+    /// Play random networks in which random things happen, and check every frame.
+    Swarm(cli::Swarm),
+    /// Print how many packets a second the simulated network carries.
+    Bench(Bench),
     /// Show a ping, a masqueraded connection and a port forward on the reference network (also without a command).
     Demo(Demo),
 }
 
 #[derive(Args)]
+struct Bench {
+    /// How many packets are sent.
+    #[arg(long, default_value_t = 2_000_000)]
+    packets: u32,
+    /// How many flows they belong to.
+    #[arg(long, default_value = "500")]
+    flows: NonZeroU16,
+    /// Have every checker watch the router.
+    #[arg(long)]
+    checkers: bool,
+}
+
+#[derive(Args)]
 struct Demo {
-    /// Decides everything that looks random: the same seed prints the same.
-    #[arg(long, default_value_t = DEFAULT_SEED)]
-    seed: u64,
+    /// Decides everything that looks random: the same seed prints the same. A number, or a commit's hash.
+    #[arg(long, default_value_t = Seed(DEFAULT_SEED))]
+    seed: Seed,
     /// Print no colours, which are only for terminals anyway.
     #[arg(long)]
     no_color: bool,
@@ -41,26 +66,36 @@ fn main() -> ExitCode {
     let CommandLine { command, demo } = CommandLine::parse();
     let outcome = match command {
         None => show(&demo),
+        Some(Command::Run(run)) => cli::run(&run),
+        Some(Command::Swarm(swarm)) => cli::swarm(&swarm),
+        Some(Command::Bench(bench)) => measure(&bench),
         Some(Command::Demo(demo)) => show(&demo),
     };
-    match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // There is nobody left to tell if even this fails.
-            let _ = writeln!(io::stderr(), "<stdout>: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let failure = match outcome {
+        Ok(true) => return ExitCode::SUCCESS,
+        Ok(false) => return ExitCode::FAILURE,
+        Err(failure) => failure,
+    };
+    // There is nobody left to tell if even this fails.
+    let _ = writeln!(io::stderr(), "{failure}");
+    ExitCode::from(failure.exit_code())
 }
 
 /// Plays the demonstration and prints it. Returns whether it passed.
-fn show(options: &Demo) -> io::Result<bool> {
-    let demo = demo::run(options.seed);
-    let mut stdout = io::stdout().lock();
-    let plain = options.no_color || AutoStream::choice(&stdout) == ColorChoice::Never;
-    let palette = if plain { Palette::PLAIN } else { Palette::COLOURS };
-    stdout.write_all(report(&demo, &palette).as_bytes())?;
-    stdout.flush()?;
+fn show(options: &Demo) -> Result<bool, Failure> {
+    let demo = demo::run(options.seed.0);
+    cli::print(&report(&demo, cli::palette(options.no_color)))?;
     Ok(demo.passed())
+}
+
+/// Measures and prints. Returns whether all that was sent has arrived.
+fn measure(options: &Bench) -> Result<bool, Failure> {
+    let mut tables = Tables::new(Size::Home);
+    let mut course = Course::new(&mut tables, options.flows, options.packets, options.checkers);
+    let begun = Instant::now();
+    let arrived = course.run();
+    let took = begun.elapsed();
+    let rate = arrived as f64 / took.as_secs_f64();
+    cli::print(&format!("{arrived} packets routed in {:.3} s: {rate:.0} a second\n", took.as_secs_f64()))?;
+    Ok(arrived == u64::from(options.packets) && course.violations() == 0)
 }

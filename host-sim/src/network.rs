@@ -6,16 +6,15 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use config::Config;
 use router::{Link as Port, Side};
 use smoltcp::wire::{EthernetAddress, Ipv4Cidr};
 
+use crate::chance::Stream;
 use crate::host::{Host, HostSetup};
-use crate::link::Link;
-use crate::node::{HostId, RouterId};
-use crate::routing::{RouterNode, Tables};
+use crate::link::{Faults, Link, Quality};
+use crate::node::{HostId, Jack, RouterId};
+use crate::routing::{RouterSetup, Tables};
 use crate::world::World;
 
 /// The host inside.
@@ -45,41 +44,45 @@ pub struct ReferenceNetwork<'t> {
     pub wan: HostId,
     /// The box between them. Taps `lan` and `wan` watch its jacks.
     pub router: RouterId,
-    random: ChaCha8Rng,
+    stream: Stream,
 }
 
 impl<'t> ReferenceNetwork<'t> {
     /// A network in which all that looks random follows from `seed`. The box works by `config`, in `tables` that nobody
     /// has used before.
     pub fn new(tables: &'t mut Tables, config: &Config, seed: u64) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut secret = napt::Seed::default();
-        random.fill_bytes(&mut secret);
         let (lan_port, wan_port) = (config.lan().address(), config.wan().address());
         let ports = [lan_port, wan_port].map(|own| Port { hardware: hardware(own.address()).0, mtu: MTU });
+        let setup = RouterSetup { config: config.clone(), ports, clock: Duration::ZERO };
 
-        let mut world = World::default();
-        let router = world.add_router(RouterNode::new(tables, config, ports, &secret));
-        let mut host = |address, prefix_len, gateway| {
-            let address = Ipv4Cidr::new(address, prefix_len);
-            let (hardware, seed) = (hardware(address.address()), random.next_u64());
-            world.add_host(Host::new(&HostSetup { hardware, address, gateway, seed }))
-        };
-        let lan = host(LAN_HOST, lan_port.prefix_len(), Some(lan_port.address()));
-        let wan = host(WAN_HOST, wan_port.prefix_len(), None);
-        world.add_link(Link { ends: [lan.jack(), router.jack(Side::Lan)], delay: LAN_DELAY });
-        world.add_link(Link { ends: [wan.jack(), router.jack(Side::Wan)], delay: WAN_DELAY });
+        let mut world = World::new(seed);
+        let router = world.add_router("box", vec![tables], &setup);
         world.tap(router.jack(Side::Lan), "lan");
         world.tap(router.jack(Side::Wan), "wan");
-        for (side, port) in Side::ALL.into_iter().zip(ports) {
-            world.link_up(router, side, port);
-        }
-        Self { world, lan, wan, router, random }
+        world.check([(router, "box")]);
+        let mut host = |name, address, prefix_len, gateway| {
+            let address = Ipv4Cidr::new(address, prefix_len);
+            let (hardware, seed) = (hardware(address.address()), world.stream(name).word());
+            world.add_host(Host::new(&HostSetup {
+                hardware,
+                address,
+                gateway,
+                mtu: MTU,
+                user_timeout: None,
+                seed,
+            }))
+        };
+        let lan = host("host lan", LAN_HOST, lan_port.prefix_len(), Some(lan_port.address()));
+        let wan = host("host wan", WAN_HOST, wan_port.prefix_len(), None);
+        world.add_link(cable("lan", [lan.jack(), router.jack(Side::Lan)], LAN_DELAY));
+        world.add_link(cable("wan", [wan.jack(), router.jack(Side::Wan)], WAN_DELAY));
+        let stream = world.stream("ports");
+        Self { world, lan, wan, router, stream }
     }
 
     /// A port for a host's next connection, 49152 to 65535.
     pub fn dynamic_port(&mut self) -> u16 {
-        self.random.next_u32() as u16 | FIRST_DYNAMIC_PORT
+        self.stream.word() as u16 | FIRST_DYNAMIC_PORT
     }
 }
 
@@ -90,6 +93,11 @@ impl<'t> ReferenceNetwork<'t> {
 pub fn reference_config() -> Config {
     let compiled = provision::compile(SOURCE, "reference.toml").expect("the example is valid");
     Config::decode(&provision::blob(&compiled)).expect("the box understands what the tool writes")
+}
+
+fn cable(name: &str, ends: [Jack; 2], delay: Duration) -> Link {
+    let quality = Quality { delay, ..Quality::default() };
+    Link { name: name.to_owned(), ends, quality, faults: Faults::default() }
 }
 
 /// An Ethernet address to go with an IPv4 address: locally administered, and easy to recognise.

@@ -127,6 +127,55 @@ impl Printer {
     }
 }
 
+/// A frame in a few words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brief {
+    /// Who to whom.
+    pub ends: String,
+    /// What it says: flags and length of a segment, the kind of a message.
+    pub what: String,
+}
+
+/// A frame in a few words, by itself: nothing is counted from what came before.
+pub fn brief(frame: &[u8]) -> Brief {
+    let line = Printer::default().line(frame);
+    let mut fields = line.fields.iter();
+    match EthernetFrame::new_checked(frame).map(|frame| frame.ethertype()) {
+        Ok(EthernetProtocol::Ipv4) => {
+            let ends = fields.by_ref().take(2).map(|field| [field.before, &field.text].concat()).collect();
+            let what = icmp::brief(frame).unwrap_or_else(|| what(&mut fields));
+            Brief { ends, what }
+        }
+        _ => {
+            let text = line.to_string();
+            let text = text.trim_start_matches("ARP, Request ").trim_start_matches("ARP, Reply ");
+            let end = text.find(", length").unwrap_or(text.len());
+            let (text, kind) = (&text[..end], if line.to_string().starts_with("ARP") { "arp" } else { "" });
+            // Whom a request is sent to is nobody yet, or everybody.
+            let ends = match (text.split_once(" ("), text.split_once(") ")) {
+                (Some((asked, _)), Some((_, by))) => format!("{asked} {by}"),
+                _ => text.to_owned(),
+            };
+            Brief { ends, what: kind.to_owned() }
+        }
+    }
+}
+
+/// What the fields behind the ends say, in short.
+fn what<'f>(fields: &mut impl Iterator<Item = &'f Field>) -> String {
+    let mut words = Vec::new();
+    for Field { before, text, .. } in fields {
+        match *before {
+            ": Flags " => words.push(text.trim_matches(['[', ']']).to_owned()),
+            ": UDP, length " => words.push(format!("udp {text}")),
+            ": " | ":  " => words.push(text.clone()),
+            ", length " if text != "0" && words.len() == 1 => words.push(text.clone()),
+            _ => (),
+        }
+    }
+    words.join(" ")
+}
+
 fn version_4(packet: Ipv4Packet<&[u8]>) -> Result<Ipv4Packet<&[u8]>, smoltcp::wire::Error> {
     if packet.version() == 4 { Ok(packet) } else { Err(smoltcp::wire::Error) }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Effects, Style};
 
@@ -68,7 +69,7 @@ struct Paper<'a> {
     text: String,
     palette: &'a Palette,
     /// One for each tap, like a tcpdump on each interface.
-    printers: BTreeMap<&'static str, Printer>,
+    printers: BTreeMap<Arc<str>, Printer>,
 }
 
 impl Paper<'_> {
@@ -101,14 +102,14 @@ impl Paper<'_> {
         let fits = |detail: &Detail| lines().all(|line| line.width(*detail) <= room);
         let detail = Detail::ALL.into_iter().find(fits).unwrap_or(Detail::Essential);
 
-        self.row(&first.at.to_string(), first.tap, &line, other.as_ref(), detail);
+        self.row(&first.at.to_string(), &first.tap, &line, other.as_ref(), detail);
         if let (Some(after), Some(other)) = (after, &other) {
-            self.row("", after.tap, other, Some(&line), detail);
+            self.row("", &after.tap, other, Some(&line), detail);
         }
     }
 
     fn line(&mut self, sighting: &Sighting) -> Line {
-        self.printers.entry(sighting.tap).or_default().line(&sighting.frame)
+        self.printers.entry(Arc::clone(&sighting.tap)).or_default().line(&sighting.frame)
     }
 
     fn row(&mut self, time: &str, tap: &str, line: &Line, other: Option<&Line>, detail: Detail) {

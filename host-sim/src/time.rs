@@ -1,7 +1,7 @@
 //! Virtual time: microseconds since the world began.
 //!
-//! The router's clock counts milliseconds. It sees virtual time rounded down, so a moment that it asks to be woken at
-//! is a whole millisecond here and the same moment there.
+//! The router's clock counts milliseconds, from a zero of its own (`routing`). It sees virtual time rounded down, so a
+//! moment that it asks to be woken at is a whole millisecond there and the same moment here.
 
 use core::fmt;
 use core::ops::Add;
@@ -28,16 +28,6 @@ impl Time {
     /// Microseconds since the beginning.
     pub const fn micros(self) -> u64 {
         self.0
-    }
-
-    /// The router's clock at this moment.
-    pub(crate) const fn engine(self) -> napt::Instant {
-        napt::Instant::from_millis(self.0 / 1_000)
-    }
-
-    /// When the router's clock first shows `instant`.
-    pub(crate) const fn from_engine(instant: napt::Instant) -> Self {
-        Self(instant.millis().saturating_mul(1_000))
     }
 
     /// A host's clock at this moment.

@@ -1,70 +1,166 @@
-//! The world: nodes, the links between them, and the agenda of what happens next.
+//! The world: nodes, the links between them, and time, which jumps from one event on the agenda to the next.
 //!
-//! Two kinds of thing happen: a frame arrives, or a node wakes because it asked for it. Both are on the agenda, which
-//! is sorted by time and, within one microsecond, by when an entry was made. There is nothing else that could decide
-//! the order, so there is nothing that could make two runs differ.
+//! Frames are moved, never copied, but for taps, doubles and broadcasts. A node is found by its place, and so is the
+//! link at a jack: nothing is searched for while frames are under way.
 
-use std::collections::BTreeMap;
-
+use config::Config;
 use router::Side;
 
+use crate::agenda::{Agenda, Event};
+use crate::chance::Stream;
+use crate::checkers::{Cause, Checkers, Passage, Violation};
 use crate::host::Host;
-use crate::link::Link;
-use crate::node::{Departure, HostId, Jack, NodeId, PacketId, RouterId};
-use crate::routing::RouterNode;
+use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
+use crate::nat::{Nat, NatSetup};
+use crate::node::{
+    Departure, HostId, Jack, LinkId, NatId, Node, NodeId, PacketId, RouterId, StationId, SwitchId,
+};
+use crate::routing::{RouterNode, RouterSetup, Tables};
+use crate::station::Station;
+use crate::switch::Switch;
 use crate::time::Time;
-use crate::trace::{Trace, Way};
+use crate::trace::{Next, Trace, Way};
 
 /// More events than this within one microsecond, and some node goes round in circles.
 const EVENTS_AT_ONCE: u32 = 1_000_000;
 
-/// A network and its time. Hosts and routers are named by the ids that this world gave them; those of another world
-/// make it panic.
-#[derive(Default)]
+/// A network and its time. Nodes and links are named by the ids that this world gave them; those of another world make
+/// it panic.
 pub struct World<'t> {
+    seed: u64,
     now: Time,
     agenda: Agenda,
-    /// The time at which each node is to wake. Other entries on the agenda are out of date.
-    wakes: BTreeMap<NodeId, Time>,
-    hosts: Vec<Host>,
-    routers: Vec<RouterNode<'t>>,
-    links: Vec<Link>,
+    places: Vec<Place<'t>>,
+    cables: Vec<Cable>,
+    /// Whether links do what they should not.
+    faulty: bool,
     packets: u64,
     trace: Trace,
+    /// What a node has just sent; empty between events.
+    departures: Vec<Departure>,
+    /// Those of each node, while they are on.
+    checkers: Vec<Option<Checkers>>,
+    /// The frame that is being checked, as it came.
+    came: Vec<u8>,
 }
 
-#[derive(Default)]
-struct Agenda {
-    entries: BTreeMap<(Time, u64), Event>,
-    entered: u64,
+/// A node and what the world knows of it.
+struct Place<'t> {
+    node: Node<'t>,
+    /// Which end of which link is plugged into each jack.
+    plugs: Vec<Option<Plug>>,
+    /// The time at which it is to wake. Other entries on the agenda are out of date.
+    wake: Option<Time>,
 }
 
-enum Event {
-    Arrival { at: Jack, packet: PacketId, frame: Vec<u8> },
-    Wake(NodeId),
+#[derive(Clone, Copy)]
+struct Plug {
+    cable: usize,
+    end: usize,
 }
 
 impl<'t> World<'t> {
+    /// An empty world, in which all that looks random follows from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            now: Time::ZERO,
+            agenda: Agenda::default(),
+            places: Vec::new(),
+            cables: Vec::new(),
+            faulty: true,
+            packets: 0,
+            trace: Trace::default(),
+            departures: Vec::new(),
+            checkers: Vec::new(),
+            came: Vec::new(),
+        }
+    }
+
+    /// The numbers that whoever has this name draws in this world.
+    pub fn stream(&self, name: &str) -> Stream {
+        Stream::new(self.seed, name)
+    }
+
     /// Adds a host.
     pub fn add_host(&mut self, host: Host) -> HostId {
-        self.hosts.push(host);
-        HostId(self.hosts.len() - 1)
+        HostId(self.add(Node::Host(Box::new(host))))
     }
 
-    /// Adds a router, whose links are down.
-    pub fn add_router(&mut self, router: RouterNode<'t>) -> RouterId {
-        self.routers.push(router);
-        RouterId(self.routers.len() - 1)
+    /// Adds a router, whose links are down until something is plugged in. It works in the first of these tables, which
+    /// nobody has used before, and in the next after each reboot.
+    pub fn add_router(&mut self, name: &str, tables: Vec<&'t mut Tables>, setup: &RouterSetup) -> RouterId {
+        let router = RouterNode::new(tables, setup, self.stream(&format!("router {name}")));
+        RouterId(self.add(Node::Router(Box::new(router))))
     }
 
-    /// Connects two jacks.
-    pub fn add_link(&mut self, link: Link) {
-        self.links.push(link);
+    /// Adds a switch.
+    pub fn add_switch(&mut self) -> SwitchId {
+        SwitchId(self.add(Node::Switch(Switch::default())))
     }
 
-    /// Watches a jack from now on.
-    pub fn tap(&mut self, jack: Jack, name: &'static str) {
+    /// Adds a foreign NAT.
+    pub fn add_nat(&mut self, name: &str, setup: &NatSetup) -> NatId {
+        let nat = Nat::new(setup, self.stream(&format!("nat {name}")));
+        NatId(self.add(Node::Nat(Box::new(nat))))
+    }
+
+    /// Adds a station.
+    pub fn add_station(&mut self, station: Station) -> StationId {
+        StationId(self.add(Node::Station(Box::new(station))))
+    }
+
+    /// A jack of a switch that nothing is plugged into.
+    pub fn free_jack(&self, switch: SwitchId) -> Jack {
+        let Node::Switch(node) = &self.places[switch.0.0].node else { return switch.jack(0) };
+        switch.jack(node.free_jack())
+    }
+
+    /// Connects two jacks. A router at either of them learns that its link is up.
+    ///
+    /// # Panics
+    /// If something is plugged in there already.
+    pub fn add_link(&mut self, link: Link) -> LinkId {
+        let (id, ends) = (self.cables.len(), link.ends);
+        self.cables.push(Cable::new(link, self.seed));
+        for (end, jack) in ends.into_iter().enumerate() {
+            let place = &mut self.places[jack.node.0];
+            if let Node::Switch(switch) = &mut place.node {
+                switch.plug(jack.index);
+            }
+            if place.plugs.len() <= jack.index {
+                place.plugs.resize_with(jack.index + 1, || None);
+            }
+            let before = place.plugs[jack.index].replace(Plug { cable: id, end });
+            assert!(before.is_none(), "something is plugged into {jack:?} already");
+        }
+        ends.into_iter().for_each(|jack| self.bring_up(jack));
+        LinkId(id)
+    }
+
+    /// Watches a jack from now on, under a name.
+    pub fn tap(&mut self, jack: Jack, name: &str) {
+        if let Node::Router(router) = &mut self.places[jack.node.0].node {
+            router.watch();
+        }
         self.trace.tap(jack, name);
+    }
+
+    /// Has everything checked that the routers do from now on; see [`checkers`](crate::checkers). They are to be told
+    /// apart by these names.
+    pub fn check<'n>(&mut self, routers: impl IntoIterator<Item = (RouterId, &'n str)>) {
+        self.checkers.resize_with(self.places.len(), || None);
+        for (router, name) in routers {
+            if let Node::Router(node) = &mut self.places[router.0.0].node {
+                node.watch();
+            }
+            self.checkers[router.0.0] = Some(Checkers::new(name));
+        }
+    }
+
+    /// What the checkers have found wrong.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.checkers.iter().flatten().flat_map(|checkers| checkers.violations().to_vec()).collect()
     }
 
     /// The time.
@@ -74,12 +170,49 @@ impl<'t> World<'t> {
 
     /// A host, to look at.
     pub fn host(&self, host: HostId) -> &Host {
-        &self.hosts[host.0]
+        match &self.places[host.0.0].node {
+            Node::Host(host) => host,
+            _ => unreachable!("this world gave the id to a host"),
+        }
     }
 
     /// A router, to look at.
     pub fn router(&self, router: RouterId) -> &RouterNode<'t> {
-        &self.routers[router.0]
+        match &self.places[router.0.0].node {
+            Node::Router(router) => router,
+            _ => unreachable!("this world gave the id to a router"),
+        }
+    }
+
+    /// A foreign NAT, to look at.
+    pub fn nat(&self, nat: NatId) -> &Nat {
+        match &self.places[nat.0.0].node {
+            Node::Nat(nat) => nat,
+            _ => unreachable!("this world gave the id to a NAT"),
+        }
+    }
+
+    /// A station, to look at.
+    pub fn station(&self, station: StationId) -> &Station {
+        match &self.places[station.0.0].node {
+            Node::Station(station) => station,
+            _ => unreachable!("this world gave the id to a station"),
+        }
+    }
+
+    /// What became of the frames that were sent into a link.
+    pub fn tally(&self, link: LinkId) -> Tally {
+        self.cables[link.0].tally
+    }
+
+    /// Keeps what is sent into a link from now on.
+    pub fn record(&mut self, link: LinkId) {
+        self.cables[link.0].record.get_or_insert_default();
+    }
+
+    /// What has been sent into a link since it is recorded, whether or not it has arrived.
+    pub fn recorded(&self, link: LinkId) -> &[Sent] {
+        self.cables[link.0].record.as_deref().unwrap_or_default()
     }
 
     /// What the taps have seen.
@@ -89,16 +222,65 @@ impl<'t> World<'t> {
 
     /// Somebody does something on a host, which sends what follows from that.
     pub fn on_host<R>(&mut self, host: HostId, act: impl FnOnce(&mut Host) -> R) -> R {
-        let result = act(&mut self.hosts[host.0]);
-        let departures = self.hosts[host.0].handle_timeout(self.now);
-        self.send(NodeId::Host(host), departures);
+        let Node::Host(node) = &mut self.places[host.0.0].node else {
+            unreachable!("this world gave the id to a host")
+        };
+        let result = act(node);
+        node.handle_timeout(self.now, &mut self.departures);
+        self.send(host.0);
         result
     }
 
-    /// A router's link comes up.
-    pub fn link_up(&mut self, router: RouterId, side: Side, link: router::Link) {
-        let departures = self.routers[router.0].link_up(self.now, side, link);
-        self.send(NodeId::Router(router), departures);
+    /// Somebody asks a station to send something.
+    pub fn on_station<R>(&mut self, station: StationId, act: impl FnOnce(&mut Station) -> R) -> R {
+        let Node::Station(node) = &mut self.places[station.0.0].node else {
+            unreachable!("this world gave the id to a station")
+        };
+        let result = act(node);
+        node.handle_timeout(self.now, &mut self.departures);
+        self.send(station.0);
+        result
+    }
+
+    /// A router works by another configuration from now on.
+    pub fn reconfigure(&mut self, router: RouterId, config: &Config) {
+        let now = self.now;
+        self.on_router(router, |node, out| node.reconfigure(now, config, out));
+    }
+
+    /// A router loses all its state and begins again.
+    ///
+    /// # Panics
+    /// If it has no tables left for that.
+    pub fn reboot(&mut self, router: RouterId) {
+        let now = self.now;
+        self.on_router(router, |node, out| node.reboot(now, out));
+    }
+
+    /// A link comes up, or goes down. What is under way arrives all the same.
+    pub fn set_up(&mut self, link: LinkId, up: bool) {
+        let came_up = up && !self.cables[link.0].up;
+        self.cables[link.0].up = up;
+        if came_up {
+            self.cables[link.0].link.ends.into_iter().for_each(|jack| self.bring_up(jack));
+        }
+    }
+
+    /// A link has other qualities and faults from now on.
+    pub fn set_quality(&mut self, link: LinkId, quality: Quality, faults: Faults) {
+        let link = &mut self.cables[link.0].link;
+        (link.quality, link.faults) = (quality, faults);
+    }
+
+    /// A link's qualities and faults.
+    pub fn quality(&self, link: LinkId) -> (Quality, Faults) {
+        let link = &self.cables[link.0].link;
+        (link.quality, link.faults)
+    }
+
+    /// Whether links do what they should not, from now on. They do in a new world.
+    pub fn set_faulty(&mut self, faulty: bool) {
+        self.faulty = faulty;
     }
 
     /// Lets everything happen that happens before `end` or then.
@@ -123,46 +305,105 @@ impl<'t> World<'t> {
         true
     }
 
+    fn add(&mut self, node: Node<'t>) -> NodeId {
+        self.places.push(Place { node, plugs: Vec::new(), wake: None });
+        NodeId(self.places.len() - 1)
+    }
+
+    fn on_router(&mut self, router: RouterId, act: impl FnOnce(&mut RouterNode<'t>, &mut Vec<Departure>)) {
+        let Node::Router(node) = &mut self.places[router.0.0].node else {
+            unreachable!("this world gave the id to a router")
+        };
+        act(node, &mut self.departures);
+        self.inspect(router.0, Cause::Operator);
+        self.send(router.0);
+    }
+
+    /// Tells a router that the link at a jack of its is up.
+    fn bring_up(&mut self, jack: Jack) {
+        let now = self.now;
+        if let Node::Router(router) = &mut self.places[jack.node.0].node {
+            router.link_up(now, Side::ALL[jack.index], &mut self.departures);
+            self.inspect(jack.node, Cause::LinkUp);
+            self.send(jack.node);
+        }
+    }
+
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrival { at, packet, frame } => self.arrive(at, packet, frame),
-            Event::Wake(node) if self.wakes.get(&node) == Some(&self.now) => {
-                self.wakes.remove(&node);
-                self.wake(node);
+            Event::Wake(node) => {
+                let place = &mut self.places[node.0];
+                if place.wake == Some(self.now) {
+                    place.wake = None;
+                    let due = place.node.due();
+                    place.node.handle_timeout(self.now, &mut self.departures);
+                    self.inspect(node, Cause::Timer { due });
+                    self.send(node);
+                }
             }
-            Event::Wake(_) => (),
         }
     }
 
     fn arrive(&mut self, at: Jack, packet: PacketId, frame: Vec<u8>) {
-        self.trace.pass(self.now, at, Way::In, packet, &frame);
-        let departures = match at.node {
-            NodeId::Host(host) => self.hosts[host.0].receive(self.now, frame),
-            NodeId::Router(router) => self.routers[router.0].receive(self.now, at.index, packet, frame),
-        };
-        self.send(at.node, departures);
-    }
-
-    fn wake(&mut self, node: NodeId) {
-        let departures = match node {
-            NodeId::Host(host) => self.hosts[host.0].handle_timeout(self.now),
-            NodeId::Router(router) => self.routers[router.0].handle_timeout(self.now),
-        };
-        self.send(node, departures);
-    }
-
-    /// Puts what a node sends on the links, and sees to it that the node wakes when it wants to.
-    fn send(&mut self, node: NodeId, departures: Vec<Departure>) {
-        for Departure { index, frame, packet } in departures {
-            let from = Jack { node, index };
-            let packet = packet.unwrap_or_else(|| self.new_packet());
-            self.trace.pass(self.now, from, Way::Out, packet, &frame);
-            let link = self.links.iter().find_map(|link| Some((link.opposite(from)?, link.delay)));
-            if let Some((at, delay)) = link {
-                self.agenda.enter(self.now + delay, Event::Arrival { at, packet, frame });
+        let seen = self.trace.pass(self.now, at, Way::In, packet, &frame);
+        let checked = self.checkers.get(at.node.0).is_some_and(Option::is_some);
+        if checked {
+            self.came.clear();
+            self.came.extend_from_slice(&frame);
+        }
+        let node = &mut self.places[at.node.0].node;
+        node.receive(self.now, at.index, packet, frame, &mut self.departures);
+        if let Node::Router(router) = node
+            && let Some(fate) = router.fate()
+        {
+            self.trace.note(seen, Next::Met(fate));
+            if checked {
+                let came = core::mem::take(&mut self.came);
+                self.inspect(at.node, Cause::Frame { side: Side::ALL[at.index], before: &came, fate });
+                self.came = came;
             }
         }
+        self.send(at.node);
+    }
+
+    /// Shows the checkers what a router has just done, if they are on.
+    fn inspect(&mut self, node: NodeId, cause: Cause<'_>) {
+        if let (Some(Some(checkers)), Node::Router(router)) =
+            (self.checkers.get_mut(node.0), &self.places[node.0].node)
+        {
+            checkers.see(&Passage { at: self.now, cause, out: &self.departures, router });
+        }
+    }
+
+    /// Puts what a node has sent on the links, and sees to it that the node wakes when it wants to.
+    fn send(&mut self, node: NodeId) {
+        let mut departures = core::mem::take(&mut self.departures);
+        for departure in departures.drain(..) {
+            self.depart(node, departure);
+        }
+        self.departures = departures;
         self.plan_to_wake(node);
+    }
+
+    fn depart(&mut self, node: NodeId, Departure { index, frame, packet }: Departure) {
+        let from = Jack { node, index };
+        let packet = packet.unwrap_or_else(|| self.new_packet());
+        let seen = self.trace.pass(self.now, from, Way::Out, packet, &frame);
+        let Some(Plug { cable, end }) = self.places[node.0].plugs.get(index).copied().flatten() else {
+            return;
+        };
+        let cable = &mut self.cables[cable];
+        let at = cable.link.ends[1 - end];
+        match cable.carry(self.now, end, frame, self.faulty) {
+            Ok(Delivery { at: when, frame, copy }) => {
+                self.agenda.enter(when, Event::Arrival { at, packet, frame });
+                if let Some((when, frame)) = copy {
+                    self.agenda.enter(when, Event::Arrival { at, packet, frame });
+                }
+            }
+            Err(loss) => self.trace.note(seen, Next::Lost(loss)),
+        }
     }
 
     fn new_packet(&mut self) -> PacketId {
@@ -171,28 +412,12 @@ impl<'t> World<'t> {
     }
 
     fn plan_to_wake(&mut self, node: NodeId) {
-        let wanted = match node {
-            NodeId::Host(host) => self.hosts[host.0].poll_timeout(self.now),
-            NodeId::Router(router) => self.routers[router.0].poll_timeout(),
-        };
-        let Some(wanted) = wanted.map(|wanted| wanted.max(self.now)) else { return };
-        if self.wakes.get(&node).is_none_or(|planned| wanted < *planned) {
-            self.wakes.insert(node, wanted);
+        let place = &mut self.places[node.0];
+        let Some(wanted) = place.node.poll_timeout(self.now) else { return };
+        let wanted = wanted.max(self.now);
+        if place.wake.is_none_or(|planned| wanted < planned) {
+            place.wake = Some(wanted);
             self.agenda.enter(wanted, Event::Wake(node));
         }
-    }
-}
-
-impl Agenda {
-    fn enter(&mut self, at: Time, event: Event) {
-        self.entered += 1;
-        self.entries.insert((at, self.entered), event);
-    }
-
-    /// Takes out what comes next, if it comes by `limit`.
-    fn next(&mut self, limit: Time) -> Option<(Time, Event)> {
-        let first = self.entries.first_entry().filter(|entry| entry.key().0 <= limit)?;
-        let (at, _) = *first.key();
-        Some((at, first.remove()))
     }
 }

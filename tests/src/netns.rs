@@ -74,7 +74,17 @@ pub fn program(name: &str) -> PathBuf {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        build.args(["build", "--release", "--quiet", "--package", "sekisho", "--package", "provision"]);
+        build.args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "sekisho",
+            "--package",
+            "provision",
+            "--package",
+            "host-sim",
+        ]);
         assert!(build.current_dir(&root).status().unwrap().success());
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
         target.join("release")

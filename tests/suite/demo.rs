@@ -135,10 +135,10 @@ fn no_private_address_is_seen_on_the_wan() {
 fn a_private_address_on_the_wan_would_be_noticed() {
     let demo = demo::run(DEFAULT_SEED);
     let private = demo.config.lan().address();
-    let lan = |sighting: &&Sighting| sighting.tap == "lan" && sighting.way == Way::In;
+    let lan = |sighting: &&Sighting| &*sighting.tap == "lan" && sighting.way == Way::In;
     for scene in &demo.scenes[1..] {
         for sighting in scene.sightings.iter().filter(lan) {
-            let leaked = [Sighting { tap: "wan", ..sighting.clone() }];
+            let leaked = [Sighting { tap: "wan".into(), ..sighting.clone() }];
             assert_eq!(private_on_wan(&leaked, private), Some(&leaked[0]));
         }
     }

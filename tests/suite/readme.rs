@@ -36,6 +36,13 @@ fn the_readmes_configuration_is_the_example() {
     assert_eq!(compile(shown), compile(&example));
 }
 
+#[test]
+fn the_readmes_scenario_is_the_first() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let shown = readme.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
+    assert_eq!(shown, fs::read_to_string(Path::new(ROOT).join("host-sim/scenarios/first.toml")).unwrap());
+}
+
 /// What a command prints, on stdout or stderr.
 fn output(command: &str, directory: &Path) -> String {
     if command == "cargo run --release" {

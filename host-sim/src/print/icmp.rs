@@ -26,6 +26,20 @@ pub(super) fn message(line: &mut Line, from: Ipv4Addr, to: Ipv4Addr, payload: &[
     line.add(", length ", payload.len());
 }
 
+/// A message in a few words: an echo by its name, an error by type and code. `None` if the frame has none.
+pub(super) fn brief(frame: &[u8]) -> Option<String> {
+    let packet = Ipv4Packet::new_checked(frame.get(14..)?).ok()?;
+    if packet.next_header() != IpProtocol::Icmp || packet.frag_offset() > 0 {
+        return None;
+    }
+    let message = Icmpv4Packet::new_checked(packet.payload()).ok()?;
+    Some(match message.msg_type() {
+        Icmpv4Message::EchoRequest => "echo".to_owned(),
+        Icmpv4Message::EchoReply => "echo reply".to_owned(),
+        kind => format!("icmp {}/{}", u8::from(kind), message.msg_code()),
+    })
+}
+
 fn echo(line: &mut Line, what: &str, message: &Icmpv4Packet<&[u8]>) {
     line.add(": ICMP echo ", what);
     line.add(", id ", message.echo_ident());

@@ -11,11 +11,12 @@
 //! to the same configuration.
 //!
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
-//! values, `advice` words the faults, `report` collects them; `show` is the way back, `capacity` the memory sum.
+//! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back, `capacity` the memory sum.
 
 mod advice;
 mod capacity;
 mod reader;
+pub mod reading;
 mod report;
 mod section;
 mod show;

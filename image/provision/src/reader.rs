@@ -3,7 +3,9 @@
 //! A setting that cannot be read is reported and left out of the draft; the rest is checked all the same. So one
 //! run tells everything that one can know before the first mistake is mended.
 
-use config::{Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Share, Timer};
+use config::{
+    Behaviours, Config, Draft, Error, Field, Forward, InterfaceName, MAX_FORWARDS, Nat, Share, Timer,
+};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -37,9 +39,28 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Config, Report> {
     }
     // What the parser could save of a broken file would only draw misleading complaints.
     if syntax_errors.is_empty() {
-        reader.read_document(document.get_ref());
+        reader.read_document(document.get_ref(), &SECTIONS);
     }
     reader.finish(name)
+}
+
+/// Reads a configuration that is a table of some other file, whose keys `besides` the configuration's sections are that
+/// file's own. What is wrong goes to `findings`. There, interfaces need no names.
+pub(crate) fn read_within(
+    source: Source<'_>,
+    table: &DeTable<'_>,
+    besides: &[&str],
+    findings: &mut Findings,
+) -> Option<Config> {
+    let mut reader = Reader::new(source);
+    reader.findings = core::mem::take(findings);
+    reader.nameless = true;
+    let known = [&SECTIONS[..], besides].concat();
+    reader.read_document(table, &known);
+    let (draft, after) = reader.checked();
+    *findings = after;
+    // What is missing or wrong has been said.
+    Config::new(draft).ok()
 }
 
 struct Reader<'a> {
@@ -48,11 +69,19 @@ struct Reader<'a> {
     draft: Draft,
     /// Where the settings of the draft are.
     places: Vec<(Field, Place)>,
+    /// Whether interfaces need no names.
+    nameless: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(source: Source<'a>) -> Self {
-        Self { source, findings: Findings::default(), draft: Draft::default(), places: Vec::new() }
+        Self {
+            source,
+            findings: Findings::default(),
+            draft: Draft::default(),
+            places: Vec::new(),
+            nameless: false,
+        }
     }
 
     fn report_syntax(&mut self, error: &toml::de::Error) {
@@ -65,8 +94,8 @@ impl<'a> Reader<'a> {
         self.findings.add(line, message);
     }
 
-    fn read_document(&mut self, document: &DeTable<'_>) {
-        refuse_unknown_sections(self.source, document, &SECTIONS, &mut self.findings);
+    fn read_document(&mut self, document: &DeTable<'_>, known: &[&str]) {
+        refuse_unknown_sections(self.source, document, known, &mut self.findings);
         self.read_wan(document);
         self.read_lan(document);
         self.read_nat(document);
@@ -76,8 +105,7 @@ impl<'a> Reader<'a> {
 
     fn read_wan(&mut self, document: &DeTable<'_>) {
         let wan = Section::of_document(self.source, document, "wan", &WAN_KEYS, &mut self.findings);
-        self.draft.wan_interface =
-            self.required(&wan, "interface", "\"eth0\"", Field::WanInterface, values::interface);
+        self.draft.wan_interface = self.interface(&wan, "\"eth0\"", Field::WanInterface);
         self.draft.wan_address = self.required(
             &wan,
             "address",
@@ -90,8 +118,7 @@ impl<'a> Reader<'a> {
 
     fn read_lan(&mut self, document: &DeTable<'_>) {
         let lan = Section::of_document(self.source, document, "lan", &LAN_KEYS, &mut self.findings);
-        self.draft.lan_interface =
-            self.required(&lan, "interface", "\"eth1\"", Field::LanInterface, values::interface);
+        self.draft.lan_interface = self.interface(&lan, "\"eth1\"", Field::LanInterface);
         self.draft.lan_address = self.required(
             &lan,
             "address",
@@ -99,6 +126,14 @@ impl<'a> Reader<'a> {
             Field::LanAddress,
             values::interface_address,
         );
+    }
+
+    /// The interface of a side; without a name where it needs none, it is called after the side.
+    fn interface(&mut self, side: &Section<'_>, example: &str, field: Field) -> Option<InterfaceName> {
+        if self.nameless && side.entry("interface").is_none() {
+            return InterfaceName::new(side.name()).ok();
+        }
+        self.required(side, "interface", example, field, values::interface)
     }
 
     fn read_nat(&mut self, document: &DeTable<'_>) {
@@ -240,10 +275,7 @@ impl<'a> Reader<'a> {
         example: &str,
         parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
     ) -> Option<(Place, T)> {
-        if section.entry(key).is_none() {
-            section.report_missing(key, example, &mut self.findings);
-        }
-        self.value(section, key, parse)
+        section.needed(key, example, &mut self.findings, parse)
     }
 
     /// A value that may be there, or else `default`.
@@ -264,18 +296,20 @@ impl<'a> Reader<'a> {
         key: &str,
         parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
     ) -> Option<(Place, T)> {
-        let (place, value) = section.entry(key)?;
-        match parse(value) {
-            Ok(value) => Some((place, value)),
-            Err(fault) => {
-                self.findings.fault(&place, &fault);
-                None
-            }
+        section.value(key, &mut self.findings, parse)
+    }
+
+    /// Ends in a configuration if nothing at all is wrong.
+    fn finish(self, name: &str) -> Result<Config, Report> {
+        let (draft, findings) = self.checked();
+        match findings.into_report(name) {
+            Some(report) => Err(report),
+            None => Config::new(draft).map_err(|error| Report::of_file(name, &error)),
         }
     }
 
-    /// Compares the settings with one another, and ends in a configuration if nothing at all is wrong.
-    fn finish(self, name: &str) -> Result<Config, Report> {
+    /// Compares the settings with one another.
+    fn checked(self) -> (Draft, Findings) {
         let Self { mut findings, draft, places, .. } = self;
         let place_of = |field| places.iter().find(|(other, _)| *other == field).map(|(_, place)| place);
         draft.check(&mut |error| {
@@ -286,9 +320,6 @@ impl<'a> Reader<'a> {
                 findings.fault(place, &advice::together(field, problem, &draft, place_of));
             }
         });
-        match findings.into_report(name) {
-            Some(report) => Err(report),
-            None => Config::new(draft).map_err(|error| Report::of_file(name, &error)),
-        }
+        (draft, findings)
     }
 }

@@ -50,21 +50,21 @@ impl fmt::Display for Report {
 
 /// A report in the making.
 #[derive(Debug, Default)]
-pub(crate) struct Findings(Vec<Finding>);
+pub struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Adds a fault of the setting at `place`.
-    pub(crate) fn fault(&mut self, place: &Place, fault: &Fault) {
+    pub fn fault(&mut self, place: &Place, fault: &Fault) {
         self.add(Some(place.line), format!("{place} {fault}"));
     }
 
     /// Adds anything else; `line` counts from 1.
-    pub(crate) fn add(&mut self, line: Option<usize>, message: String) {
+    pub fn add(&mut self, line: Option<usize>, message: String) {
         self.0.push(Finding { line, message });
     }
 
     /// The report, if there is anything to report.
-    pub(crate) fn into_report(mut self, file: &str) -> Option<Report> {
+    pub fn into_report(mut self, file: &str) -> Option<Report> {
         if self.0.is_empty() {
             return None;
         }
@@ -75,13 +75,13 @@ impl Findings {
 
 /// Where a setting is: its line, its section and how the file spells it.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// Counted from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// `wan` or `forward "web"`.
-    pub(crate) section: String,
+    pub section: String,
     /// `address = "192.0.2.254/24"`.
-    pub(crate) setting: String,
+    pub setting: String,
 }
 
 impl fmt::Display for Place {
@@ -92,14 +92,14 @@ impl fmt::Display for Place {
 
 /// What is wrong with a setting, and the way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     what: String,
     remedy: String,
 }
 
 impl Fault {
     /// `what` continues a sentence that begins with the setting; `remedy` tells the operator what to do.
-    pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { what: what.into(), remedy: remedy.into() }
     }
 }
@@ -112,17 +112,17 @@ impl fmt::Display for Fault {
 
 /// The text of a file, with what is needed to point into it.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a>(pub(crate) &'a str);
+pub struct Source<'a>(pub &'a str);
 
 impl<'a> Source<'a> {
     /// The line that the byte at `offset` is in, from 1.
-    pub(crate) fn line(self, offset: usize) -> usize {
+    pub fn line(self, offset: usize) -> usize {
         let before = self.0.as_bytes().get(..offset).unwrap_or(self.0.as_bytes());
         1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// The text at `span` as far as its first line goes.
-    pub(crate) fn snippet(self, span: Range<usize>) -> &'a str {
+    pub fn snippet(self, span: Range<usize>) -> &'a str {
         self.0.get(span).and_then(|text| text.lines().next()).unwrap_or_default()
     }
 }

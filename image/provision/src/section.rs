@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use crate::report::{Fault, Findings, Place, Source};
 
 /// A table of the file, or an empty one where the file has none.
-pub(crate) struct Section<'a> {
+pub struct Section<'a> {
     source: Source<'a>,
     name: String,
     table: Option<&'a DeTable<'a>>,
@@ -14,8 +14,13 @@ pub(crate) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// The whole document, to look up what stands above its tables.
+    pub fn of_whole(source: Source<'a>, document: &'a DeTable<'a>) -> Self {
+        Self { source, name: "top".to_owned(), table: Some(document), line: Some(1) }
+    }
+
     /// The table `name` of the document, which has only keys out of `known`.
-    pub(crate) fn of_document(
+    pub fn of_document(
         source: Source<'a>,
         document: &'a DeTable<'a>,
         name: &str,
@@ -26,7 +31,7 @@ impl<'a> Section<'a> {
     }
 
     /// The table `name` inside this one, which has only keys out of `known`.
-    pub(crate) fn inner(&self, name: &str, known: &[&str], findings: &mut Findings) -> Self {
+    pub fn inner(&self, name: &str, known: &[&str], findings: &mut Findings) -> Self {
         let label = format!("{}.{name}", self.name);
         match self.table {
             Some(table) => Self::of_table(self.source, table, name, label, known, findings),
@@ -57,7 +62,7 @@ impl<'a> Section<'a> {
     }
 
     /// The `index`th table of an array of tables, which has only keys out of `known`.
-    pub(crate) fn of_array(
+    pub fn of_array(
         source: Source<'a>,
         (index, value): (usize, &'a Spanned<DeValue<'a>>),
         name: &str,
@@ -80,12 +85,12 @@ impl<'a> Section<'a> {
     }
 
     /// Whether the value of `key` is a table.
-    pub(crate) fn has_table(&self, key: &str) -> bool {
+    pub fn has_table(&self, key: &str) -> bool {
         self.table.and_then(|table| table.get(key)).is_some_and(|value| value.get_ref().is_table())
     }
 
     /// The value of `key` and its place, if the section has it.
-    pub(crate) fn entry(&self, key: &str) -> Option<(Place, &'a DeValue<'a>)> {
+    pub fn entry(&self, key: &str) -> Option<(Place, &'a DeValue<'a>)> {
         let (name, value) = self.table?.get_key_value(key)?;
         let place = Place {
             line: self.source.line(name.span().start),
@@ -95,8 +100,55 @@ impl<'a> Section<'a> {
         Some((place, value.get_ref()))
     }
 
+    /// The value of `key` and its place, if the section has it. If it cannot be read, the operator is told so.
+    pub fn value<T>(
+        &self,
+        key: &str,
+        findings: &mut Findings,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<(Place, T)> {
+        let (place, value) = self.entry(key)?;
+        match parse(value) {
+            Ok(value) => Some((place, value)),
+            Err(fault) => {
+                findings.fault(&place, &fault);
+                None
+            }
+        }
+    }
+
+    /// The same for a key that must be there. If it is not, the operator is told so, with an example of what it could
+    /// be.
+    pub fn needed<T>(
+        &self,
+        key: &str,
+        example: &str,
+        findings: &mut Findings,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<(Place, T)> {
+        if self.entry(key).is_none() {
+            self.report_missing(key, example, findings);
+        }
+        self.value(key, findings, parse)
+    }
+
+    /// The table itself, if it is one.
+    pub fn table(&self) -> Option<&'a DeTable<'a>> {
+        self.table
+    }
+
+    /// The line that it begins in, if it is there.
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Complains that `key` is missing, with an example of what it could be.
-    pub(crate) fn report_missing(&self, key: &str, example: &str, findings: &mut Findings) {
+    pub fn report_missing(&self, key: &str, example: &str, findings: &mut Findings) {
         if self.line.is_some() && self.table.is_none() {
             return; // It is no section at all, which has been said.
         }
@@ -119,7 +171,7 @@ impl<'a> Section<'a> {
 }
 
 /// Complains about the tables of a document that are not among `known`.
-pub(crate) fn refuse_unknown_sections(
+pub fn refuse_unknown_sections(
     source: Source<'_>,
     document: &DeTable<'_>,
     known: &[&str],
@@ -134,7 +186,7 @@ pub(crate) fn refuse_unknown_sections(
 }
 
 /// What one has to write instead of `given`, which is none of `known`.
-pub(crate) fn choose_from(given: &str, known: &[&str]) -> String {
+pub fn choose_from(given: &str, known: &[&str]) -> String {
     if let Some(meant) = nearest(given, known) {
         return format!("did you mean {meant:?}?");
     }
@@ -143,7 +195,7 @@ pub(crate) fn choose_from(given: &str, known: &[&str]) -> String {
 }
 
 /// The fault of a value that is of another type than it should be.
-pub(crate) fn wrong_type(value: &DeValue<'_>, remedy: impl Into<String>) -> Fault {
+pub fn wrong_type(value: &DeValue<'_>, remedy: impl Into<String>) -> Fault {
     Fault::new(format!("is {}", kind(value)), remedy)
 }
 
