@@ -13,6 +13,7 @@ mod bounds;
 mod checksums;
 mod expiry;
 mod hops;
+mod lives;
 mod payload;
 mod sources;
 mod view;

@@ -1,4 +1,6 @@
-//! What the commands have in common, and the command that plays scenarios.
+//! What the commands have in common, and the command that plays scenarios; `swarm` plays random ones.
+
+mod swarm;
 
 pub(crate) mod configuration;
 pub(crate) mod explain;
@@ -16,6 +18,8 @@ use host_sim::report::Palette;
 use host_sim::scenario::{self, Outcome, SHIPPED, Scenario};
 use host_sim::{Seed, json, ladder, pcapng};
 use provision::reading::choose_from;
+
+pub(crate) use self::swarm::{Swarm, swarm};
 
 /// Why a command ends without success.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! One network card of a node that has no stack of its own: it answers ARP for the node's addresses, and finds the next
 //! hop of what the node sends.
 //!
-//! It believes whatever ARP says (RFC 826), keeps it for ever, and lets a few packets wait for each neighbour that it
-//! asks for. What is not addressed to its hardware, or to all, it does not see.
+//! It believes whatever ARP says (RFC 826), for a minute, and lets a few packets wait for each neighbour that it asks for. What is not addressed to its hardware, or to all, it does not see.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr,
@@ -13,9 +13,13 @@ use smoltcp::wire::{
 };
 
 use crate::node::{Departure, PacketId};
+use crate::time::Time;
 
 /// Where a packet begins in its frame.
 pub(crate) const HEADER: usize = 14;
+
+/// How long what ARP says is believed: a link may have made it up.
+const BELIEF: Duration = Duration::from_secs(60);
 
 /// How many packets wait for one neighbour.
 const WAITING: usize = 16;
@@ -32,7 +36,7 @@ pub(crate) struct Ether {
     own: Vec<Ipv4Cidr>,
     link: Ipv4Cidr,
     gateway: Option<Ipv4Addr>,
-    known: BTreeMap<Ipv4Addr, EthernetAddress>,
+    known: BTreeMap<Ipv4Addr, (EthernetAddress, Time)>,
     waiting: BTreeMap<Ipv4Addr, Vec<Waiting>>,
 }
 
@@ -50,7 +54,7 @@ impl Ether {
     }
 
     /// Takes a frame. Returns it if it is an IPv4 packet for this card.
-    pub(crate) fn receive(&mut self, frame: Vec<u8>, out: &mut Vec<Departure>) -> Option<Vec<u8>> {
+    pub(crate) fn receive(&mut self, now: Time, frame: Vec<u8>, out: &mut Vec<Departure>) -> Option<Vec<u8>> {
         let ethernet = EthernetFrame::new_checked(&frame[..]).ok()?;
         let to = ethernet.dst_addr();
         if to != self.hardware && !to.is_broadcast() {
@@ -61,7 +65,7 @@ impl Ether {
             EthernetProtocol::Arp => {
                 let heard =
                     ArpPacket::new_checked(ethernet.payload()).and_then(|it| ArpRepr::parse(&it)).ok()?;
-                self.hear(heard, out);
+                self.hear(now, heard, out);
                 None
             }
             _ => None,
@@ -69,11 +73,17 @@ impl Ether {
     }
 
     /// Sends the packet of a frame, whose Ethernet header is still to be written, to its destination's next hop.
-    pub(crate) fn send(&mut self, packet: Option<PacketId>, frame: Vec<u8>, out: &mut Vec<Departure>) {
+    pub(crate) fn send(
+        &mut self,
+        now: Time,
+        packet: Option<PacketId>,
+        frame: Vec<u8>,
+        out: &mut Vec<Departure>,
+    ) {
         let Some(destination) = destination(&frame) else { return };
         let gateway = self.gateway.unwrap_or(destination);
         let next_hop = if self.link.contains_addr(&destination) { destination } else { gateway };
-        if let Some(hardware) = self.known.get(&next_hop) {
+        if let Some((hardware, _)) = self.known.get(&next_hop).filter(|(_, heard)| *heard + BELIEF > now) {
             out.push(self.departure(packet, frame, *hardware));
             return;
         }
@@ -91,7 +101,7 @@ impl Ether {
         Departure { index: self.index, frame, packet }
     }
 
-    fn hear(&mut self, heard: ArpRepr, out: &mut Vec<Departure>) {
+    fn hear(&mut self, now: Time, heard: ArpRepr, out: &mut Vec<Departure>) {
         let ArpRepr::EthernetIpv4 {
             operation,
             source_hardware_addr: hardware,
@@ -103,7 +113,7 @@ impl Ether {
             return;
         };
         if !sender.is_unspecified() {
-            self.known.insert(sender, hardware);
+            self.known.insert(sender, (hardware, now));
             for (packet, frame) in self.waiting.remove(&sender).unwrap_or_default() {
                 out.push(self.departure(packet, frame, hardware));
             }

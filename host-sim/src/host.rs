@@ -24,6 +24,9 @@ const WINDOW: usize = 44 * 1460;
 /// What a UDP socket buffers each way, in bytes.
 const DATAGRAMS: usize = 16 * 1024;
 
+/// The last port that only services have (RFC 6335 s.6).
+pub(crate) const LAST_SYSTEM_PORT: u16 = 1023;
+
 /// How many datagrams a socket that reflects remembers.
 const KEPT: usize = 64;
 
@@ -41,6 +44,8 @@ pub struct HostSetup {
     pub gateway: Option<Ipv4Addr>,
     /// The largest packet that its link carries, in bytes.
     pub mtu: u16,
+    /// How long its connections may hear nothing before they are given up (RFC 9293 s.3.9.1); `None` for ever.
+    pub user_timeout: Option<Duration>,
     /// Decides its initial sequence numbers.
     pub seed: u64,
 }
@@ -82,6 +87,7 @@ pub struct Mailbox(SocketHandle);
 
 /// A host.
 pub struct Host {
+    user_timeout: Option<Duration>,
     interface: Interface,
     card: Card,
     sockets: SocketSet<'static>,
@@ -109,6 +115,7 @@ impl Host {
         }
         let sockets = SocketSet::new(Vec::new());
         Self {
+            user_timeout: setup.user_timeout,
             interface,
             card,
             sockets,
@@ -134,7 +141,7 @@ impl Host {
     /// # Panics
     /// If either port is 0 or `remote` has no address.
     pub fn connect(&mut self, port: u16, remote: SocketAddrV4) -> Connection {
-        let mut socket = tcp_socket();
+        let mut socket = tcp_socket(self.user_timeout);
         let remote = (*remote.ip(), remote.port());
         socket.connect(self.interface.context(), remote, port).expect("both ends are specified");
         Connection(self.sockets.add(socket))
@@ -145,7 +152,7 @@ impl Host {
     /// # Panics
     /// If the port is 0.
     pub fn listen(&mut self, port: u16) -> Connection {
-        let mut socket = tcp_socket();
+        let mut socket = tcp_socket(self.user_timeout);
         socket.listen(port).expect("the port is not 0");
         Connection(self.sockets.add(socket))
     }
@@ -246,15 +253,12 @@ impl Host {
         Pinger { socket: self.sockets.add(socket), ident }
     }
 
-    /// Sends an echo request, 64 bytes of ICMP.
-    ///
-    /// # Panics
-    /// If eight of them wait already for the neighbour to be found.
+    /// Sends an echo request, 64 bytes of ICMP. If eight of them wait already for the neighbour to be found, it is lost.
     pub fn ping(&mut self, pinger: Pinger, sequence: u16, to: Ipv4Addr) {
         let data: Vec<u8> = (0..PING_DATA as u8).collect();
         let request = Icmpv4Repr::EchoRequest { ident: pinger.ident, seq_no: sequence, data: &data };
         let socket = self.sockets.get_mut::<icmp::Socket<'_>>(pinger.socket);
-        let bytes = socket.send(request.buffer_len(), to.into()).expect("there is room");
+        let Ok(bytes) = socket.send(request.buffer_len(), to.into()) else { return };
         request.emit(&mut Icmpv4Packet::new_unchecked(bytes), &ChecksumCapabilities::default());
     }
 
@@ -350,9 +354,12 @@ pub struct Pinger {
     ident: u16,
 }
 
-fn tcp_socket() -> tcp::Socket<'static> {
+fn tcp_socket(user_timeout: Option<Duration>) -> tcp::Socket<'static> {
     let buffer = || tcp::SocketBuffer::new(vec![0; WINDOW]);
-    tcp::Socket::new(buffer(), buffer())
+    let mut socket = tcp::Socket::new(buffer(), buffer());
+    let timeout = user_timeout.map(|time| smoltcp::time::Duration::from_micros(time.as_micros() as u64));
+    socket.set_timeout(timeout);
+    socket
 }
 
 fn read_stream(socket: &mut tcp::Socket<'_>, into: &mut Vec<u8>) -> bool {
@@ -388,7 +395,8 @@ fn read_datagrams(socket: &mut udp::Socket<'_>, reflects: bool, into: &mut Vec<D
     while let Ok((data, from)) = socket.recv().map(|(data, from)| (data.to_vec(), from.endpoint)) {
         any = true;
         let IpAddress::Ipv4(address) = from.addr;
-        if reflects {
+        // Two services that answered each other would never stop.
+        if reflects && from.port > LAST_SYSTEM_PORT {
             let _ = socket.send_slice(&data, from);
         }
         into.push(Datagram { from: SocketAddrV4::new(address, from.port), data });

@@ -83,6 +83,22 @@ fn place(sighting: &Sighting) -> (Arc<str>, bool) {
     (router.into(), side == "lan")
 }
 
+/// The last rungs of a ladder up to a moment, at most so many.
+pub fn ladder_until(sightings: &[Sighting], end: Time, most: usize, palette: &Palette) -> String {
+    let before: Vec<_> = sightings.iter().filter(|sighting| sighting.at <= end).cloned().collect();
+    let mut text = String::new();
+    let mut last: Arc<str> = "".into();
+    let rungs = rungs(&before);
+    for rung in &rungs[rungs.len().saturating_sub(most)..] {
+        if text.is_empty() || last != rung.router {
+            last = Arc::clone(&rung.router);
+            text.push_str(&heading(&last, palette.title));
+        }
+        text.push_str(&line(rung, palette));
+    }
+    text
+}
+
 /// The ladder of a run, with at most so many rungs: of a longer one, its beginning and its end.
 pub fn ladder(sightings: &[Sighting], most: usize, palette: &Palette) -> String {
     let rungs = rungs(sightings);
@@ -113,7 +129,7 @@ fn heading(router: &str, style: Style) -> String {
 
 fn line(rung: &Rung, palette: &Palette) -> String {
     let Palette { margin, rewritten, bad, .. } = palette;
-    let time = format!("{margin}{:<1$} {margin:#}", rung.at.to_string(), TIME - 1);
+    let time = format!("{margin}{:<TIME$}{margin:#}", format!("{} ", rung.at));
     let then = rung.then.as_ref();
     let (lan, wan) = match (rung.from_lan, then) {
         // Hairpinned: it goes back as somebody else's.

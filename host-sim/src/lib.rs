@@ -18,6 +18,7 @@
 //! | `switch`, `station` | a learning switch; a source and sink of any packets |
 //! | `ether`, `wire` | ARP and checksums for those who have no stack |
 //! | `scenario` | networks and what is done on them, as files |
+//! | `swarm` | random scenarios, and making those smaller that fail |
 //! | `checkers` | what must hold of every frame that a router meets |
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
@@ -56,6 +57,7 @@ mod seed;
 pub mod specimen;
 pub mod speed;
 mod station;
+pub mod swarm;
 mod switch;
 mod time;
 mod trace;

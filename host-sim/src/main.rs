@@ -35,6 +35,8 @@ enum Command {
     Explain(cli::explain::Explain),
     /// Play a capture of a router's lan, wan or both to a box, and say what it makes of it.
     Replay(cli::replay::Replay),
+    /// Play random networks in which random things happen, and check every frame.
+    Swarm(cli::Swarm),
     /// Print how many packets a second the simulated network carries.
     Bench(Bench),
     /// Show a ping, a masqueraded connection and a port forward on the reference network (also without a command).
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => cli::run(&run),
         Some(Command::Explain(explain)) => cli::explain::explain(&explain),
         Some(Command::Replay(replay)) => cli::replay::replay(&replay),
+        Some(Command::Swarm(swarm)) => cli::swarm(&swarm),
         Some(Command::Bench(bench)) => measure(&bench),
         Some(Command::Demo(demo)) => show(&demo),
     };

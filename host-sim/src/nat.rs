@@ -154,11 +154,11 @@ impl Nat {
     ) {
         let from = Side::ALL[index];
         let card = if from == Side::Lan { &mut self.lan } else { &mut self.wan };
-        let Some(mut frame) = card.receive(frame, out) else { return };
+        let Some(mut frame) = card.receive(now, frame, out) else { return };
         self.forget(now);
         let Some(to) = self.translate(now, from, &mut frame[HEADER..]) else { return };
         let card = if to == Side::Lan { &mut self.lan } else { &mut self.wan };
-        card.send(Some(packet), frame, out);
+        card.send(now, Some(packet), frame, out);
     }
 
     /// Translates a packet in place. Returns where it goes on, if it does.

@@ -63,7 +63,14 @@ impl<'t> ReferenceNetwork<'t> {
         let mut host = |name, address, prefix_len, gateway| {
             let address = Ipv4Cidr::new(address, prefix_len);
             let (hardware, seed) = (hardware(address.address()), world.stream(name).word());
-            world.add_host(Host::new(&HostSetup { hardware, address, gateway, mtu: MTU, seed }))
+            world.add_host(Host::new(&HostSetup {
+                hardware,
+                address,
+                gateway,
+                mtu: MTU,
+                user_timeout: None,
+                seed,
+            }))
         };
         let lan = host("host lan", LAN_HOST, lan_port.prefix_len(), Some(lan_port.address()));
         let wan = host("host wan", WAN_HOST, wan_port.prefix_len(), None);

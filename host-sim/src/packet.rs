@@ -9,9 +9,10 @@
 //! proto 47 192.0.2.1 > 198.51.100.7 len 40
 //! ```
 //!
-//! A kind, two ends, and *particulars*, each a word and a number but for `flags`, written as tcpdump writes them, `df`
-//! and `piece`, which may be called `fragment`. Of an error, `about` is the last: what follows is the packet that it quotes. All lengths and checksums
-//! are right; `bad` makes the transport's wrong.
+//! A kind, two ends, and *particulars*, each a word and a number but for `flags`, written as tcpdump writes them, `df`,
+//! `piece`, which may be called `fragment`, and a few more. Of an error, `about` is the last: what follows is the packet that
+//! it quotes. All lengths and checksums are right; `bad` makes the transport's wrong, `unsummed` leaves UDP's out. A
+//! `trailer` lies behind the packet in its frame.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -42,6 +43,10 @@ pub struct Draft {
     pub piece: Option<(usize, usize)>,
     /// Whether its transport checksum is wrong.
     pub bad: bool,
+    /// Whether it has no checksum, as UDP may have none.
+    pub unsummed: bool,
+    /// How many bytes of something else lie behind it in its frame.
+    pub trailer: usize,
 }
 
 /// A kind of packet, with what only that kind has.
@@ -106,7 +111,19 @@ pub const KINDS: [&str; 10] = [
 impl Draft {
     /// An ordinary packet of a kind, without data.
     pub fn new(kind: Kind, from: End, to: End) -> Self {
-        Self { kind, from, to, ttl: 64, id: 0, dont_fragment: false, len: 0, piece: None, bad: false }
+        Self {
+            kind,
+            from,
+            to,
+            ttl: 64,
+            id: 0,
+            dont_fragment: false,
+            len: 0,
+            piece: None,
+            bad: false,
+            unsummed: false,
+            trailer: 0,
+        }
     }
 
     /// Reads the notation.
@@ -162,6 +179,8 @@ impl Draft {
         match (word, &mut self.kind) {
             ("df", _) => self.dont_fragment = true,
             ("bad", _) => self.bad = true,
+            ("unsummed", Kind::Udp) => self.unsummed = true,
+            ("trailer", _) => self.trailer = number(word, words.next())?,
             ("ttl", _) => self.ttl = number(word, words.next())?,
             ("id", _) => self.id = number(word, words.next())?,
             ("len", _) => self.len = number(word, words.next())?,
@@ -175,7 +194,7 @@ impl Draft {
             ("code", Kind::Error { kind, .. }) => kind.1 = number(word, words.next())?,
             ("mtu", Kind::Error { mtu, .. }) => *mtu = number(word, words.next())?,
             _ => {
-                let known = "ttl, id, len, df, bad, piece; of tcp: flags, seq, ack, win; of echo: ident, seq; of errors: code, mtu, about";
+                let known = "ttl, id, len, df, bad, piece, trailer; of udp: unsummed; of tcp: flags, seq, ack, win; of echo: ident, seq; of errors: code, mtu, about";
                 return Err(format!("has no {word:?}; the words are {known}"));
             }
         }
@@ -213,8 +232,9 @@ impl Draft {
         let (protocol, header) = match &self.kind {
             Kind::Udp => {
                 let len = (8 + self.len) as u16;
-                // A checksum that is not zero yet, or it would mean that there is none.
-                (UDP, [from, to, len.to_be_bytes(), [0xFF; 2]].concat())
+                // A checksum of zero means that there is none, and stays.
+                let sum = if self.unsummed { [0; 2] } else { [0xFF; 2] };
+                (UDP, [from, to, len.to_be_bytes(), sum].concat())
             }
             Kind::Tcp { flags, seq, ack, window } => {
                 let numbers = [seq.to_be_bytes(), ack.to_be_bytes()].concat();
@@ -247,6 +267,13 @@ impl Draft {
         bytes.extend(self.to.0.octets());
         smoltcp::wire::Ipv4Packet::new_unchecked(&mut bytes[..]).fill_checksum();
         bytes.extend(payload);
+        bytes
+    }
+
+    /// The packet and what lies behind it in its frame.
+    pub fn in_frame(&self) -> Vec<u8> {
+        let mut bytes = self.bytes();
+        bytes.resize(bytes.len() + self.trailer, 0xA5);
         bytes
     }
 }

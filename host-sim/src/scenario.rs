@@ -6,13 +6,14 @@
 //! `provision` reads, beside it in a file or inline.
 //!
 //! `read` makes a [`Scenario`] of a file, or says what is wrong with it, in the words of `provision`; `build` makes a
-//! network of a scenario; `play` plays it; `judge` says whether what was expected was so.
+//! network of a scenario; `play` plays it; `judge` says whether what was expected was so; `show` is the way back to TOML.
 
 mod build;
 mod judge;
 mod play;
 mod read;
 mod shipped;
+mod show;
 mod steps;
 mod values;
 
@@ -32,6 +33,7 @@ use crate::time::Time;
 pub use self::play::{Check, Outcome, play};
 pub use self::read::{Finder, read};
 pub use self::shipped::{SHIPPED, shipped};
+pub use self::show::show;
 
 /// A network, what is done on it, and what must come out.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +74,8 @@ pub enum Kind {
         gateway: Option<Ipv4Addr>,
         /// The largest packet it sends.
         mtu: u16,
+        /// How long its connections may hear nothing; `None` for ever.
+        user_timeout: Option<Duration>,
     },
     /// A switch.
     Switch,
@@ -158,8 +162,8 @@ pub enum Act {
         host: String,
         /// Whom.
         to: Ipv4Addr,
-        /// Whether an answer must come, or must not.
-        answered: bool,
+        /// Whether an answer must come, or must not; `None` if it is no matter.
+        answered: Option<bool>,
     },
     /// A host opens a connection.
     Connect {
@@ -171,8 +175,8 @@ pub enum Act {
         from: u16,
         /// What to call it.
         name: String,
-        /// Whether it must open, or must not.
-        opens: bool,
+        /// Whether it must open, or must not; `None` if it is no matter.
+        opens: Option<bool>,
     },
     /// A host waits for a connection.
     Listen {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use smoltcp::wire::{EthernetAddress, IpProtocol, Ipv4Cidr, Ipv4Packet};
 
 use crate::ether::{Ether, HEADER};
+use crate::host::LAST_SYSTEM_PORT;
 use crate::node::Departure;
 use crate::time::Time;
 
@@ -108,7 +109,7 @@ impl Station {
     }
 
     pub(crate) fn receive(&mut self, now: Time, frame: Vec<u8>, out: &mut Vec<Departure>) {
-        let Some(frame) = self.ether.receive(frame, out) else { return };
+        let Some(frame) = self.ether.receive(now, frame, out) else { return };
         self.received += 1;
         if self.keeps {
             self.kept.push_back((now, frame[HEADER..].to_vec()));
@@ -116,7 +117,7 @@ impl Station {
         if self.answers
             && let Some(answer) = answer(frame)
         {
-            self.ether.send(None, answer, out);
+            self.ether.send(now, None, answer, out);
         }
     }
 
@@ -130,7 +131,9 @@ impl Station {
         while let Some(entry) = self.parcels.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
                 Parcel::Frame(frame) => out.push(Departure::own(0, frame)),
-                Parcel::Packet(packet) => self.ether.send(None, [&[0; HEADER], &packet[..]].concat(), out),
+                Parcel::Packet(packet) => {
+                    self.ether.send(now, None, [&[0; HEADER], &packet[..]].concat(), out);
+                }
             }
         }
         for (at, turn, load) in &mut self.loads {
@@ -158,7 +161,8 @@ fn answer(mut frame: Vec<u8>) -> Option<Vec<u8>> {
     packet.fill_checksum();
     let protocol = packet.next_header();
     match (protocol, packet.payload_mut()) {
-        (IpProtocol::Udp, [a, b, c, d, ..]) => {
+        // Two services that answered each other would never stop.
+        (IpProtocol::Udp, [a, b, c, d, ..]) if u16::from_be_bytes([*a, *b]) > LAST_SYSTEM_PORT => {
             [*a, *b, *c, *d] = [*c, *d, *a, *b];
             Some(frame)
         }

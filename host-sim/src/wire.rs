@@ -6,7 +6,7 @@
 
 use std::net::Ipv4Addr;
 
-use smoltcp::wire::{Icmpv4Packet, Ipv4Packet, TcpPacket, UdpPacket};
+use smoltcp::wire::Ipv4Packet;
 
 /// IP protocol numbers.
 pub(crate) const ICMP: u8 = 1;
@@ -114,17 +114,30 @@ fn set_ports(protocol: u8, transport: &mut [u8], from: u16, to: u16) {
     }
 }
 
-/// Sets the checksum of TCP, UDP or ICMP right. A UDP datagram without one stays without.
+/// Sets the checksum of TCP, UDP or ICMP right, whatever else is wrong. A UDP datagram without one stays without.
 pub(crate) fn fill_transport(bytes: &mut [u8]) {
     let mut packet = Ipv4Packet::new_unchecked(bytes);
-    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
-    let (protocol, transport) = (u8::from(packet.next_header()), packet.payload_mut());
-    match protocol {
-        TCP if transport.len() >= 20 => TcpPacket::new_unchecked(transport).fill_checksum(&from, &to),
-        UDP if transport.len() >= 8 && transport[6..8] != [0, 0] => {
-            UdpPacket::new_unchecked(transport).fill_checksum(&from, &to);
-        }
-        ICMP if transport.len() >= 4 => Icmpv4Packet::new_unchecked(transport).fill_checksum(),
-        _ => (),
+    let protocol = u8::from(packet.next_header());
+    let (from, to) = (packet.src_addr().octets(), packet.dst_addr().octets());
+    let transport = packet.payload_mut();
+    let at = match protocol {
+        TCP => 16,
+        UDP => 6,
+        ICMP => 2,
+        _ => return,
+    };
+    let len = transport.len() as u16;
+    let Some(field) = transport.get_mut(at..at + 2) else { return };
+    if protocol == UDP && field == [0, 0] {
+        return;
     }
+    field.fill(0);
+    let pseudo = [&from[..], &to, &[0, protocol], &len.to_be_bytes()].concat();
+    let whole = if protocol == ICMP { transport.to_vec() } else { [&pseudo, &*transport].concat() };
+    let sum = match napt::checksum(&whole) {
+        // A sum of zero would mean that there is none (RFC 768).
+        0 if protocol == UDP => 0xFFFF,
+        sum => sum,
+    };
+    transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }

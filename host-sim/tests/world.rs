@@ -216,7 +216,14 @@ impl<'t> Net<'t> {
         let seed = self.world.stream(&format!("host {address}")).word();
         let (address, gateway) = (cidr(address), gateway.map(|gateway| gateway.parse().unwrap()));
         let hardware = hardware(address.address());
-        self.world.add_host(Host::new(&HostSetup { hardware, address, gateway, mtu: 1500, seed }))
+        self.world.add_host(Host::new(&HostSetup {
+            hardware,
+            address,
+            gateway,
+            mtu: 1500,
+            user_timeout: None,
+            seed,
+        }))
     }
 
     fn router(&mut self, memory: &'t mut [Tables], lan: &str, wan: &str, gateway: &str) -> RouterId {

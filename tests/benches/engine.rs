@@ -16,6 +16,7 @@ use static_cell::ConstStaticCell;
 const ROUNDS: usize = 7;
 
 static SMALL: ConstStaticCell<Tables<1_024>> = ConstStaticCell::new(Tables::new());
+static HALF: ConstStaticCell<Tables<32_768>> = ConstStaticCell::new(Tables::new());
 static MEDIUM: ConstStaticCell<Tables<65_536>> = ConstStaticCell::new(Tables::new());
 static LARGE: ConstStaticCell<Tables<1_048_576>> = ConstStaticCell::new(Tables::new());
 static SPARE: ConstStaticCell<Tables<65_536>> = ConstStaticCell::new(Tables::new());
@@ -45,10 +46,8 @@ fn count(case: &str, packets: usize) {
             bench.open(0, 64_880);
             (0..packets).for_each(|n| bench.open(first + 2 * n, 1));
         }
-        "new-full" => {
-            bench.open(0, 65_536);
-            bench.churn(packets);
-        }
+        "new-udp-full" => Bench::new(HALF.take()).replace(packets, 0, 300_000),
+        "new-tcp-full" => Bench::new(HALF.take()).replace(packets, 1, 240_000),
         "error-in" => bench.errors(packets),
         "scan-in" => bench.scan(packets),
         "frame-udp-out" => through_the_router(packets, false, Side::Lan),
@@ -230,11 +229,12 @@ impl<const N: usize> Bench<N> {
         }
     }
 
-    /// New sessions in a table that is full of others, one of which expires now and then.
-    fn churn(&mut self, packets: usize) {
-        for n in 0..packets {
-            self.now = self.now + Duration::from_millis(50);
-            let _ = self.translate(Realm::Internal, &mut opening(100_000 + n));
+    /// New sessions in a full table, one of which expires for each that begins, after `idle` milliseconds: some rounds of
+    /// that, and so many more. `first` is the first of them.
+    fn replace(&mut self, packets: usize, first: usize, idle: u64) {
+        for n in 0..3 * N + packets {
+            self.now = Instant::from_millis(1_000_000 + n as u64 * idle / N as u64);
+            let _ = self.translate(Realm::Internal, &mut opening(first + 2 * (n % 120_000)));
         }
     }
 

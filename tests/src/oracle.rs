@@ -140,21 +140,13 @@ impl Oracle {
         };
         let change = self.decide(from, &view, told)?;
         let Some(change) = change else { return Ok(None) };
-        let id = if self.leaves_in_pieces(from, before, &view, told) {
+        let id = if needs_identification(from, before, &view) {
             self.check_id(told)?;
             Some(told.id)
         } else {
             None
         };
         Ok(Some(Change { id, segment_size: self.segment_size(), ..change }))
-    }
-
-    /// Whether a packet is a piece of a datagram from inside, or will be cut to such.
-    fn leaves_in_pieces(&self, from: Realm, before: &Packet, view: &View, told: &Told) -> bool {
-        let is_large = view.hop.len > usize::from(self.settings.external_mtu) && !view.hop.is_many;
-        let is_flow = !matches!(view.subject, Subject::Error(_));
-        let is_cut = is_large && is_flow && told.verdict == Verdict::Forward(Realm::External);
-        from == Realm::Internal && (is_cut || wire::is_fragment(&before.bytes))
     }
 
     /// The largest segment that fits both links (RFC 4459 s.3.2).
@@ -223,6 +215,12 @@ impl Oracle {
     fn outside(&self, port: u16) -> SocketAddrV4 {
         SocketAddrV4::new(self.external, port)
     }
+}
+
+/// Whether a packet that leaves with our address is a piece of a datagram, or may yet be cut (RFC 6864 s.5.3.1).
+fn needs_identification(from: Realm, before: &Packet, view: &View) -> bool {
+    let may_be_cut = !view.hop.dont_fragment && !view.hop.is_many;
+    from == Realm::Internal && (may_be_cut || wire::is_fragment(&before.bytes))
 }
 
 /// What the engine is seen to have done.

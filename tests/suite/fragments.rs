@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use napt::{DropReason, Protocols, Realm, RejectReason, Verdict};
 use router::Side;
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, Packet, echo, echo_reply, tcp, udp};
+use sekisho_tests::{
+    ALICE, BOB, CAROL, DAVE, Desk, Host, Lab, OUTSIDE, Packet, echo, echo_reply, error, tcp, udp,
+};
 
 /// A datagram from ALICE to BOB in three fragments of 400 bytes and a last one of 108.
 fn pieces() -> Vec<Packet> {
@@ -195,6 +197,29 @@ fn f13_two_hosts_with_the_same_identification_do_not_meet_outside() {
     }
     assert_ne!(out[0][0].id(), out[1][0].id());
     out.iter().for_each(|parts| assert!(Packet::reassemble(parts).unwrap().transport_is_intact()));
+}
+
+#[test]
+fn rfc6864_s531_f13_whole_packets_that_may_be_cut_behind_us_do_not_meet_either() {
+    let mut lab = Lab::new();
+    let from = |host: Host| udp(host.port(5000), BOB.port(53)).with_id(7);
+    let ids: std::collections::HashSet<_> = (0..1000)
+        .map(|n| lab.send(from(if n % 2 == 0 { ALICE } else { DAVE }).may_fragment()).id())
+        .collect();
+    assert_eq!(ids.len(), 1000);
+    // What must stay whole needs none, and what comes in has one of its sender's.
+    assert_eq!(lab.send(from(ALICE).dont_fragment()).id(), 7);
+    let external = lab.send(from(ALICE)).source();
+    let answer = udp(BOB.port(53), external).with_id(9).may_fragment();
+    assert_eq!(lab.deliver(answer).id(), 9);
+    // Connections, queries, errors and hairpinned packets are no exception.
+    let syn = tcp("S", ALICE.port(5000), BOB.port(80)).with_id(7).may_fragment();
+    assert_ne!(lab.send(syn).id(), 7);
+    assert_ne!(lab.send(echo(7, ALICE.0, BOB.0).with_id(7).may_fragment()).id(), 7);
+    let hairpin = udp(DAVE.port(5000), external).with_id(7).may_fragment();
+    assert_ne!(lab.hairpin(hairpin).id(), 7);
+    let refused = lab.deliver(udp(BOB.port(53), external));
+    assert_ne!(lab.send(error(3, 3, ALICE.0, &refused).with_id(7).may_fragment()).id(), 7);
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn the_fuzz_targets_would_notice() {
     let after = Lab::new().send(before.clone());
     let notices = |after: &[u8]| {
         let (from, to, checksum) = (Realm::Internal, Realm::External, Checksum::Complete);
-        let passed = Passed { before: &before.bytes, after, from, to, checksum, mtu: 1500 };
+        let passed = Passed { before: &before.bytes, after, from, to, checksum };
         catch_unwind(|| check(passed)).is_err()
     };
     assert!(!notices(&after.bytes));

@@ -113,7 +113,8 @@ fn rfc4787_req13a_f16_datagrams_are_made_and_then_cut() {
         assert!(datagram.transport_is_intact());
     }
     assert!(made.iter().all(|datagram| datagram.source() == made[0].source()));
-    assert_eq!(made[3].id(), 1, "what leaves whole counts on from the frame's identification");
+    let ids: std::collections::HashSet<_> = made.iter().map(Packet::id).collect();
+    assert_eq!(ids.len(), made.len(), "each has an identification of ours");
     let counters = desk.router.summary().router[0];
     assert_eq!((counters.received, counters.forwarded), (5, 5));
     assert_eq!(desk.engine_dropped(Side::Lan, DropReason::TooLarge), 0);

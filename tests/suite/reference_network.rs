@@ -2,7 +2,7 @@
 //! router, done through ours. Root only; without it, each test says that it did not run.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -185,6 +185,41 @@ fn udp_passes_both_ways() {
     let answer = network.wan.within(|| ask_udp("203.0.113.254:5353"));
     assert_eq!(server.join().unwrap().ip().to_string(), "203.0.113.1");
     answer.join().unwrap();
+    stop(router);
+}
+
+/// With so many sessions the program looks ahead for those of the frames that wait.
+#[test]
+fn x01_five_thousand_sessions_pass_in_bursts() {
+    const SESSIONS: u32 = 5_000;
+    let Some((network, router)) = reference() else { return };
+    network.wan.ip("route add local 198.18.0.0/16 dev lo");
+    let peer = |n: u32| (Ipv4Addr::from(u32::from_be_bytes([198, 18, 0, 1]) + n), 5353);
+    let server = network.wan.within(move || UdpSocket::bind(peer(SESSIONS)).unwrap()).join().unwrap();
+    let client = network.lan.within(|| UdpSocket::bind("192.0.2.1:0").unwrap()).join().unwrap();
+    for socket in [&server, &client] {
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    }
+    let exchange = |count: usize| {
+        for _ in 0..count {
+            client.send_to(b"hello", peer(SESSIONS)).unwrap();
+        }
+        let froms: Vec<_> = (0..count).map(|_| server.recv_from(&mut [0; 9]).unwrap().1).collect();
+        for from in froms {
+            server.send_to(b"hello", from).unwrap();
+        }
+        for _ in 0..count {
+            client.recv(&mut [0; 9]).unwrap();
+        }
+    };
+    for n in 0..SESSIONS {
+        client.send_to(b"hello", peer(n)).unwrap();
+        // Not faster than they are forwarded.
+        if n % 100 == 0 {
+            exchange(1);
+        }
+    }
+    (0..10).for_each(|_| exchange(64));
     stop(router);
 }
 

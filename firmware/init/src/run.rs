@@ -83,7 +83,10 @@ impl Gateway {
     /// Takes up to a batch of frames from a port; whether it was a full one.
     fn forward_batch(&mut self, now: Instant, side: Side) -> bool {
         let (from, mut to) = split(&mut self.ports, side);
-        for _ in 0..BATCH {
+        for n in 0..BATCH {
+            if n % napt::BATCH == 0 {
+                self.router.look_ahead(side, from.glance());
+            }
             let Some(mut received) = from.receive() else { return false };
             let vnet = received.vnet;
             let (out, vnet) = match self.router.receive(now, side, received.frame(), offload_of(&vnet)) {

@@ -8,6 +8,8 @@
 //! Invariant: slots marked COPY and frames queued on the socket are one to one and in the same order (the kernel adds
 //! both under one lock), so for every such slot, wanted or not, exactly one frame is read from the socket.
 
+use core::iter;
+
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -21,7 +23,13 @@ use crate::vnet::VnetHeader;
 /// 1,024 slots, 2 MB: what arrives in 2 ms at 500,000 frames a second, while we serve the other port.
 const RING_BLOCKS: u16 = 32;
 /// The largest frame: an IPv4 packet, an Ethernet header, and its vnet header before it.
-const LARGE_BYTES: usize = 65_535 + 14 + VnetHeader::BYTES;
+const LARGE_BYTES: usize = 65_535 + ETHERNET + VnetHeader::BYTES;
+
+/// The length of an Ethernet header, in bytes.
+const ETHERNET: usize = 14;
+
+/// How much [`Receiver::glance`] shows of a packet, in bytes: a header without options, and ports.
+const GLANCE: usize = 24;
 
 /// Receives the frames of one interface.
 #[derive(Debug)]
@@ -82,6 +90,21 @@ impl Receiver {
                 Received::in_slot(&mut slot.body[start..end], slot.give)
             }
         }
+    }
+
+    /// The beginnings of what lies behind the Ethernet headers of frames that have arrived, for a look, as far as they lie
+    /// in the ring.
+    pub fn glance(&mut self) -> impl Iterator<Item = [u8; GLANCE]> {
+        let mut count = 0;
+        iter::from_fn(move || {
+            let index = self.ring.ahead(count);
+            count += 1;
+            let slot = self.ring.slot(index, is_user)?;
+            let place = Header::read(slot.word, slot.body).wanted_in_slot(index);
+            let Some(Arrival::InSlot { start, .. }) = place else { return Some([0; GLANCE]) };
+            let packet = slot.body.get(start + VnetHeader::BYTES + ETHERNET..);
+            Some(packet.and_then(|packet| packet.first_chunk().copied()).unwrap_or([0; GLANCE]))
+        })
     }
 
     /// Looks through what has arrived, counts what is not for us and gives it back, stops at the first frame that is.

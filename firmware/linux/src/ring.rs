@@ -59,6 +59,11 @@ impl Ring {
         self.next = (self.next + 1) % self.slots;
     }
 
+    /// The index of the slot `count` slots behind the next one.
+    pub(crate) const fn ahead(&self, count: usize) -> usize {
+        (self.next + count) % self.slots
+    }
+
     /// The index of the slot `count` slots before the next one; `count` is at most the number of slots.
     pub(crate) const fn behind(&self, count: usize) -> usize {
         (self.next + self.slots - count) % self.slots

@@ -19,8 +19,9 @@ pub const BATCH: usize = 32;
 const MANY: u32 = 4096;
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
-    /// Fetches what translating `packets` from realm `from` will need, for the first [`BATCH`] of them.
-    pub fn look_ahead<'p>(&self, from: Realm, packets: impl Iterator<Item = &'p [u8]>) {
+    /// Fetches what translating `packets` from realm `from` will need, for the first [`BATCH`] of them. Their headers and
+    /// ports are enough of them. With so few sessions that it would be in vain, nobody asks for a packet.
+    pub fn look_ahead(&self, from: Realm, packets: impl Iterator<Item: AsRef<[u8]>>) {
         let sessions = &self.tables.sessions;
         if sessions.live() < MANY {
             return;
@@ -28,13 +29,18 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let mut keys = [0; BATCH];
         let mut count = 0;
         for (place, packet) in keys.iter_mut().zip(packets) {
-            *place = self.key_of(from, packet).unwrap_or_default();
+            *place = self.key_of(from, packet.as_ref()).unwrap_or_default();
             count += 1;
         }
         let keys = keys.get(..count).unwrap_or_default();
         keys.iter().for_each(|key| sessions.touch_first(*key));
-        keys.iter().for_each(|key| sessions.touch_second(*key));
-        keys.iter().for_each(|key| sessions.touch_record(*key));
+        let mut guesses = [None; BATCH];
+        for (guess, key) in guesses.iter_mut().zip(keys) {
+            *guess = sessions.guess_first(*key);
+        }
+        for (guess, key) in guesses.iter().zip(keys) {
+            sessions.touch_record(*key, *guess);
+        }
     }
 
     /// Where the session of a packet lies, if that is plain to see.

@@ -14,9 +14,9 @@ use crate::index::Slot;
 use crate::keys::at;
 use crate::mapping::Mappings;
 use crate::ports::{Class, Parity, Ports};
-use crate::session::{Begun, Ends, First, Grouping, Met, Session, Sessions};
+use crate::session::{Beginning, Begun, Ends, First, Grouping, Met, Sessions};
 use crate::settings::Dependence;
-use crate::time::{Instant, Stamp};
+use crate::time::Instant;
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
 /// A session that is to begin.
@@ -207,7 +207,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             },
         };
         let opened = self.open_on(now, wanted, mapping);
-        self.tables.mappings.cool(now, mapping, self.idle.cooldown);
+        if opened.is_err() {
+            self.tables.mappings.cool(now, mapping, self.idle.cooldown);
+        }
         opened
     }
 
@@ -262,9 +264,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let Wanted { protocol, internal, remote, first, key } = *wanted;
         let remote = self.rules.scoped(protocol, remote);
         let grouping = self.rules.grouping(protocol);
-        let deadline = Stamp::after(now, self.idle.millis(protocol, first.state));
-        let session = Session::new(Ends { protocol, internal, external, remote }, first, deadline);
-        let slot = self.tables.sessions.insert(now, &self.keys, grouping, key, &session);
+        let ends = Ends { protocol, internal, external, remote };
+        let beginning = Beginning { ends, first, idle: self.idle.millis(protocol, first.state) };
+        let slot = self.tables.sessions.insert(now, &self.keys, grouping, key, &beginning);
         let slot = slot.ok_or(RejectReason::TableFull)?;
         if first.begun == Begun::HalfOpen {
             let forward = self.settings.forwards.number(protocol, external);
@@ -424,10 +426,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Ends what has expired, a bounded number at a time.
     pub(crate) fn tidy(&mut self, now: Instant) {
-        self.tidy_some(now, TIDY);
+        self.tidy_sessions(now, TIDY);
+        self.tidy_mappings(now, TIDY);
     }
 
-    fn tidy_some(&mut self, now: Instant, most: usize) {
+    fn tidy_sessions(&mut self, now: Instant, most: usize) {
         for _ in 0..most {
             match self.tables.sessions.meet(now) {
                 Some(Met::Expired(slot)) => {
@@ -440,17 +443,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 None => break,
             }
         }
-        self.tidy_mappings(now, most);
     }
 
     /// Ends what has expired, and nothing that lives (RFC 6888 REQ-11), where that may make room for a new session. To be called before anything is looked up:
     /// nothing that is in hand afterwards is ended until the session stands.
     #[inline(always)]
     pub(crate) fn make_room(&mut self, now: Instant) {
-        if self.is_reserve() {
-            self.tidy_some(now, TIDY_FOR_ONE);
-        } else if self.tables.mappings.used() as usize == SESSIONS {
-            self.tidy_mappings(now, TIDY_FOR_ONE);
+        if self.is_reserve() && self.tables.sessions.next_meeting() <= now {
+            self.tidy_sessions(now, TIDY_FOR_ONE);
         }
     }
 

@@ -44,7 +44,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             self.may_pass(transit, 0, Realm::External)?;
             quoted.rewrite(&Rewrite { destination, ..Rewrite::default() });
             rewrite::header(&Rewrite { source, ..Rewrite::default() }, header);
-            if transit.leaves_in_pieces(self.mtu(Realm::External)) {
+            if transit.may_be_fragmented() {
                 self.identify(header);
             }
             return Ok(Realm::External);
@@ -58,6 +58,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let internal = Some(self.tables.sessions.at(sender).internal());
         quoted.rewrite(&Rewrite { source: internal, destination, ..Rewrite::default() });
         rewrite::header(&Rewrite { source, destination: internal, ..Rewrite::default() }, header);
+        if transit.may_be_fragmented() {
+            self.identify(header);
+        }
         Ok(Realm::Internal)
     }
 

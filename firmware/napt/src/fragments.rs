@@ -98,7 +98,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.fragments.open(now, key, part, translated, self.idle.fragment);
     }
 
-    /// Gives a packet that leaves in pieces an identification of ours.
+    /// Gives a packet that leaves with our address and may be fragmented an identification of ours (RFC 6864 s.5.3.1).
     pub fn identify(&mut self, header: &mut [u8; HEADER]) {
         let id = self.identifications.draw(&self.keys);
         rewrite::identification(header, id);
@@ -348,7 +348,7 @@ impl Spans {
     }
 }
 
-/// Identifications for what leaves in pieces: none comes twice within 65,536, so that two internal hosts that chose
+/// Identifications for what may be fragmented: none comes twice within 65,536, so that two internal hosts that chose
 /// the same do not meet outside (RFC 6864 s.5.3.1), and nobody can count them (A15).
 #[derive(Clone)]
 pub(crate) struct Identifications {

@@ -114,13 +114,13 @@ impl<const N: usize, const W: usize> Index<N, W> {
         }
         loop {
             for four in self.entries(bucket).as_chunks::<4>().0 {
-                let mut matches = matches(four, hash);
-                while matches != 0 {
-                    let slot = four[matches.trailing_zeros() as usize % 4].slot();
+                let mut marks = marks(four, |entry| entry.has_tag_of(hash));
+                while marks != 0 {
+                    let slot = four[marks.trailing_zeros() as usize % 4].slot();
                     if let Some(slot) = slot.filter(|slot| is_it(*slot)) {
                         return Some(slot);
                     }
-                    matches &= matches - 1;
+                    marks &= marks - 1;
                 }
                 if four[3] == Entry::NONE {
                     break;
@@ -141,24 +141,26 @@ impl<const N: usize, const W: usize> Index<N, W> {
         self.entries(first::<N>(hash)).first().into_iter().for_each(touch);
     }
 
-    /// Touches the other one, if the first has nothing that may be it.
+    /// The slot that is there under `hash`, going by its tag; if there is none, touches the other bucket.
     #[inline(always)]
-    pub(crate) fn touch_second(&self, hash: u64) {
-        if self.guess_in(first::<N>(hash), hash).is_none() {
+    pub(crate) fn guess_first(&self, hash: u64) -> Option<Slot> {
+        let guess = self.guess_in(first::<N>(hash), hash);
+        if guess.is_none() {
             self.entries(second::<N>(hash)).first().into_iter().for_each(touch);
         }
+        guess
     }
 
-    /// The slot that is under `hash`, going by its tag.
+    /// The slot that is in the other one.
     #[inline(always)]
-    pub(crate) fn guess(&self, hash: u64) -> Option<Slot> {
-        self.guess_in(first::<N>(hash), hash).or_else(|| self.guess_in(second::<N>(hash), hash))
+    pub(crate) fn guess_second(&self, hash: u64) -> Option<Slot> {
+        self.guess_in(second::<N>(hash), hash)
     }
 
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let mut entries = self.entries(bucket).iter();
-        entries.find(|entry| entry.has_tag_of(hash)).and_then(|entry| entry.slot())
+        let place = self.place(bucket, |entry| entry.has_tag_of(hash))?;
+        self.entries(bucket).get(place)?.slot()
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
@@ -176,35 +178,38 @@ impl<const N: usize, const W: usize> Index<N, W> {
     }
 
     /// Removes `slot` from under `hash`, if it is there.
+    #[inline(never)]
     pub(crate) fn remove(&mut self, hash: u64, slot: Slot) {
         let entry = Entry::new(hash, slot);
-        if !self.remove_in(first::<N>(hash), entry) {
-            self.remove_in(second::<N>(hash), entry);
-        }
+        let _ = [first::<N>(hash), second::<N>(hash)].into_iter().any(|bucket| self.remove_in(bucket, entry));
     }
 
     /// Fills the gap with the bucket's last entry, so that a search may stop at the first gap.
+    #[inline(always)]
     fn remove_in(&mut self, bucket: Bucket, entry: Entry) -> bool {
-        let used = self.used(bucket);
+        let Some(gap) = self.place(bucket, |other| other == entry) else { return false };
+        let last = self.used(bucket).saturating_sub(1);
         let entries = self.entries_mut(bucket);
-        let Some(gap) = entries.iter().position(|other| *other == entry) else { return false };
-        let Some(last) = entries.get_mut(used - 1).map(|last| replace(last, Entry::NONE)) else {
-            return false;
-        };
-        if gap + 1 < used
+        let Some(moved) = entries.get_mut(last).map(|last| replace(last, Entry::NONE)) else { return false };
+        if gap < last
             && let Some(gap) = entries.get_mut(gap)
         {
-            *gap = last;
+            *gap = moved;
         }
         true
     }
 
+    /// The place of the first entry in a bucket that is meant.
+    fn place(&self, bucket: Bucket, is_meant: impl Fn(Entry) -> bool) -> Option<usize> {
+        let fours = self.entries(bucket).as_chunks::<4>().0.iter().enumerate();
+        fours
+            .map(|(n, four)| (n, marks(four, &is_meant)))
+            .find_map(|(n, marks)| (marks != 0).then(|| n * 4 + marks.trailing_zeros() as usize))
+    }
+
     /// How many entries a bucket has: they lie at its beginning.
     fn used(&self, bucket: Bucket) -> usize {
-        let fours = self.entries(bucket).as_chunks::<4>().0;
-        let full = fours.iter().position(|four| four[3] == Entry::NONE).unwrap_or(fours.len());
-        let rest = fours.get(full).into_iter().flatten().position(|entry| *entry == Entry::NONE);
-        full * 4 + rest.unwrap_or(0)
+        self.place(bucket, |entry| entry == Entry::NONE).unwrap_or(ROWS * W)
     }
 
     #[inline(always)]
@@ -220,10 +225,10 @@ impl<const N: usize, const W: usize> Index<N, W> {
     }
 }
 
-/// Which of four entries have the tag of a hash, one bit each. Compared all at once where a processor can.
+/// Which of four entries are meant, one bit each. They are looked at all at once where a processor can.
 #[inline(always)]
-fn matches(four: &[Entry; 4], hash: u64) -> u32 {
-    let bits = four.iter().enumerate().map(|(i, entry)| if entry.has_tag_of(hash) { 1 << i } else { 0 });
+fn marks(four: &[Entry; 4], is_meant: impl Fn(Entry) -> bool) -> u32 {
+    let bits = four.iter().enumerate().map(|(n, entry)| if is_meant(*entry) { 1 << n } else { 0 });
     bits.fold(0, |all, bit| all | bit)
 }
 

@@ -108,7 +108,7 @@ impl Keys {
     }
 
     /// Where a mapping lies, seen from inside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn internal(&self, protocol: Protocol, internal: Endpoint) -> u64 {
         mark(Kind::Internal, self.internal[protocol as usize].one(internal.word()))
     }

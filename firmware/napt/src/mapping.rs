@@ -29,6 +29,16 @@ const _: () = assert!(MAPPING_BYTES <= 32);
 const CLASSES: usize = 2;
 const SYSTEM_PORTS: u16 = 1024;
 
+/// The queues of mappings that cool: by protocol, and by the number of a class.
+const QUEUES: [(Protocol, usize); Protocol::MAPPED * CLASSES] = [
+    (Protocol::Tcp, 0),
+    (Protocol::Tcp, 1),
+    (Protocol::Udp, 0),
+    (Protocol::Udp, 1),
+    (Protocol::Icmp, 0),
+    (Protocol::Icmp, 1),
+];
+
 /// One mapping.
 #[derive(Clone, Copy)]
 pub(crate) struct Mapping {
@@ -132,6 +142,7 @@ impl<const N: usize> Mappings<N> {
 
     /// Makes a mapping, without a session yet. If later sessions of the internal endpoint are to find it, `key` says
     /// where. `None` if the table is full.
+    #[inline(always)]
     pub(crate) fn create(
         &mut self,
         keys: &Keys,
@@ -226,19 +237,30 @@ impl<const N: usize> Mappings<N> {
         protocol: Protocol,
         class: Class,
     ) -> Option<u16> {
-        let mut queues = [(protocol, 0), (protocol, 1)];
-        queues.sort_unstable_by_key(|queue| self.cool_down_left(now, *queue));
-        let ours = |(_, number): &&(Protocol, usize)| class.contains(*number as u16 * SYSTEM_PORTS);
-        queues.iter().filter(ours).find_map(|queue| self.end_coolest(keys, queue.0, queue.1, |_| true))
+        let ours =
+            |(of, number): (Protocol, usize)| of == protocol && class.contains(number as u16 * SYSTEM_PORTS);
+        self.reclaim_from(now, keys, ours).map(|(_, port)| port)
     }
 
     /// The same of whatever protocol; that, and its external port.
     pub(crate) fn reclaim_any(&mut self, now: Instant, keys: &Keys) -> Option<(Protocol, u16)> {
-        let mut queues = Protocol::WITH_PORTS.map(|protocol| [(protocol, 0), (protocol, 1)]);
-        let queues = queues.as_flattened_mut();
-        queues.sort_unstable_by_key(|queue| self.cool_down_left(now, *queue));
-        queues.iter().find_map(|(protocol, class)| {
-            self.end_coolest(keys, *protocol, *class, |_| true).map(|port| (*protocol, port))
+        self.reclaim_from(now, keys, |_| true)
+    }
+
+    /// The same from the queues that `are_meant`; from another than the coolest if that has too many that were revived.
+    fn reclaim_from(
+        &mut self,
+        now: Instant,
+        keys: &Keys,
+        are_meant: impl Fn((Protocol, usize)) -> bool,
+    ) -> Option<(Protocol, u16)> {
+        let coolest = QUEUES
+            .into_iter()
+            .filter(|queue| are_meant(*queue))
+            .min_by_key(|queue| self.cool_down_left(now, *queue))?;
+        let others = QUEUES.into_iter().filter(|queue| *queue != coolest && are_meant(*queue));
+        [coolest].into_iter().chain(others).find_map(|(protocol, class)| {
+            self.end_coolest(keys, protocol, class, |_| true).map(|port| (protocol, port))
         })
     }
 

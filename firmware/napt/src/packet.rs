@@ -129,6 +129,12 @@ pub(crate) fn options_len(header: &[u8; HEADER]) -> usize {
     (usize::from(header[0] & 0x0F) * 4).saturating_sub(HEADER)
 }
 
+/// Whether a header forbids fragmentation.
+#[inline(always)]
+pub(crate) fn must_stay_whole(header: &[u8; HEADER]) -> bool {
+    raw(header, 6) & DONT_FRAGMENT.to_be() != 0
+}
+
 /// Whether a header is that of a fragment.
 #[inline(always)]
 pub(crate) fn is_fragment(header: &[u8; HEADER]) -> bool {

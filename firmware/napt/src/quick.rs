@@ -114,6 +114,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let rewrite = Rewrite { source, ..Rewrite::default() };
         let addresses = rewrite::header(&rewrite, header);
         P::rewrite(payload, &rewrite, addresses, shape.checksum);
+        if !packet::must_stay_whole(header) && shape.segment.is_none() {
+            self.identify(header);
+        }
         self.forwarded(Realm::Internal, Realm::External)
     }
 

@@ -1,8 +1,8 @@
 //! Changing addresses, ports and TTL, and every checksum over them (RFC 3022 s.4, RFC 1624).
 //!
 //! Nothing here can fail: headers are arrays, and everything was decided before. Nothing else of a packet changes:
-//! not DSCP or ECN, no payload, no option but the segment size of a SYN, and the identification only of what leaves in
-//! pieces.
+//! not DSCP or ECN, no payload, no option but the segment size of a SYN, and the identification only of what may
+//! be fragmented.
 
 use crate::checksum::Delta;
 use crate::endpoint::Endpoint;

@@ -81,6 +81,14 @@ const fn outside(external: u16, remote: Endpoint) -> u64 {
     remote.word() | (external as u64) << EXTERNAL
 }
 
+/// A session that is to begin.
+pub(crate) struct Beginning {
+    pub(crate) ends: Ends,
+    pub(crate) first: First,
+    /// How long it may idle, in milliseconds.
+    pub(crate) idle: u32,
+}
+
 /// What the first packet of a session says of its beginning.
 #[derive(Clone, Copy)]
 pub(crate) struct First {
@@ -92,6 +100,7 @@ pub(crate) struct First {
 impl First {
     /// The beginning of a session by `segment`, if there is one; nothing but TCP has states, and theirs is never
     /// looked at. `None` if such a segment cannot begin a connection.
+    #[inline(always)]
     pub(crate) fn new(direction: Direction, segment: Option<Segment>) -> Option<Self> {
         let begun = match direction {
             Direction::Outbound => Begun::Inside,
@@ -289,11 +298,12 @@ pub(crate) enum Grouping {
 }
 
 impl Grouping {
-    fn near(self, session: &Session) -> Option<Endpoint> {
+    #[inline(always)]
+    fn near(self, ends: Ends) -> Option<Endpoint> {
         match self {
             Self::None => None,
-            Self::ByExternal => Some(at(session.external())),
-            Self::ByInternal => Some(session.internal()),
+            Self::ByExternal => Some(at(ends.external)),
+            Self::ByInternal => Some(ends.internal),
         }
     }
 }
@@ -405,20 +415,20 @@ impl<const N: usize> Sessions<N> {
         self.index.touch_first(key);
     }
 
-    /// Touches the second, if need be.
+    /// The session that probably lies there; if there is none, touches the second.
     #[inline(always)]
-    pub(crate) fn touch_second(&self, key: u64) {
-        self.index.touch_second(key);
+    pub(crate) fn guess_first(&self, key: u64) -> Option<Slot> {
+        self.index.guess_first(key)
     }
 
-    /// Touches the session that probably lies under a key.
+    /// Touches the session that is guessed, or lies in the second place.
     #[inline(always)]
-    pub(crate) fn touch_record(&self, key: u64) {
-        if let Some(slot) = self.index.guess(key) {
+    pub(crate) fn touch_record(&self, key: u64, guess: Option<Slot>) {
+        if let Some(slot) = guess.or_else(|| self.index.guess_second(key)) {
             let session = self.at(slot);
             // Its ends lie on two cache lines, for half of them.
-            touch(&session.deadline);
-            touch(&session.next);
+            touch(&session.inside);
+            touch(&session.state);
         }
     }
 
@@ -431,12 +441,23 @@ impl<const N: usize> Sessions<N> {
         near: Endpoint,
         remote: Ipv4Addr,
     ) -> Option<Slot> {
-        self.index.find(keys.peer(protocol, near, remote), |slot| {
+        self.host_under(keys.peer(protocol, near, remote), grouping, protocol, near, remote)
+    }
+
+    fn host_under(
+        &self,
+        key: u64,
+        grouping: Grouping,
+        protocol: Protocol,
+        near: Endpoint,
+        remote: Ipv4Addr,
+    ) -> Option<Slot> {
+        self.index.find(key, |slot| {
             let host = self.at(slot);
             host.peers > 0
                 && host.remote().address == remote
                 && host.protocol() == protocol
-                && grouping.near(host) == Some(near)
+                && grouping.near(host.ends()) == Some(near)
         })
     }
 
@@ -448,14 +469,15 @@ impl<const N: usize> Sessions<N> {
         keys: &Keys,
         grouping: Grouping,
         key: u64,
-        session: &Session,
+        beginning: &Beginning,
     ) -> Option<Slot> {
+        let Beginning { ends, first, idle } = *beginning;
         let slot = self.slots.claim(|free| self.records[free.index() & (N - 1)].next)?;
-        *self.at_mut(slot) = *session;
+        let next = self.wheel.list_for(now, idle as i32).replace(slot);
+        *self.at_mut(slot) = Session { next, ..Session::new(ends, first, Stamp::after(now, idle)) };
         self.live += 1;
         self.most = self.most.max(self.live);
-        self.put_back(now, slot);
-        if self.link(keys, grouping, key, slot).is_none() {
+        if self.link(keys, grouping, key, slot, beginning).is_none() {
             self.unlink(keys, slot);
             return None;
         }
@@ -466,14 +488,14 @@ impl<const N: usize> Sessions<N> {
     pub(crate) fn end(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) {
         let vouches = self.at(slot).is_answered();
         self.unlink(keys, slot);
-        if let Some(near) = grouping.near(self.at(slot)).filter(|_| vouches) {
+        if let Some(near) = grouping.near(self.at(slot).ends()).filter(|_| vouches) {
             self.leave(keys, grouping, slot, near);
         }
     }
 
     /// Notes that a session that began outside has been answered. `None`, and nothing noted, if there is no room to.
     pub(crate) fn answer(&mut self, keys: &Keys, grouping: Grouping, slot: Slot) -> Option<()> {
-        if let Some(near) = grouping.near(self.at(slot)) {
+        if let Some(near) = grouping.near(self.at(slot).ends()) {
             self.join(keys, grouping, slot, near)?;
         }
         self.at_mut(slot).set_life(Life::Outside);
@@ -544,11 +566,18 @@ impl<const N: usize> Sessions<N> {
     }
 
     #[inline(always)]
-    fn link(&mut self, keys: &Keys, grouping: Grouping, key: u64, slot: Slot) -> Option<()> {
-        let Ends { protocol, external, remote, .. } = self.at(slot).ends();
+    fn link(
+        &mut self,
+        keys: &Keys,
+        grouping: Grouping,
+        key: u64,
+        slot: Slot,
+        beginning: &Beginning,
+    ) -> Option<()> {
+        let Ends { protocol, external, remote, .. } = beginning.ends;
         self.index.insert(key, slot)?;
         self.index.insert(keys.inbound(protocol, external, remote), slot)?;
-        match grouping.near(self.at(slot)).filter(|_| self.at(slot).is_answered()) {
+        match grouping.near(beginning.ends).filter(|_| beginning.first.begun != Begun::HalfOpen) {
             Some(near) => self.join(keys, grouping, slot, near),
             None => Some(()),
         }
@@ -564,10 +593,11 @@ impl<const N: usize> Sessions<N> {
 
     fn join(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) -> Option<()> {
         let Ends { protocol, remote, external, .. } = self.at(slot).ends();
-        let host = match self.host(keys, grouping, protocol, near, remote.address) {
+        let key = keys.peer(protocol, near, remote.address);
+        let host = match self.host_under(key, grouping, protocol, near, remote.address) {
             Some(host) => host,
             None => {
-                self.index.insert(keys.peer(protocol, near, remote.address), slot)?;
+                self.index.insert(key, slot)?;
                 slot
             }
         };
@@ -582,7 +612,8 @@ impl<const N: usize> Sessions<N> {
 
     fn leave(&mut self, keys: &Keys, grouping: Grouping, slot: Slot, near: Endpoint) {
         let Ends { protocol, remote, .. } = self.at(slot).ends();
-        let Some(found) = self.host(keys, grouping, protocol, near, remote.address) else { return };
+        let key = keys.peer(protocol, near, remote.address);
+        let Some(found) = self.host_under(key, grouping, protocol, near, remote.address) else { return };
         let host = self.at_mut(found);
         host.peers -= 1;
         host.set_life(match (host.peers, host.life()) {
@@ -591,7 +622,7 @@ impl<const N: usize> Sessions<N> {
             (_, life) => life,
         });
         if host.peers == 0 {
-            self.index.remove(keys.peer(protocol, near, remote.address), found);
+            self.index.remove(key, found);
         }
     }
 }

@@ -142,12 +142,13 @@ impl State {
     }
 
     /// The state of a session that begins with a segment; `None` if it cannot begin one. From inside, a segment in
-    /// mid-connection may (C26); from outside, only a SYN (M13).
+    /// mid-connection may (C26), and closes its half at once if it is a FIN; from outside, only a SYN (M13).
     pub(crate) const fn first(direction: Direction, flags: Flags) -> Option<Self> {
         match (direction, flags) {
             (Direction::Outbound, Flags::Syn) => Some(Self::SynOut),
             (Direction::Inbound, Flags::Syn) => Some(Self::SynIn),
-            (Direction::Outbound, Flags::Ack | Flags::Fin) => Some(Self::PickedUp),
+            (Direction::Outbound, Flags::Ack) => Some(Self::PickedUp),
+            (Direction::Outbound, Flags::Fin) => Some(Self::PickedUp.next(direction, flags)),
             _ => None,
         }
     }

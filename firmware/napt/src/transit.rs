@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use crate::Realm;
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
-use crate::packet::{self, DONT_FRAGMENT, HEADER, Shape, word};
+use crate::packet::{self, HEADER, Shape, word};
 use crate::transport::Heading;
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
@@ -36,7 +36,7 @@ impl Transit {
             source: packet::source(header),
             destination: packet::destination(header),
             ttl: header[8],
-            dont_fragment: word(header, 6) & DONT_FRAGMENT != 0,
+            dont_fragment: packet::must_stay_whole(header),
             total_len,
             segment_len: shape.segment.map(|segment| header_len + usize::from(segment.get())),
         }
@@ -51,10 +51,11 @@ impl Transit {
         )
     }
 
-    /// Whether whoever sends the packet over a link with `mtu` has to fragment it.
+    /// Whether the packet may be fragmented, by whoever sends it on or behind us: then its identification has to be ours
+    /// where its source is (RFC 6864 s.5.3.1). Large frames keep theirs, from which their driver counts on.
     #[inline(always)]
-    pub(crate) fn leaves_in_pieces(self, mtu: u16) -> bool {
-        self.total_len > usize::from(mtu) && self.segment_len.is_none()
+    pub(crate) fn may_be_fragmented(self) -> bool {
+        !self.dont_fragment && self.segment_len.is_none()
     }
 
     /// Whether the packet may go one hop further (RFC 1812 s.5.3.1), over the link into a realm with `mtu` (RFC 1191).

@@ -18,7 +18,7 @@ use crate::engine::{Engine, Hits};
 use crate::index::Slot;
 use crate::packet::{self, HEADER, Shape};
 use crate::rewrite::{self, Rewrite};
-use crate::session::{Begun, First};
+use crate::session::First;
 use crate::settings::Dependence;
 use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
@@ -79,32 +79,17 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let transit = Transit::of(header, payload, shape);
         self.may_pass(transit, flow.header_len, Realm::External)?;
         let slot = match self.close_expired(now, found) {
-            Some(slot) => slot,
+            Some(slot) => {
+                self.track(now, slot, Direction::Outbound, flow)?;
+                slot
+            }
+            // It begins with this packet, which has been noted then.
             None => self.begin_outbound(now, transit, flow, key)?,
         };
-        self.leave::<T>(now, slot, flow, header, payload, shape)
-    }
-
-    /// Sends a packet of a session out.
-    #[inline(always)]
-    fn leave<T: Transport>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        flow: Heading,
-        header: &mut [u8; HEADER],
-        payload: &mut [u8],
-        shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let session = self.tables.sessions.at_mut(slot);
-        let source = Some(Endpoint::new(self.external, session.external()));
-        let answers = session.track(now, &self.idle, Direction::Outbound, flow)?;
+        let source = Some(self.external_end(slot));
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if answers && session.begun() == Some(Begun::HalfOpen) {
-            self.answer(slot);
-        }
-        if Transit::of(header, payload, shape).leaves_in_pieces(self.mtu(Realm::External)) {
+        if transit.may_be_fragmented() {
             self.identify(header);
         }
         Ok(Realm::External)
@@ -183,7 +168,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
         let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if confirms && session.begun() == Some(Begun::HalfOpen) {
+        if confirms && !session.is_answered() {
             self.answer(slot);
         }
         Ok(Realm::Internal)
@@ -254,6 +239,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let rewrite =
             Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        if transit.may_be_fragmented() {
+            self.identify(header);
+        }
         Ok(Realm::Internal)
     }
 
@@ -345,7 +333,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let session = self.tables.sessions.at_mut(slot);
         let ends = (session.internal(), session.external());
         let answered = session.track(now, &self.idle, direction, heading)?;
-        if answered && session.begun() == Some(Begun::HalfOpen) {
+        if answered && !session.is_answered() {
             self.answer(slot);
         }
         Ok(ends)
@@ -357,6 +345,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 }
 
 /// How a session begins with a packet.
+#[inline(always)]
 fn first(direction: Direction, segment: Option<Segment>) -> Result<First, DropReason> {
     First::new(direction, segment).ok_or(DropReason::NoSession)
 }

@@ -122,6 +122,12 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.smaller.take()
     }
 
+    /// Has what the next frames of `side` will need at hand. `packets` are the beginnings of what lies behind their Ethernet
+    /// headers, as [`Engine::look_ahead`] wants them.
+    pub fn look_ahead(&self, side: Side, packets: impl Iterator<Item: AsRef<[u8]>>) {
+        self.engine.look_ahead(side.realm(), packets);
+    }
+
     /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.
     pub fn poll_transmit(&mut self) -> Option<(Side, &[u8])> {
         self.outbox.pop()

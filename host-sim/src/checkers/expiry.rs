@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use config::Config;
 use router::Side;
 
+use super::lives::{Life, has};
 use super::{Cause, Checker, Passage};
 use crate::routing::Fate;
 use crate::time::Time;
@@ -20,7 +20,7 @@ type End = (Ipv4Addr, u16);
 /// Who may answer to which port, until when. Only looked up, never walked through but to forget.
 #[derive(Default)]
 pub(super) struct Expiry {
-    expected: HashMap<(u8, u16, End), Time>,
+    expected: HashMap<(u8, u16, End), Life>,
     tidied: Time,
 }
 
@@ -37,7 +37,7 @@ impl Checker for Expiry {
             self.expected.clear();
         }
         if self.tidied + TIDY < now {
-            self.expected.retain(|_, until| *until > now);
+            self.expected.retain(|_, life| !life.is_over(now));
             self.tidied = now;
         }
         let (Cause::Frame { fate, .. }, Some((side, before, after))) = (passage.cause, passage.packet())
@@ -51,17 +51,26 @@ impl Checker for Expiry {
         match (side, after) {
             (Side::Lan, Some((Side::Wan, after))) => {
                 let Some((external, remote)) = after.ports() else { return Ok(()) };
-                let until = now + shortest(passage.router.config(), protocol);
-                self.expected.insert((protocol, external, (after.destination(), remote)), until);
+                let key = (protocol, external, (after.destination(), remote));
+                let config = passage.router.config();
+                let begin = || Life::begin(now, config, &before);
+                self.expected.entry(key).or_insert_with(begin).goes_out(now, config, &before);
+            }
+            (Side::Wan, Some(_)) => {
+                let Some((remote, external)) = before.ports() else { return Ok(()) };
+                if let Some(life) = self.expected.get_mut(&(protocol, external, (before.source(), remote))) {
+                    life.comes_in(&before);
+                }
             }
             (Side::Wan, None) => {
                 let Some((remote, external)) = before.ports() else { return Ok(()) };
                 let from = (before.source(), remote);
-                let until = self.expected.get(&(protocol, external, from)).filter(|until| **until > now);
+                let until = self.expected.get(&(protocol, external, from)).and_then(|life| life.left(now));
                 if let (Fate::Dropped(reason), Some(until)) = (fate, until)
                     && UNKNOWN.contains(&reason)
                     && before.destination() == passage.router.config().wan().address().address()
-                    && !begins_or_resets(&before, protocol)
+                    // A SYN begins something else, and what begins with a RST never was.
+                    && !has(&before, 0b110)
                 {
                     return Err(format!(
                         "{from:?} may answer to port {external} until {until}, but: {reason}"
@@ -71,20 +80,5 @@ impl Checker for Expiry {
             _ => (),
         }
         Ok(())
-    }
-}
-
-/// A SYN begins something else, and what begins with a RST never was.
-fn begins_or_resets(packet: &super::View<'_>, protocol: u8) -> bool {
-    protocol == TCP && packet.transport().get(13).is_none_or(|flags| flags & 0b110 != 0)
-}
-
-/// How long a session of a protocol lives at least, once something has gone out.
-pub(super) fn shortest(config: &Config, protocol: u8) -> Duration {
-    let timers = config.timers();
-    match protocol {
-        TCP => timers.tcp_opening().min(timers.tcp_closing()).min(timers.tcp_established()),
-        UDP => timers.udp(),
-        _ => timers.icmp(),
     }
 }

@@ -15,6 +15,7 @@ use crate::packet::Draft;
 use crate::routing::{RouterSetup, Size, Tables};
 
 const OUT: &str = "udp 192.0.2.1:5000 > 203.0.113.1:53 len 20";
+const KEPT_WHOLE: &str = "udp 192.0.2.1:5000 > 203.0.113.1:53 len 20 df";
 const TRANSLATED: &str = "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 63";
 const BACK: &str = "udp 203.0.113.1:53 > 203.0.113.254:6000 len 20";
 
@@ -29,7 +30,7 @@ fn each_rule_notices_what_breaks_it() {
         ("V1 sources", OUT, "udp 192.0.2.1:6000 > 203.0.113.1:53 len 20 ttl 63"),
         ("V2 checksums", OUT, "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 63 bad"),
         ("V3 hops", OUT, "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 64"),
-        ("payload", OUT, "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 63 id 9"),
+        ("payload", KEPT_WHOLE, "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 63 df id 9"),
         ("payload", OUT, "udp 203.0.113.254:6000 > 203.0.113.1:53 len 20 ttl 63 df"),
     ];
     for (rule, before, after) in cases {

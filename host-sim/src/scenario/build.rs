@@ -68,10 +68,11 @@ impl<'t> Net<'t> {
     fn add(&mut self, plan: &Plan, memory: &mut impl Iterator<Item = &'t mut Vec<Tables>>) {
         let name = plan.name.clone();
         match &plan.kind {
-            Kind::Host { address, gateway, mtu } => {
+            Kind::Host { address, gateway, mtu, user_timeout } => {
                 let seed = self.world.stream(&format!("host {name}")).word();
                 let hardware = hardware(address.address());
-                let setup = HostSetup { hardware, address: *address, gateway: *gateway, mtu: *mtu, seed };
+                let (address, gateway, mtu, user_timeout) = (*address, *gateway, *mtu, *user_timeout);
+                let setup = HostSetup { hardware, address, gateway, mtu, user_timeout, seed };
                 self.hosts.insert(name, self.world.add_host(Host::new(&setup)));
             }
             Kind::Switch => {

@@ -76,13 +76,13 @@ pub fn play(scenario: &Scenario, seed: u64) -> Outcome {
         scenario.expectations.iter().map(|it| (it.at.unwrap_or(scenario.end), it)).collect();
     judged.sort_by_key(|(at, _)| *at);
     let mut judged = judged.into_iter().peekable();
-    for (at, step, n) in schedule(scenario) {
-        while let Some((before, expectation)) = judged.next_if(|(judged, _)| *judged < at) {
+    for turn in schedule(scenario) {
+        while let Some((before, expectation)) = judged.next_if(|(judged, _)| *judged < turn.at) {
             player.run_to(before);
             player.checks.push(judge::judge(&player.net, expectation));
         }
-        player.run_to(at);
-        player.perform(step, n);
+        player.run_to(turn.at);
+        player.perform(turn);
     }
     for (at, expectation) in judged {
         player.run_to(at);
@@ -92,16 +92,25 @@ pub fn play(scenario: &Scenario, seed: u64) -> Outcome {
     player.finish(scenario, seed)
 }
 
+/// One time that a step is done.
+#[derive(Clone, Copy)]
+struct Turn<'s> {
+    at: Time,
+    step: &'s Step,
+    /// Which step it is.
+    number: usize,
+    /// Which time it is, from 0.
+    n: u64,
+}
+
 /// Every time that a step is done, in the order of time and, at the same time, of the file.
-fn schedule(scenario: &Scenario) -> Vec<(Time, &Step, u64)> {
-    let time = |step: &Step, n| step.at + step.every * n as u32;
-    let mut all: Vec<_> = scenario
-        .steps
-        .iter()
-        .flat_map(|step| (0..step.count).map(move |n| (step, n)))
-        .map(|(step, n)| (time(step, n), step, n))
-        .collect();
-    all.sort_by_key(|(at, ..)| *at);
+fn schedule(scenario: &Scenario) -> Vec<Turn<'_>> {
+    let numbered = scenario.steps.iter().enumerate();
+    let turns = numbered.flat_map(|(number, step)| {
+        (0..step.count).map(move |n| Turn { at: step.at + step.every * n as u32, step, number, n })
+    });
+    let mut all: Vec<_> = turns.collect();
+    all.sort_by_key(|turn| turn.at);
     all
 }
 
@@ -227,16 +236,19 @@ impl<'t> Player<'t> {
         self.checks.push(Check { line: step.line, at: self.net.world.now(), what, held: false });
     }
 
-    fn perform(&mut self, step: &Step, n: u64) {
+    fn perform(&mut self, turn: Turn<'_>) {
+        let Turn { step, number, n, .. } = turn;
         match &step.act {
             Act::Ping { host, to, answered } => {
-                let (at, ident, sequence) = (self.net.hosts[host], step.line as u16, n as u16 + 1);
+                let (at, ident, sequence) = (self.net.hosts[host], number as u16 + 1, n as u16 + 1);
                 let world = &mut self.net.world;
                 let fresh = || world.on_host(at, |node| node.prepare_ping(ident));
                 let pinger = *self.pingers.entry((at, ident)).or_insert_with(fresh);
                 self.net.world.on_host(at, |node| node.ping(pinger, sequence, *to));
                 let sign = Sign::Echo { host: at, ident, sequence };
-                self.promise(step, &format!("{to} answers {host}'s ping"), *answered, sign);
+                if let Some(answered) = *answered {
+                    self.promise(step, &format!("{to} answers {host}'s ping"), answered, sign);
+                }
             }
             Act::Connect { host, to, from, name, opens } => {
                 self.connect(step, n, (host, to, *from, name), *opens);
@@ -267,7 +279,7 @@ impl<'t> Player<'t> {
         step: &Step,
         n: u64,
         (host, to, from, name): (&str, &Remote, u16, &String),
-        opens: bool,
+        opens: Option<bool>,
     ) {
         let Some(to) = self.endpoint(to) else {
             return self.fail(step, format!("nobody knows {to:?} by now"));
@@ -276,7 +288,10 @@ impl<'t> Player<'t> {
         let from = from.wrapping_add(n as u16).max(1);
         let connection = self.net.world.on_host(at, |node| node.connect(from, to));
         self.connections.insert(name.clone(), Talk { host: at, connection, expected: 0 });
-        self.promise(step, &format!("{host}'s connection to {to} opens"), opens, Sign::Open(at, connection));
+        if let Some(opens) = opens {
+            let what = format!("{host}'s connection to {to} opens");
+            self.promise(step, &what, opens, Sign::Open(at, connection));
+        }
     }
 
     fn talk(&mut self, step: &Step) {
@@ -364,7 +379,7 @@ impl<'t> Player<'t> {
         match packet::expand(&known.join(" "), n).and_then(|text| Draft::read(&text)) {
             Ok(draft) => {
                 let (station, now) = (self.net.stations[station], self.net.world.now());
-                let parcel = Parcel::Packet(draft.bytes());
+                let parcel = Parcel::Packet(draft.in_frame());
                 self.net.world.on_station(station, |node| node.send_at(now, parcel));
             }
             Err(fault) => self.fail(step, format!("{text:?} {fault}")),

@@ -21,7 +21,7 @@ use crate::time::Time;
 const SECTIONS: [&str; 10] =
     ["about", "until", "host", "switch", "router", "nat", "station", "link", "step", "expect"];
 
-const HOST_KEYS: [&str; 4] = ["name", "address", "gateway", "mtu"];
+const HOST_KEYS: [&str; 5] = ["name", "address", "gateway", "mtu", "user-timeout"];
 const SWITCH_KEYS: [&str; 1] = ["name"];
 /// Beside the sections of a configuration.
 const ROUTER_KEYS: [&str; 5] = ["name", "config", "sessions", "clock", "mtu"];
@@ -194,7 +194,8 @@ impl<'a> Reader<'a> {
         let address = section.needed("address", "\"192.0.2.1/24\"", &mut self.findings, values::cidr);
         let gateway = self.value(section, "gateway", values::address);
         let mtu = self.value(section, "mtu", values::mtu).unwrap_or(1500);
-        Some(Kind::Host { address: address?.1, gateway, mtu })
+        let user_timeout = self.value(section, "user-timeout", values::duration);
+        Some(Kind::Host { address: address?.1, gateway, mtu, user_timeout })
     }
 
     fn router(&mut self, section: &Section<'_>) -> Option<Kind> {
@@ -301,8 +302,8 @@ impl<'a> Reader<'a> {
         let (quality, faults) = before;
         let quality = Quality {
             delay: self.value(section, "delay", values::duration).unwrap_or(quality.delay),
-            rate: self.value(section, "rate", values::rate).or(quality.rate),
-            limit: self.value(section, "limit", values::mtu).or(quality.limit),
+            rate: self.value(section, "rate", values::rate).unwrap_or(quality.rate),
+            limit: self.value(section, "limit", values::limit).unwrap_or(quality.limit),
         };
         let faults =
             Faults {

@@ -171,13 +171,13 @@ fn host_act(reader: &mut Reader<'_>, section: &Section<'_>, verb: &str, host: St
     match verb {
         "ping" => {
             let to = reader.value(section, "ping", values::address)?;
-            let answered = reader.value(section, "answered", values::truth).unwrap_or(true);
+            let answered = reader.value(section, "answered", values::outcome).unwrap_or(Some(true));
             Some(Act::Ping { host, to, answered })
         }
         "connect" => {
             let to = remote(reader, section, "connect");
             let from = reader.value(section, "from", values::port).unwrap_or_else(|| dynamic_port(section));
-            let opens = reader.value(section, "opens", values::truth).unwrap_or(true);
+            let opens = reader.value(section, "opens", values::outcome).unwrap_or(Some(true));
             let name = connection(reader, section);
             Some(Act::Connect { host, to: to?, from, name: name?, opens })
         }
@@ -194,7 +194,7 @@ fn host_act(reader: &mut Reader<'_>, section: &Section<'_>, verb: &str, host: St
             let to = remote(reader, section, "udp");
             let from = reader.value(section, "from", values::port).unwrap_or_else(|| dynamic_port(section));
             let data = reader.value(section, "data", values::text).unwrap_or_else(|| "hello".to_owned());
-            let answered = reader.value(section, "answered", values::truth);
+            let answered = reader.value(section, "answered", values::outcome).flatten();
             let learn = match section.value("learn", &mut reader.findings, values::name) {
                 Some((place, name)) => Some(reader.claim(&place, name, "endpoint")?),
                 None => None,

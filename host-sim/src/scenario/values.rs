@@ -95,6 +95,11 @@ pub(super) fn mtu(value: &DeValue<'_>) -> Result<u16, Fault> {
     }
 }
 
+/// `1400`, or `"any"`.
+pub(super) fn limit(value: &DeValue<'_>) -> Result<Option<u16>, Fault> {
+    if value.as_str() == Some("any") { Ok(None) } else { mtu(value).map(Some) }
+}
+
 /// `1500`, or `[1500, 1492]`, lan first.
 pub(super) fn mtus(value: &DeValue<'_>) -> Result<[u16; 2], Fault> {
     match value {
@@ -128,6 +133,15 @@ pub(super) fn whole(value: &DeValue<'_>) -> Result<u64, Fault> {
 /// `true`.
 pub(super) fn truth(value: &DeValue<'_>) -> Result<bool, Fault> {
     value.as_bool().ok_or_else(|| wrong_type(value, "write true or false, without quotes"))
+}
+
+/// `true`, `false`, or `"either"` if it is no matter.
+pub(super) fn outcome(value: &DeValue<'_>) -> Result<Option<bool>, Fault> {
+    match value {
+        DeValue::Boolean(truth) => Ok(Some(*truth)),
+        DeValue::String(text) if text == "either" => Ok(None),
+        _ => Err(Fault::new("is no outcome", "write true, false or \"either\"")),
+    }
 }
 
 /// `"150us"`, `"5ms"`, `"1.5s"`, `"2m"`, `"1h"`, `"49d"`, or several one behind another, `"1h30m"`.
@@ -178,12 +192,15 @@ pub(super) fn chance(value: &DeValue<'_>) -> Result<Chance, Fault> {
         .ok_or_else(|| Fault::new("is not a chance", "write it as \"0.1%\", up to \"100%\""))
 }
 
-/// `"100Mbit/s"`.
-pub(super) fn rate(value: &DeValue<'_>) -> Result<NonZeroU64, Fault> {
+/// `"100Mbit/s"`, or `"any"`.
+pub(super) fn rate(value: &DeValue<'_>) -> Result<Option<NonZeroU64>, Fault> {
     let text = string(value, "100Mbit/s")?;
+    if text == "any" {
+        return Ok(None);
+    }
     let units = [("kbit/s", 1_000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000), ("bit/s", 1)];
     let bits = units.iter().find_map(|(unit, bits)| decimal(text.strip_suffix(unit)?, *bits));
-    bits.and_then(NonZeroU64::new).ok_or_else(|| {
+    bits.and_then(NonZeroU64::new).map(Some).ok_or_else(|| {
         Fault::new(
             "is not a rate",
             "write a number with one of bit/s, kbit/s, Mbit/s, Gbit/s, like \"100Mbit/s\"",

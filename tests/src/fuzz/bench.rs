@@ -109,7 +109,6 @@ impl<'t> Bench<'t> {
         checksum: Checksum,
         segment: Option<NonZeroU16>,
     ) -> (Verdict, Vec<u8>) {
-        let mtu = usize::from(self.engine.settings().external_mtu);
         let mut after = before.to_vec();
         let verdict = match napt::Packet::parse(&mut after, checksum, segment) {
             Ok(packet) => self.engine.translate(self.now, from, packet),
@@ -119,7 +118,7 @@ impl<'t> Bench<'t> {
             }
         };
         match verdict {
-            Verdict::Forward(to) => check(Passed { before, after: &after, from, to, checksum, mtu }),
+            Verdict::Forward(to) => check(Passed { before, after: &after, from, to, checksum }),
             _ => assert_eq!(before, after, "what is not forwarded is untouched"),
         }
         self.note(from, verdict);
