@@ -101,7 +101,7 @@ impl<'a> Packet<'a> {
 /// The first octet of nearly every packet: version 4, no options.
 pub(crate) const PLAIN: u8 = 0x45;
 
-pub(crate) const DONT_FRAGMENT: u16 = 0x4000;
+const DONT_FRAGMENT: u16 = 0x4000;
 pub(crate) const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1FFF;
 

@@ -47,8 +47,7 @@ impl Plain for Udp {
 
     #[inline(always)]
     fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, checksum: Checksum) {
-        let Some(header) = payload.first_chunk_mut() else { return };
-        rewrite::udp(header, rewrite, addresses, checksum);
+        <Self as Transport>::rewrite(payload, rewrite, addresses, checksum);
     }
 
     #[inline(always)]

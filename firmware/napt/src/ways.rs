@@ -150,27 +150,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             }
             None => self.begin_inbound(now, transit, flow)?,
         };
-        self.arrive::<T>(now, slot, flow, header, payload, shape)
-    }
-
-    /// Lets a packet of a session in.
-    fn arrive<T: Transport>(
-        &mut self,
-        now: Instant,
-        slot: Slot,
-        flow: Heading,
-        header: &mut [u8; HEADER],
-        payload: &mut [u8],
-        shape: Shape,
-    ) -> Result<Realm, Verdict> {
-        let session = self.tables.sessions.at_mut(slot);
-        let destination = Some(session.internal());
-        let confirms = session.track(now, &self.idle, Direction::Inbound, flow)?;
-        let rewrite = Rewrite { source: None, destination, segment_size: self.segment_size };
+        let (destination, _) = self.track(now, slot, Direction::Inbound, flow)?;
+        let rewrite =
+            Rewrite { source: None, destination: Some(destination), segment_size: self.segment_size };
         rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if confirms && !session.is_answered() {
-            self.answer(slot);
-        }
         Ok(Realm::Internal)
     }
 

@@ -3,12 +3,12 @@
 //! The data comes back as it came, however much it is, and so do the DSCP and those options in which routers leave their
 //! mark, ours included: they tell of the way there and back. A request that is not intact gets no answer.
 
+use napt::packet::HEADER;
 use napt::{Delta, checksum};
 
 use crate::options::{self, Mark};
 
 const ICMP: u8 = 1;
-const HEADER: usize = 20;
 const HOP_LIMIT: u8 = 64;
 
 /// The first word of a request and of a reply: type and code.

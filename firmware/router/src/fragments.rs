@@ -7,6 +7,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use napt::packet::HEADER;
 use napt::{Instant, Options, Packet, checksum};
 
 use crate::frames::{Frame, LONGEST};
@@ -20,7 +21,6 @@ const EARLY_EACH: usize = 48;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const ETHERNET: usize = 14;
-const HEADER: usize = 20;
 
 /// What the fragments of a datagram have in common: identification, protocol and both addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@
 
 use core::net::Ipv4Addr;
 
+use napt::packet::HEADER;
 use napt::{Instant, Options, checksum};
 
 const NO_OPERATION: u8 = 1;
@@ -23,7 +24,6 @@ const TIMES: u8 = 0;
 const ADDRESSES_AND_TIMES: u8 = 1;
 const TIMES_OF_NAMED: u8 = 3;
 
-const HEADER: usize = 20;
 const ADDRESS: usize = 4;
 const TIME: usize = 4;
 

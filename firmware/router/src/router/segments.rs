@@ -15,6 +15,7 @@
 
 use core::num::NonZeroU16;
 
+use napt::packet::HEADER;
 use napt::{Checksum, DropReason, Instant, Verdict, checksum};
 
 use super::{ETHERNET, Router, finish_checksum};
@@ -24,7 +25,6 @@ use crate::port::{Disposition, Offload, Side};
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const UDP_HEADER: usize = 8;
-const HEADER: usize = 20;
 const LONGEST_HEADER: usize = 60;
 
 impl<const SESSIONS: usize> Router<'_, SESSIONS> {
