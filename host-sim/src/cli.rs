@@ -6,7 +6,6 @@ pub(crate) mod configuration;
 pub(crate) mod explain;
 pub(crate) mod replay;
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,33 +18,9 @@ use host_sim::scenario::{self, Outcome, SHIPPED, Scenario};
 use host_sim::{Seed, json, ladder, pcapng};
 use provision::reading::choose_from;
 
+pub(crate) use provision::Failure;
+
 pub(crate) use self::swarm::{Swarm, swarm};
-
-/// Why a command ends without success.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The input is wrong.
-    Input(String),
-    /// A file could not be read or written.
-    Operation(String),
-}
-
-impl Failure {
-    /// 1 for an operation that failed, 2 for wrong input.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Operation(_) => 1,
-            Self::Input(_) => 2,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Input(message) | Self::Operation(message)) = self;
-        f.write_str(message)
-    }
-}
 
 #[derive(Args)]
 pub(crate) struct Run {
@@ -76,9 +51,7 @@ pub(crate) fn run(options: &Run) -> Result<bool, Failure> {
     };
     let outcome = scenario::play(&find(name)?, options.seed.0);
     if let Some(path) = &options.pcap {
-        let written = fs::write(path, pcapng::capture(&outcome.sightings));
-        let failure = |error| Failure::Operation(format!("{}: cannot write: {error}", path.display()));
-        written.map_err(failure)?;
+        write(path, &pcapng::capture(&outcome.sightings))?;
     }
     let text = if options.json {
         json::lines(&outcome)
@@ -99,7 +72,17 @@ pub(crate) fn palette(no_color: bool) -> &'static Palette {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     let printed = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    printed.map_err(|error| Failure::Operation(format!("<stdout>: cannot write: {error}")))
+    printed.map_err(|error| Failure::to_write("<stdout>", &error))
+}
+
+/// The bytes of a file.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::to_read(path.display(), &error))
+}
+
+/// Writes a file.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).map_err(|error| Failure::to_write(path.display(), &error))
 }
 
 /// The scenarios that come with the simulator.
@@ -124,8 +107,7 @@ fn find(name: &str) -> Result<Scenario, Failure> {
             .ok_or_else(|| Failure::Input(wrong()))?
             .map_err(|report| Failure::Input(report.to_string()));
     }
-    let text = fs::read_to_string(&path)
-        .map_err(|error| Failure::Operation(format!("{name}: cannot read: {error}")))?;
+    let text = fs::read_to_string(&path).map_err(|error| Failure::to_read(name, &error))?;
     let beside = path.parent().unwrap_or(Path::new("")).to_owned();
     let find = |other: &str| fs::read_to_string(beside.join(other)).map_err(|error| error.to_string());
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

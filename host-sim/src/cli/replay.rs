@@ -1,6 +1,5 @@
 //! The command that plays captures to a box.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -60,8 +59,7 @@ pub(crate) fn replay(options: &Replay) -> Result<bool, Failure> {
     let replayed = replay::replay(&capture, &config, &plan)
         .map_err(|why| Failure::Input(format!("{}: {why}", names.join(", "))))?;
     if let Some(path) = &options.output {
-        let written = fs::write(path, replayed.capture());
-        written.map_err(|error| Failure::Operation(format!("{}: cannot write: {error}", path.display())))?;
+        super::write(path, &replayed.capture())?;
     }
     super::print(&replay::report(&replayed, options.packets, super::palette(options.no_color)))?;
     Ok(replayed.passed())
@@ -69,8 +67,7 @@ pub(crate) fn replay(options: &Replay) -> Result<bool, Failure> {
 
 fn read(path: &Path) -> Result<Capture, Failure> {
     let name = path.display();
-    let bytes =
-        fs::read(path).map_err(|error| Failure::Operation(format!("{name}: cannot read: {error}")))?;
+    let bytes = super::read(path)?;
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     Capture::read(&bytes, &stem).map_err(|why| Failure::Input(format!("{name}: {why}")))
 }

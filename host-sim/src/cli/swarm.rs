@@ -1,7 +1,6 @@
 //! The command that plays random networks on all cores.
 
 use std::cell::Cell;
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -125,8 +124,7 @@ fn report(options: &Swarm, seed: u64, scenario: &Scenario) -> Result<(), Failure
     for (path, bytes) in
         [(&file, show(&smaller).into_bytes()), (&capture, pcapng::capture(&outcome.sightings))]
     {
-        let failure = |error| Failure::Operation(format!("{}: cannot write: {error}", path.display()));
-        fs::write(path, bytes).map_err(failure)?;
+        super::write(path, &bytes)?;
     }
     let mut text =
         ladder::ladder_until(&outcome.sightings, first_trouble(&outcome), PACKETS, &Palette::PLAIN);

@@ -4,42 +4,16 @@
 //! whoever reads it, a box that boots at that moment too, finds the old blob or the new one and never a half.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
 use config::MAX_BLOB;
+use provision::Failure;
 
 /// The longest TOML file that is read, in bytes: some hundred times what 64 forwards take.
 const MAX_TEXT: usize = 1 << 20;
-
-/// Why a command ends without success.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The input is wrong.
-    Input(String),
-    /// A file could not be read or written.
-    Operation(String),
-}
-
-impl Failure {
-    /// 1 for an operation that failed, 2 for wrong input.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Operation(_) => 1,
-            Self::Input(_) => 2,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Input(message) | Self::Operation(message)) = self;
-        f.write_str(message)
-    }
-}
 
 /// Whether `path` stands for a standard stream.
 pub(crate) fn is_stream(path: &Path) -> bool {
@@ -85,19 +59,17 @@ pub(crate) fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Puts the blob at `path`, all or nothing.
 pub(crate) fn write_blob(path: &Path, blob: &[u8]) -> Result<(), Failure> {
     let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
-    written.map_err(|error| Failure::Operation(format!("{}: cannot write: {error}", name(path, "<stdout>"))))
+    written.map_err(|error| Failure::to_write(name(path, "<stdout>"), &error))
 }
 
 /// Writes what the command was asked for.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    write_stream(io::stdout(), text.as_bytes())
-        .map_err(|error| Failure::Operation(format!("<stdout>: cannot write: {error}")))
+    write_stream(io::stdout(), text.as_bytes()).map_err(|error| Failure::to_write("<stdout>", &error))
 }
 
 /// Writes what goes beside it.
 pub(crate) fn explain(text: &str) -> Result<(), Failure> {
-    write_stream(io::stderr(), text.as_bytes())
-        .map_err(|error| Failure::Operation(format!("<stderr>: cannot write: {error}")))
+    write_stream(io::stderr(), text.as_bytes()).map_err(|error| Failure::to_write("<stderr>", &error))
 }
 
 /// At most one byte more than `limit`, which shows that the input is longer.
@@ -109,7 +81,7 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
     } else {
         File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
-    done.map_err(|error| Failure::Operation(format!("{}: cannot read: {error}", name(path, "<stdin>"))))?;
+    done.map_err(|error| Failure::to_read(name(path, "<stdin>"), &error))?;
     Ok(bytes)
 }
 

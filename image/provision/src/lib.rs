@@ -11,10 +11,12 @@
 //! to the same configuration.
 //!
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
-//! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back, `capacity` the memory sum.
+//! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back, `capacity` the memory sum;
+//! `failure` is why a command ends without success.
 
 mod advice;
 mod capacity;
+mod failure;
 mod reader;
 pub mod reading;
 mod report;
@@ -25,6 +27,7 @@ mod values;
 use config::{Config, MAX_BLOB};
 
 pub use capacity::{Contract, contract};
+pub use failure::Failure;
 pub use report::Report;
 pub use show::show;
 

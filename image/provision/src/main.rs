@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use config::{Config, Error};
 
-use files::Failure;
+use provision::Failure;
 
 /// Turns a readable router configuration into the blob that a Sekisho box boots from, and back.
 #[derive(Parser)]
