@@ -626,3 +626,23 @@ impl<const N: usize> Sessions<N> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keys differ by protocol, so that only chance would bring a look-up to a session of another.
+    #[test]
+    fn rfc7857_s5_m10_a_session_of_another_protocol_is_another() {
+        let (internal, remote) =
+            (Endpoint::new([192, 0, 2, 1].into(), 5000), Endpoint::new([203, 0, 113, 1].into(), 53));
+        let ends = Ends { protocol: Protocol::Udp, internal, external: 6000, remote };
+        let first = First { begun: Begun::Inside, state: State::Established, streams: Streams::NONE };
+        let session = Session::new(ends, first, Stamp::ZERO);
+        for protocol in Protocol::ALL {
+            let is_it = protocol == Protocol::Udp;
+            assert_eq!(session.is_between(protocol, internal, remote), is_it);
+            assert_eq!(session.is_through(protocol, 6000, remote), is_it);
+        }
+    }
+}
