@@ -134,6 +134,33 @@ fn t04_an_open_filter_lets_nobody_in_after_the_last_session_has_expired() {
     lab.refuse(tcp("S", CAROL.port(99), external), DropReason::NoMapping);
 }
 
+/// Sessions that nobody inside has answered kept the mapping, and the mapping let more of them in.
+#[test]
+fn t12_nobody_outside_keeps_an_open_filter_open() {
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.wait_secs(200);
+    lab.deliver(tcp("S", CAROL.port(1), external));
+    lab.wait_secs(42);
+    lab.refuse(tcp("S", CAROL.port(2), external), DropReason::NoMapping);
+    lab.deliver(tcp("S", CAROL.port(1), external));
+    let again = lab.send(tcp("S", ALICE.port(5000), BOB.port(443))).source();
+    assert_eq!(again, external, "REQ-1: it has kept its port");
+    lab.deliver(tcp("S", CAROL.port(2), external));
+}
+
+/// An answer from inside is as good as a session that began there.
+#[test]
+fn t12_an_open_filter_stays_open_for_what_the_inside_has_answered() {
+    let mut lab = Lab::with(|settings| settings.filtering = Dependence::Endpoint.into());
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.deliver(tcp("S", CAROL.port(1), external));
+    lab.send(tcp("S.", ALICE.port(5000), CAROL.port(1)));
+    lab.deliver(tcp(".", CAROL.port(1), external));
+    lab.wait_secs(242);
+    lab.deliver(tcp("S", CAROL.port(2), external));
+}
+
 #[test]
 fn a06_half_open_connections_from_outside_leave_room_for_the_inside() {
     let mut lab = Lab::with_forward();

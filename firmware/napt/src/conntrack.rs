@@ -150,11 +150,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.host(&self.keys, grouping, protocol, near, remote).is_some()
     }
 
-    /// Where a live mapping of an external port leads. It may outlive its last session by a tick of the wheel.
+    /// Where an external port leads whose mapping the inside wants. It may outlive its last session by a tick of the
+    /// wheel.
     pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
         let slot = self.tables.mappings.by_external(&self.keys, protocol, external)?;
         let mapping = self.tables.mappings.at(slot);
-        mapping.is_live().then_some(mapping.internal)
+        mapping.is_wanted().then_some(mapping.internal)
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
@@ -250,11 +251,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Opens a session that needs a mapping.
     #[inline(always)]
     fn open_on(&mut self, now: Instant, wanted: &Wanted, mapping: Slot) -> Result<Slot, Verdict> {
-        self.tables.mappings.retain(mapping).ok_or(RejectReason::TableFull)?;
+        let waits = wanted.first.begun == Begun::HalfOpen;
+        let full = if waits { DropReason::HalfOpen.into() } else { RejectReason::TableFull.into() };
+        self.tables.mappings.retain(mapping, waits).ok_or::<Verdict>(full)?;
         let external = self.tables.mappings.at(mapping).external;
         let slot = self.insert(now, wanted, external);
         if slot.is_err() {
-            self.tables.mappings.release(now, mapping, self.idle.cooldown);
+            self.tables.mappings.release(now, mapping, waits, self.idle.cooldown);
         }
         slot
     }
@@ -281,8 +284,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     pub(crate) fn close(&mut self, now: Instant, slot: Slot) {
         self.settle_account(slot);
         let grouping = self.rules.grouping(self.tables.sessions.at(slot).protocol());
-        self.tables.sessions.end(&self.keys, grouping, slot);
         self.let_go(now, slot);
+        self.tables.sessions.end(&self.keys, grouping, slot);
     }
 
     /// Counts a session no more for whom it was counted.
@@ -307,13 +310,18 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if self.tables.sessions.answer(&self.keys, grouping, slot).is_some() {
             let forward = self.settings.forwards.number(protocol, external);
             self.tables.half_open.leave(&self.keys, remote.address, forward);
+            if let Some(mapping) = self.tables.mappings.by_external(&self.keys, protocol, external) {
+                self.tables.mappings.answer(mapping);
+            }
         }
     }
 
+    /// Lets go of the mapping of a session that is about to end, if it has one.
     fn let_go(&mut self, now: Instant, slot: Slot) {
-        let Ends { protocol, external, .. } = self.tables.sessions.at(slot).ends();
+        let session = self.tables.sessions.at(slot);
+        let (Ends { protocol, external, .. }, waits) = (session.ends(), !session.is_answered());
         if let Some(mapping) = self.tables.mappings.by_external(&self.keys, protocol, external) {
-            self.tables.mappings.release(now, mapping, self.idle.cooldown);
+            self.tables.mappings.release(now, mapping, waits, self.idle.cooldown);
         }
     }
 

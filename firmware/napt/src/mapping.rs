@@ -1,8 +1,10 @@
 //! The mapping table: internal endpoint ⇄ external port (RFC 4787 s.4).
 //!
-//! A mapping lives while at least one session needs it. When the last one ends it *cools*: it keeps its port from
-//! everybody else for a while (RFC 6888 REQ-8), though its own internal endpoint gets it back at once. When ports or
-//! slots run out, the mapping that has cooled longest goes first.
+//! A mapping lives while at least one session has it. It lets others in only while one of them was begun, or answered,
+//! from inside: those that *wait* for an answer have the port until they end, but nobody outside keeps it open with
+//! them (T12). When the last one ends the mapping *cools*: it keeps its port from everybody else for a while (RFC 6888
+//! REQ-8), though its own internal endpoint gets it back at once. When ports or slots run out, the mapping that has
+//! cooled longest goes first.
 //!
 //! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
 //! depends on the remote end, the sessions know more than this table: see `conntrack`.
@@ -45,8 +47,7 @@ pub(crate) struct Mapping {
     pub(crate) internal: Endpoint,
     pub(crate) external: u16,
     pub(crate) protocol: Protocol,
-    /// Whether it is in the queue of cooling mappings. One that was revived stays there until its turn comes.
-    queued: bool,
+    marks: Marks,
     sessions: u16,
     /// While it cools: until when.
     until: Stamp,
@@ -59,28 +60,66 @@ impl Mapping {
         internal: at(0),
         external: 0,
         protocol: Protocol::Tcp,
-        queued: false,
+        marks: Marks(0),
         sessions: 0,
         until: Stamp::ZERO,
         next: None,
     };
 
-    /// Whether a session needs it now.
+    /// Whether a session has it now.
     pub(crate) fn is_live(&self) -> bool {
         self.sessions > 0
     }
 
-    /// How many sessions need it now.
+    /// Whether one has it that the inside has begun, or answered.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.sessions > self.marks.waiting()
+    }
+
+    /// How many sessions have it now.
     pub(crate) fn live_sessions(&self) -> u16 {
         self.sessions
     }
 
     /// How long it has to cool yet, if it does.
     pub(crate) fn cools_for(&self, now: Instant) -> Option<Duration> {
-        let cools = self.queued && !self.is_live() && !self.until.passed(now);
+        let cools = self.marks.is_queued() && !self.is_live() && !self.until.passed(now);
         cools.then(|| Duration::from_millis(self.until.remaining(now).unsigned_abs().into()))
     }
 }
+
+/// In the lower bits how many of a mapping's sessions wait for an answer from inside; in the highest one whether it is
+/// in the queue of cooling mappings. One that was revived stays there until its turn comes.
+#[derive(Clone, Copy)]
+struct Marks(u8);
+
+impl Marks {
+    const QUEUED: u8 = 0x80;
+
+    const fn is_queued(self) -> bool {
+        self.0 & Self::QUEUED != 0
+    }
+
+    const fn set_queued(&mut self, queued: bool) {
+        self.0 = self.0 & !Self::QUEUED | if queued { Self::QUEUED } else { 0 };
+    }
+
+    const fn waiting(self) -> u16 {
+        (self.0 & !Self::QUEUED) as u16
+    }
+
+    /// `None` if so many wait that no more can be counted.
+    fn wait(&mut self) -> Option<()> {
+        (self.waiting() < MAX_WAITING).then(|| self.0 += 1)
+    }
+
+    fn wait_no_more(&mut self) {
+        self.0 -= u8::from(self.waiting() > 0);
+    }
+}
+
+/// How many sessions of one mapping may wait for an answer from inside at a time.
+const MAX_WAITING: u16 = 127;
 
 /// Mappings that cool, in the order in which they began to.
 #[derive(Clone, Copy)]
@@ -163,28 +202,41 @@ impl<const N: usize> Mappings<N> {
         Some(slot)
     }
 
-    /// Notes that one more session needs the mapping. `None` if it has 65,535 already.
-    pub(crate) fn retain(&mut self, slot: Slot) -> Option<()> {
+    /// Notes that one more session has the mapping, which `waits` for an answer from inside or does not. `None` if as
+    /// many have it, or wait, as can be counted.
+    pub(crate) fn retain(&mut self, slot: Slot, waits: bool) -> Option<()> {
         let mapping = &mut self.records[slot.index() & (N - 1)];
-        mapping.sessions = mapping.sessions.checked_add(1)?;
+        let sessions = mapping.sessions.checked_add(1)?;
+        if waits {
+            mapping.marks.wait()?;
+        }
+        mapping.sessions = sessions;
         Some(())
     }
 
-    /// Notes that one session less needs the mapping. After the last, it cools for `cooldown` milliseconds.
-    pub(crate) fn release(&mut self, now: Instant, slot: Slot, cooldown: u32) {
+    /// Notes that a session that has waited waits no more.
+    pub(crate) fn answer(&mut self, slot: Slot) {
+        self.records[slot.index() & (N - 1)].marks.wait_no_more();
+    }
+
+    /// Notes that one session less has the mapping. After the last, it cools for `cooldown` milliseconds.
+    pub(crate) fn release(&mut self, now: Instant, slot: Slot, waits: bool, cooldown: u32) {
         let mapping = &mut self.records[slot.index() & (N - 1)];
         mapping.sessions = mapping.sessions.saturating_sub(1);
+        if waits {
+            mapping.marks.wait_no_more();
+        }
         self.cool(now, slot, cooldown);
     }
 
-    /// Lets a mapping cool, if no session needs it.
+    /// Lets a mapping cool, if no session has it.
     pub(crate) fn cool(&mut self, now: Instant, slot: Slot, cooldown: u32) {
         let mapping = &mut self.records[slot.index() & (N - 1)];
         if mapping.is_live() {
             return;
         }
         mapping.until = Stamp::after(now, cooldown);
-        if !mapping.queued {
+        if !mapping.marks.is_queued() {
             self.enqueue(slot);
         }
     }
@@ -205,10 +257,10 @@ impl<const N: usize> Mappings<N> {
         // Queued again in the order in which they cool down, as nearly as one pass can tell: by slot.
         for slot in Slot::all::<N>() {
             let mapping = *self.at(slot);
-            if !mapping.queued {
+            if !mapping.marks.is_queued() {
                 continue;
             }
-            self.records[slot.index() & (N - 1)].queued = false;
+            self.records[slot.index() & (N - 1)].marks.set_queued(false);
             match mapping.is_live() {
                 true => (),
                 false if keep(&mapping) => self.enqueue(slot),
@@ -220,7 +272,7 @@ impl<const N: usize> Mappings<N> {
     /// The protocol and the external port of the mapping in a slot, if there is one.
     pub(crate) fn taken(&self, slot: Slot) -> Option<(Protocol, u16)> {
         let mapping = self.at(slot);
-        (mapping.is_live() || mapping.queued).then_some((mapping.protocol, mapping.external))
+        (mapping.is_live() || mapping.marks.is_queued()).then_some((mapping.protocol, mapping.external))
     }
 
     /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
@@ -306,7 +358,7 @@ impl<const N: usize> Mappings<N> {
 
     fn enqueue(&mut self, slot: Slot) {
         let mapping = &mut self.records[slot.index() & (N - 1)];
-        mapping.queued = true;
+        mapping.marks.set_queued(true);
         mapping.next = None;
         let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
         let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {
@@ -322,7 +374,7 @@ impl<const N: usize> Mappings<N> {
     /// Takes the head of its queue out.
     fn dequeue(&mut self, head: Slot) {
         let mapping = &mut self.records[head.index() & (N - 1)];
-        mapping.queued = false;
+        mapping.marks.set_queued(false);
         let next = mapping.next.take();
         let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
         let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {

@@ -54,7 +54,8 @@ impl Session {
 }
 
 impl Oracle {
-    /// Whom an external port belongs to, and whether that is sure or may be history.
+    /// Where an external port leads, and whether that is sure or may be history: to whom it belongs, by a session that
+    /// the inside has begun, or answered (T12).
     pub(super) fn leads_to(&self, protocol: u8, external: u16) -> (bool, Option<SocketAddrV4>) {
         if let Some(internal) = self.forwards_to(protocol, external) {
             return (true, Some(internal));
@@ -62,8 +63,9 @@ impl Oracle {
         if !has_ports(protocol) {
             return (true, None);
         }
-        let sure = self.sessions_of(protocol, external).any(|session| session.deadline > self.now);
-        (sure, self.sessions_of(protocol, external).next().map(|session| session.internal))
+        let wanted = || self.sessions_of(protocol, external).filter(|session| session.vouches());
+        let sure = wanted().any(|session| session.deadline > self.now);
+        (sure, wanted().next().map(|session| session.internal))
     }
 
     pub(super) fn sessions_of(&self, protocol: u8, external: u16) -> impl Iterator<Item = &Session> {
