@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use napt::{DropReason, Engine, Instant, Protocols, Realm, Settings, Tables, Verdict};
+use napt::{DropReason, Engine, Instant, Protocols, Realm, Seed, Settings, Tables, Verdict};
 
 use crate::{ALICE, OUTSIDE, Packet};
 
@@ -33,7 +33,16 @@ impl Lab {
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(OUTSIDE.0);
         change(&mut settings);
-        let engine = Engine::new(Box::leak(Box::new(Tables::new())), settings, &[7; 32]);
+        Self::of(settings, &[7; 32])
+    }
+
+    /// An engine with the recommended settings, and a seed.
+    pub fn with_seed(seed: &Seed) -> Self {
+        Self::of(Settings::new(OUTSIDE.0), seed)
+    }
+
+    fn of(settings: Settings, seed: &Seed) -> Self {
+        let engine = Engine::new(Box::leak(Box::new(Tables::new())), settings, seed);
         Self { engine, now: Instant::from_millis(1_000_000) }
     }
 

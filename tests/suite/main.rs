@@ -2,6 +2,7 @@
 //! The suite.
 
 mod attacks;
+mod capacity;
 mod checksums;
 mod churn;
 mod compliance;
