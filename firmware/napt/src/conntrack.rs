@@ -410,7 +410,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[inline(always)]
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
         let pool = self.tables.ports.get(protocol as usize)?;
-        pool.choose(class, parity, || self.keys.draw_half())
+        pool.choose(class, parity, || self.keys.draw_third())
     }
 
     /// The external ports of a protocol; those that have none have no pool.

@@ -10,6 +10,9 @@ use crate::Seed;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::sip::Sip;
 
+/// How many bits a third of a draw has.
+pub(crate) const THIRD: u32 = 21;
+
 /// The keys of one engine, from its seed.
 #[derive(Clone)]
 pub(crate) struct Keys {
@@ -17,7 +20,7 @@ pub(crate) struct Keys {
     inbound: [Sip; Protocol::COUNT],
     peer: [Sip; Protocol::COUNT],
     internal: [Sip; Protocol::COUNT],
-    external: [Sip; Protocol::COUNT],
+    external: Fold,
     host: Sip,
     source: Sip,
     shuffle: Sip,
@@ -29,8 +32,9 @@ pub(crate) struct Keys {
 pub struct Random {
     function: Sip,
     drawn: u64,
-    /// Half of a draw that nobody has asked for yet.
-    spare: Option<u32>,
+    /// What is left of a draw, and how many thirds of it.
+    rest: u64,
+    thirds: u8,
 }
 
 impl Random {
@@ -41,17 +45,18 @@ impl Random {
     }
 
     const fn keyed(k0: u64, k1: u64) -> Self {
-        Self { function: Sip::new(k0, k1), drawn: 0, spare: None }
+        Self { function: Sip::new(k0, k1), drawn: 0, rest: 0, thirds: 0 }
     }
 
-    /// The next 32 bits.
-    pub(crate) fn draw_half(&mut self) -> u32 {
-        if let Some(spare) = self.spare.take() {
-            return spare;
+    /// The next [`THIRD`] bits.
+    #[inline(always)]
+    pub(crate) fn draw_third(&mut self) -> u32 {
+        if self.thirds == 0 {
+            (self.rest, self.thirds) = (self.draw(), 3);
         }
-        let both = self.draw();
-        self.spare = Some((both >> 32) as u32);
-        both as u32
+        let third = self.rest as u32 % (1 << THIRD);
+        (self.rest, self.thirds) = (self.rest >> THIRD, self.thirds - 1);
+        third
     }
 
     /// The next 64 bits.
@@ -70,9 +75,10 @@ impl Keys {
     pub(crate) fn new(seed: &Seed) -> Self {
         let [k0, k1, _, _] = words(seed);
         let mut source = Random::keyed(k0, k1);
+        let external = Fold::new(&mut source);
         let mut key = || Sip::new(source.draw(), source.draw());
         let mut each = || Protocol::ALL.map(|_| key());
-        let [outbound, inbound, peer, internal, external] = [(); 5].map(|()| each());
+        let [outbound, inbound, peer, internal] = [(); 4].map(|()| each());
         let [host, source, shuffle] = [(); 3].map(|()| key());
         Self { outbound, inbound, peer, internal, external, host, source, shuffle, random: Random::new(seed) }
     }
@@ -82,9 +88,10 @@ impl Keys {
         self.random.draw()
     }
 
-    /// 32 unpredictable bits.
-    pub(crate) fn draw_half(&mut self) -> u32 {
-        self.random.draw_half()
+    /// [`THIRD`] unpredictable bits.
+    #[inline(always)]
+    pub(crate) fn draw_third(&mut self) -> u32 {
+        self.random.draw_third()
     }
 
     /// Where a session lies, seen from inside.
@@ -116,7 +123,7 @@ impl Keys {
     /// Where a mapping lies, seen from outside.
     #[inline]
     pub(crate) fn external(&self, protocol: Protocol, external: u16) -> u64 {
-        mark(Kind::External, self.external[protocol as usize].one(external.into()))
+        mark(Kind::External, self.external.of(u64::from(external) | (protocol as u64) << 16))
     }
 
     /// Where an internal host lies.
@@ -136,6 +143,28 @@ impl Keys {
             (left, right) = (right, left ^ self.shuffle.one(u64::from(right) << 8 | round) as u8);
         }
         u16::from_be_bytes([left, right])
+    }
+}
+
+/// A keyed hash that costs a tenth of SipHash and is not as strong: two products, folded. It will do for external ports,
+/// which we choose ourselves, or of which at least nobody can have more than there are.
+#[derive(Clone, Copy)]
+struct Fold {
+    mask: u64,
+    factors: [u64; 2],
+}
+
+impl Fold {
+    fn new(key: &mut Random) -> Self {
+        Self { mask: key.draw(), factors: [key.draw() | 1, key.draw() | 1] }
+    }
+
+    #[inline(always)]
+    const fn of(self, word: u64) -> u64 {
+        let [first, second] = self.factors;
+        let once = (word ^ self.mask).wrapping_mul(first);
+        let twice = (once ^ once >> 32).wrapping_mul(second);
+        twice ^ twice >> 32
     }
 }
 

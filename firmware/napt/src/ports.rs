@@ -1,9 +1,11 @@
 //! The pool of external ports of one protocol, and choosing from it (RFC 6056, RFC 4787 s.4.2).
 //!
 //! Ports are chosen at random, because a port that can be guessed invites off-path attackers; within the class and the
-//! parity of the internal port, because some applications rely on them (REQ-3a, REQ-4). Four draws find a port nearly
-//! always; when the pool is nearly empty, the bits do: one word of them at a time, found by two summaries, so that
-//! the last free port costs no more than a few hundred instructions and an exhausted pool even less.
+//! parity of the internal port, because some applications rely on them (REQ-3a, REQ-4). A port that is drawn and taken
+//! leads to the next free one in its word of 64. Where four words have none, two summaries find one that has, so that the
+//! last free port costs no more than a few hundred instructions and an exhausted pool even less.
+
+use crate::keys::THIRD;
 
 const WORDS: usize = 1024;
 const SUMMARIES: usize = WORDS / 64;
@@ -112,11 +114,20 @@ impl Ports {
     pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u32) -> Option<u16> {
         for _ in 0..DRAWS {
             let port = random_port(class, parity, draw());
-            if self.is_free(port) {
+            let word = usize::from(port / 64);
+            if let Some(port) = self.next_in(word, parity, u32::from(port) % 64) {
                 return Some(port);
             }
         }
         self.search(class, parity, draw())
+    }
+
+    /// The first suitable port of a word from a bit on and around, if there is one (RFC 6056 s.3.3.1).
+    #[inline(always)]
+    fn next_in(&self, word: usize, parity: Parity, from: u32) -> Option<u16> {
+        let suitable = self.free[word % WORDS] & parity.bits();
+        let bit = (suitable.rotate_right(from).trailing_zeros() + from) % 64;
+        (suitable != 0).then_some((word as u32 * 64 + bit) as u16)
     }
 
     /// The first word with a suitable port, from a random one on and around; a random port in it.
@@ -127,10 +138,7 @@ impl Ports {
         let word = self
             .word_with(parity, start, class.last)
             .or_else(|| self.word_with(parity, class.first, start))?;
-        let suitable = self.free[word % WORDS] & parity.bits();
-        let turn = random % 64;
-        let bit = (suitable.rotate_right(turn).trailing_zeros() + turn) % 64;
-        Some((word as u32 * 64 + bit) as u16)
+        self.next_in(word, parity, random % 64)
     }
 
     /// The first word from `from` to `to` that has a free port of `parity`.
@@ -164,9 +172,9 @@ const fn bit(port: u16) -> u64 {
     1 << (port % 64)
 }
 
-/// A number below `limit`, from random bits.
+/// A number below `limit`, from [`THIRD`] random bits.
 const fn below(limit: u64, random: u32) -> u64 {
-    (random as u64 * limit) >> 32
+    (random as u64 * limit) >> THIRD
 }
 
 /// Any port of the class with the parity, each as likely as the other.
