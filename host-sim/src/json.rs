@@ -1,6 +1,7 @@
 //! A run for machines: JSON, one object a line, each with its `kind`.
 //!
-//! `packet`, in the order of events; then `check`, `violation`, `router`, `link`, and at last the `outcome`. Times are in
+//! `packet`, in the order of events; then `check`, `unseen` (what could not be checked), `violation`, `router`, `link`,
+//! `line`, and at last the `outcome`. Times are in
 //! microseconds; seeds are text, because a number of 64 bits is more than JSON's readers agree on.
 
 use serde::Serialize;
@@ -29,6 +30,10 @@ enum Object<'a> {
         what: &'a str,
         held: bool,
     },
+    Unseen {
+        line: usize,
+        what: &'a str,
+    },
     Violation {
         at_us: u64,
         router: &'a str,
@@ -49,11 +54,21 @@ enum Object<'a> {
         corrupted: u64,
         truncated: u64,
     },
+    Line {
+        name: &'a str,
+        sent: u64,
+        lost: u64,
+        received: u64,
+        empty: u64,
+        nonsense: u64,
+    },
     Outcome {
         scenario: &'a str,
         seed: String,
         end_us: u64,
         passed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        broken: Option<&'a str>,
     },
 }
 
@@ -68,6 +83,7 @@ pub fn lines(outcome: &Outcome) -> String {
         what: &check.what,
         held: check.held,
     });
+    let unseen = outcome.unseen.iter().map(|unseen| Object::Unseen { line: unseen.line, what: &unseen.what });
     let violations = outcome.violations.iter().map(|violation| Object::Violation {
         at_us: violation.at.micros(),
         router: &violation.router,
@@ -88,13 +104,23 @@ pub fn lines(outcome: &Outcome) -> String {
         corrupted: tally.corrupted,
         truncated: tally.truncated,
     });
+    let lines = outcome.lines.iter().map(|(name, tally)| Object::Line {
+        name,
+        sent: tally.sent,
+        lost: tally.lost,
+        received: tally.received,
+        empty: tally.empty,
+        nonsense: tally.nonsense,
+    });
     let end = Object::Outcome {
         scenario: &outcome.name,
         seed: Seed(outcome.seed).to_string(),
         end_us: outcome.end.micros(),
         passed: outcome.passed(),
+        broken: outcome.broken.as_deref(),
     };
-    for object in packets.chain(checks).chain(violations).chain(routers).chain(links).chain([end]) {
+    let checks = checks.chain(unseen).chain(violations);
+    for object in packets.chain(checks).chain(routers).chain(links).chain(lines).chain([end]) {
         text += &serde_json::to_string(&object).expect("numbers and text have a form in JSON");
         text.push('\n');
     }

@@ -31,6 +31,10 @@ struct CommandLine {
 enum Command {
     /// Play a scenario and say whether all came out as it must; without one, list those that come with the simulator.
     Run(cli::Run),
+    /// Play a scenario in real time, around a box at the other end of two Unix sockets: a booted image, say.
+    Live(cli::live::Live),
+    /// Be the box at the other end of two Unix sockets, in real time.
+    Box(cli::live::StandIn),
     /// Say what a box would do with a packet, and why.
     Explain(cli::explain::Explain),
     /// Play a capture of a router's lan, wan or both to a box, and say what it makes of it.
@@ -71,6 +75,8 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => show(&demo),
         Some(Command::Run(run)) => cli::run(&run),
+        Some(Command::Live(live)) => cli::live::live(&live),
+        Some(Command::Box(stand_in)) => cli::live::be_box(&stand_in),
         Some(Command::Explain(explain)) => cli::explain::explain(&explain),
         Some(Command::Replay(replay)) => cli::replay::replay(&replay),
         Some(Command::Swarm(swarm)) => cli::swarm(&swarm),

@@ -7,7 +7,7 @@
 //! `sides` finds out which interface is which, and who came by it; `likeness`, which packet left as which; `report` prints
 //! what came of it.
 
-mod likeness;
+pub(crate) mod likeness;
 mod readdress;
 mod report;
 mod sides;

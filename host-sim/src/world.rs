@@ -13,8 +13,9 @@ use crate::host::Host;
 use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
 use crate::nat::{Nat, NatSetup};
 use crate::node::{
-    Departure, HostId, Jack, LinkId, NatId, Node, NodeId, PacketId, RouterId, StationId, SwitchId,
+    Departure, HostId, Jack, LinkId, NatId, Node, NodeId, OutletId, PacketId, RouterId, StationId, SwitchId,
 };
+use crate::outlet::Outlet;
 use crate::routing::{RouterNode, RouterSetup, Tables};
 use crate::station::Station;
 use crate::switch::Switch;
@@ -108,6 +109,11 @@ impl<'t> World<'t> {
     /// Adds a station.
     pub fn add_station(&mut self, station: Station) -> StationId {
         StationId(self.add(Node::Station(Box::new(station))))
+    }
+
+    /// Adds an outlet, in the place of a router.
+    pub(crate) fn add_outlet(&mut self) -> OutletId {
+        OutletId(self.add(Node::Outlet(Outlet::default())))
     }
 
     /// A jack of a switch that nothing is plugged into.
@@ -240,6 +246,24 @@ impl<'t> World<'t> {
         node.handle_timeout(self.now, &mut self.departures);
         self.send(station.0);
         result
+    }
+
+    /// Takes out of the world what has arrived at an outlet.
+    pub(crate) fn take_out(&mut self, outlet: OutletId) -> Vec<(Side, Vec<u8>)> {
+        match &mut self.places[outlet.0.0].node {
+            Node::Outlet(outlet) => outlet.take(),
+            _ => unreachable!("this world gave the id to an outlet"),
+        }
+    }
+
+    /// Puts a frame on the link at an outlet's jack, now.
+    pub(crate) fn put_in(&mut self, outlet: OutletId, side: Side, frame: Vec<u8>) {
+        self.depart(outlet.0, Departure::own(side as usize, frame));
+    }
+
+    /// When something happens next, if at all.
+    pub(crate) fn next_event(&self) -> Option<Time> {
+        self.agenda.first()
     }
 
     /// A router works by another configuration from now on.

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The program itself: what it does without an argument, and its exit codes.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const GOLDEN: &str = include_str!("../../tests/golden/demo/reference.txt");
 
@@ -160,6 +160,71 @@ fn a_capture_is_played_and_what_differs_ends_with_1() {
     assert_eq!(codes, [Some(0), Some(1), Some(1), Some(2)]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is no capture; give a pcapng or pcap file"));
     assert_eq!(written[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
+}
+
+const BRIEF: &str = r#"
+until = "300ms"
+
+[[host]]
+name = "alice"
+address = "192.0.2.1/24"
+gateway = "192.0.2.254"
+
+[[router]]
+name = "box"
+config = "REFERENCE"
+
+[[host]]
+name = "server"
+address = "203.0.113.1/24"
+
+[[link]]
+ends = ["alice", "box.lan"]
+
+[[link]]
+ends = ["box.wan", "server"]
+
+[[step]]
+at = "100ms"
+host = "alice"
+ping = "203.0.113.1"
+answered = true
+within = "200ms"
+
+[[expect]]
+router = "box"
+sessions = 1
+"#;
+
+#[test]
+fn a_scenario_is_played_live_around_a_box_and_both_say_what_they_saw() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let (lan, wan, file) = (path("cli-lan.sock"), path("cli-wan.sock"), path("cli-live.toml"));
+    std::fs::write(&file, BRIEF.replace("REFERENCE", REFERENCE)).unwrap();
+    let sockets = ["--lan", &lan, "--wan", &wan];
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sekisho-sim"));
+    let boxed = program.args([&["box", REFERENCE, "--connect"][..], &sockets].concat());
+    let boxed = boxed.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    let live = run(&[&["live", &file][..], &sockets].concat());
+    let boxed = boxed.wait_with_output().unwrap();
+    let alone = run(&[&["live", &file, "--wait", "0"][..], &sockets].concat());
+    let refused = run(&[&["live", "address-change"][..], &sockets].concat());
+    std::fs::remove_file(file).unwrap();
+
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (shown, told) = (text(&live.stdout), text(&live.stderr));
+    assert_eq!((live.status.code(), boxed.status.code()), (Some(0), Some(0)), "{shown}{told}");
+    assert!(shown.contains("192.0.2.1 > 203.0.113.1                ─ echo ─"), "{shown}");
+    assert!(shown.contains("not looked at: line 30: sessions of box: 1\n"), "{shown}");
+    assert!(shown.ends_with("ok: 1 of 1 checks, 0 violations, with seed 1\n"), "{shown}");
+    assert!(told.contains("waiting until box answers for 192.0.2.254 and 203.0.113.254\n"), "{told}");
+    assert!(text(&boxed.stdout).starts_with("sessions 1 "), "{}", text(&boxed.stdout));
+    assert!(text(&boxed.stderr).contains("ready lan=192.0.2.254/24 wan=203.0.113.254/24\n"));
+    assert_eq!((alone.status.code(), refused.status.code()), (Some(1), Some(2)));
+    assert!(text(&alone.stderr).contains("nobody has come to it within 0ns for the lan"));
+    assert!(text(&refused.stderr).contains("the step in line "), "{}", text(&refused.stderr));
 }
 
 #[test]

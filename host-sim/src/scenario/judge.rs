@@ -67,6 +67,21 @@ fn counted(what: &str, count: u64, range: &Range) -> (String, bool) {
     (format!("{what}: {count}, of {}", written(range)), range.contains(&count))
 }
 
+/// What is wanted, where nobody can judge it.
+pub(super) fn wanted(expectation: &Expectation) -> String {
+    match &expectation.what {
+        Expected::Sessions(router, range) => format!("sessions of {router}: {}", written(range)),
+        Expected::Mappings(router, range) => format!("mappings of {router}: {}", written(range)),
+        Expected::Counter(router, side, name, range) => {
+            format!("{router}'s {side} {name}: {}", written(range))
+        }
+        Expected::NoneFrom(Stray { link, .. }) | Expected::Sees(link, ..) => {
+            format!("what is on link {link}")
+        }
+        Expected::Received(station, _) => format!("packets received by {station}"),
+    }
+}
+
 /// A range as the file writes it.
 pub(super) fn written(range: &Range) -> String {
     match (*range.start(), *range.end()) {

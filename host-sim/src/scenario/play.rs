@@ -3,18 +3,22 @@
 //! Between two steps the world runs on its own. What a step wants to follow is a *promise*: it is looked at whenever
 //! something is done and when its time is up, and kept as soon as it was seen once. What must not follow is broken as
 //! soon as it is seen, and kept when its time is up.
+//!
+//! Time is the world's own, or it is real (`live`); that is all the difference there is between the two.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
-use config::Config;
+use router::Side;
 use smoltcp::socket::tcp::State;
 
+use super::amend::ConfigText;
 use super::build::{Net, memory};
-use super::{Act, Data, Remote, Scenario, Step, judge};
+use super::{Act, Data, Expectation, Remote, Scenario, Step, judge, live};
 use crate::checkers::Violation;
 use crate::host::{Connection, Mailbox, Pinger};
 use crate::link::Tally;
+use crate::live::{Broken, LineTally, Lines, Live};
 use crate::node::{HostId, RouterId};
 use crate::packet::{self, Draft};
 use crate::station::Parcel;
@@ -41,6 +45,12 @@ pub struct Outcome {
     pub summaries: Vec<(String, String)>,
     /// What each link did to what it carried.
     pub tallies: Vec<(String, Tally)>,
+    /// What could not be looked at, since the router is not of this world.
+    pub unseen: Vec<Unseen>,
+    /// What went over each line of a world that is joined to others.
+    pub lines: Vec<(String, LineTally)>,
+    /// Why it was over before its time, if it was.
+    pub broken: Option<String>,
     /// When it was over.
     pub end: Time,
 }
@@ -48,7 +58,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether everything was as it had to be.
     pub fn passed(&self) -> bool {
-        self.violations.is_empty() && self.checks.iter().all(|check| check.held)
+        self.broken.is_none() && self.violations.is_empty() && self.checks.iter().all(|check| check.held)
     }
 }
 
@@ -65,31 +75,39 @@ pub struct Check {
     pub held: bool,
 }
 
+/// Something that has to be so, and of which nobody knows whether it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The line of the file that says so.
+    pub line: usize,
+    /// What has to be so.
+    pub what: String,
+}
+
 /// Plays a scenario. The same seed gives the same outcome.
 pub fn play(scenario: &Scenario, seed: u64) -> Outcome {
-    let mut memory = memory(scenario);
-    let mut player = Player::new(Net::new(scenario, seed, &mut memory));
-    for expectation in &scenario.expectations {
-        judge::prepare(&mut player.net, expectation);
-    }
-    let mut judged: Vec<_> =
-        scenario.expectations.iter().map(|it| (it.at.unwrap_or(scenario.end), it)).collect();
-    judged.sort_by_key(|(at, _)| *at);
-    let mut judged = judged.into_iter().peekable();
-    for turn in schedule(scenario) {
-        while let Some((before, expectation)) = judged.next_if(|(judged, _)| *judged < turn.at) {
-            player.run_to(before);
-            player.checks.push(judge::judge(&player.net, expectation));
-        }
-        player.run_to(turn.at);
-        player.perform(turn);
-    }
-    for (at, expectation) in judged {
-        player.run_to(at);
-        player.checks.push(judge::judge(&player.net, expectation));
-    }
-    player.run_to(scenario.end);
-    player.finish(scenario, seed)
+    let mut memory = memory(scenario, None);
+    let net = Net::new(scenario, seed, None, &mut memory);
+    Player::new(net, Pace::Virtual).play(scenario, seed)
+}
+
+/// Plays a scenario in real time, from now on, without one of its routers: what is plugged into that goes over the lines.
+pub(super) fn play_live(scenario: &Scenario, seed: u64, router: &str, lines: Lines) -> Outcome {
+    let mut memory = memory(scenario, Some(router));
+    let net = Net::new(scenario, seed, Some(router), &mut memory);
+    let pace = match &net.outlet {
+        Some((_, outlet)) => Pace::Real(Box::new(Live::new(*outlet, lines))),
+        None => Pace::Virtual,
+    };
+    Player::new(net, pace).play(scenario, seed)
+}
+
+/// How time passes.
+enum Pace {
+    /// It jumps from one event to the next.
+    Virtual,
+    /// As outside.
+    Real(Box<Live>),
 }
 
 /// One time that a step is done.
@@ -116,6 +134,7 @@ fn schedule(scenario: &Scenario) -> Vec<Turn<'_>> {
 
 struct Player<'t> {
     net: Net<'t>,
+    pace: Pace,
     connections: BTreeMap<String, Talk>,
     mailboxes: BTreeMap<(HostId, u16), Mailbox>,
     pingers: BTreeMap<(HostId, u16), Pinger>,
@@ -123,6 +142,7 @@ struct Player<'t> {
     learnt: BTreeMap<String, (SocketAddrV4, String)>,
     promises: Vec<Promise>,
     checks: Vec<Check>,
+    unseen: Vec<Unseen>,
 }
 
 /// A connection that has a name.
@@ -186,28 +206,77 @@ fn is_open(world: &World<'_>, host: HostId, connection: Connection) -> bool {
 }
 
 impl<'t> Player<'t> {
-    fn new(net: Net<'t>) -> Self {
+    fn new(net: Net<'t>, pace: Pace) -> Self {
         Self {
             net,
+            pace,
             connections: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             pingers: BTreeMap::new(),
             learnt: BTreeMap::new(),
             promises: Vec::new(),
             checks: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 
+    fn play(mut self, scenario: &Scenario, seed: u64) -> Outcome {
+        for expectation in &scenario.expectations {
+            judge::prepare(&mut self.net, expectation);
+        }
+        let broken = self.go_through(scenario).err().map(|broken| broken.to_string());
+        self.finish(scenario, seed, broken)
+    }
+
+    fn go_through(&mut self, scenario: &Scenario) -> Result<(), Broken> {
+        let mut judged: Vec<_> =
+            scenario.expectations.iter().map(|it| (it.at.unwrap_or(scenario.end), it)).collect();
+        judged.sort_by_key(|(at, _)| *at);
+        let mut judged = judged.into_iter().peekable();
+        for turn in schedule(scenario) {
+            while let Some((before, expectation)) = judged.next_if(|(judged, _)| *judged < turn.at) {
+                self.run_to(before)?;
+                self.judge(expectation);
+            }
+            self.run_to(turn.at)?;
+            self.perform(turn);
+        }
+        for (at, expectation) in judged {
+            self.run_to(at)?;
+            self.judge(expectation);
+        }
+        self.run_to(scenario.end)
+    }
+
     /// Lets time pass, and looks at each promise when its time is up.
-    fn run_to(&mut self, end: Time) {
+    fn run_to(&mut self, end: Time) -> Result<(), Broken> {
         while let Some(due) =
             self.promises.iter().map(|promise| promise.until).filter(|until| *until <= end).min()
         {
-            self.net.world.run_to(due);
+            self.pass(due)?;
             self.look();
         }
-        self.net.world.run_to(end);
+        self.pass(end)?;
         self.look();
+        Ok(())
+    }
+
+    fn pass(&mut self, end: Time) -> Result<(), Broken> {
+        match &mut self.pace {
+            Pace::Virtual => self.net.world.run_to(end),
+            Pace::Real(live) => live.run_to(&mut self.net.world, end)?,
+        }
+        Ok(())
+    }
+
+    /// Judges what is so now, if anybody can know.
+    fn judge(&mut self, expectation: &Expectation) {
+        match &self.net.outlet {
+            Some((router, _)) if expectation.what.router() == Some(router) => {
+                self.unseen.push(Unseen { line: expectation.line, what: judge::wanted(expectation) });
+            }
+            _ => self.checks.push(judge::judge(&self.net, expectation)),
+        }
     }
 
     /// Looks which promises are kept or broken.
@@ -395,19 +464,19 @@ impl<'t> Player<'t> {
             Act::SetQuality { link, quality, faults } => world.set_quality(links[link], *quality, *faults),
             Act::SetFaults { on } => world.set_faulty(*on),
             Act::Address { router, address, gateway } => {
-                let mut lines = Lines::of(world.router(routers[router]).config());
-                lines.set("wan", "address", &address.to_string());
+                let mut text = ConfigText::of(world.router(routers[router]).config());
+                text.set("wan", "address", &address.to_string());
                 if let Some(gateway) = gateway {
-                    lines.set("wan", "gateway", &gateway.to_string());
+                    text.set("wan", "gateway", &gateway.to_string());
                 }
                 let router = routers[router];
-                self.reconfigure(step, router, &lines);
+                self.reconfigure(step, router, &text);
             }
             Act::RemoveForward { router, forward } => {
                 let router = routers[router];
-                let mut lines = Lines::of(world.router(router).config());
-                if lines.remove_forward(forward) {
-                    self.reconfigure(step, router, &lines);
+                let mut text = ConfigText::of(world.router(router).config());
+                if text.remove_forward(forward) {
+                    self.reconfigure(step, router, &text);
                 } else {
                     self.fail(step, format!("there is no forward {forward:?}"));
                 }
@@ -416,8 +485,8 @@ impl<'t> Player<'t> {
         }
     }
 
-    fn reconfigure(&mut self, step: &Step, router: RouterId, lines: &Lines) {
-        match provision::compile(&lines.0, "the new configuration") {
+    fn reconfigure(&mut self, step: &Step, router: RouterId, text: &ConfigText) {
+        match provision::compile(&text.0, "the new configuration") {
             Ok(config) => self.net.world.reconfigure(router, &config),
             Err(report) => self.fail(step, report.to_string()),
         }
@@ -446,48 +515,40 @@ impl<'t> Player<'t> {
         *self.mailboxes.entry((host, port)).or_insert_with(|| world.on_host(host, |node| node.bind(port)))
     }
 
-    fn finish(mut self, scenario: &Scenario, seed: u64) -> Outcome {
-        let Net { world, routers, links, .. } = &mut self.net;
+    fn finish(mut self, scenario: &Scenario, seed: u64, broken: Option<String>) -> Outcome {
+        let Net { world, routers, links, outlet, .. } = &mut self.net;
         let summary = |(name, router): (&String, &RouterId)| {
             (name.clone(), world.router(*router).summary().to_string())
         };
         let summaries = routers.iter().map(summary).collect();
         let tallies = links.iter().map(|(name, link)| (name.clone(), world.tally(*link))).collect();
-        let (sightings, violations) = (world.trace().take(), world.violations());
-        let (name, about, checks) = (scenario.name.clone(), scenario.about.clone(), self.checks);
-        Outcome { name, about, seed, checks, violations, sightings, summaries, tallies, end: scenario.end }
-    }
-}
-
-/// A configuration as `provision` shows it, to be changed line by line.
-struct Lines(String);
-
-impl Lines {
-    fn of(config: &Config) -> Self {
-        Self(provision::show(config))
-    }
-
-    /// Gives a key of a section another value.
-    fn set(&mut self, section: &str, key: &str, value: &str) {
-        let mut inside = false;
-        let lines = self.0.lines().map(|line| {
-            if line.starts_with('[') {
-                inside = line == format!("[{section}]");
+        let lines = match (&self.pace, &outlet) {
+            (Pace::Real(live), Some((name, _))) => {
+                let names = Side::ALL.map(|side| format!("{name}.{side}"));
+                names.into_iter().zip(live.tallies()).collect()
             }
-            let is_it = inside && line.split(' ').next() == Some(key);
-            if is_it { format!("{key} = \"{value}\"\n") } else { format!("{line}\n") }
-        });
-        self.0 = lines.collect();
-    }
-
-    /// Takes a forward away. Whether there was one.
-    fn remove_forward(&mut self, name: &str) -> bool {
-        let named = format!("name = \"{name}\"");
-        let mut parts: Vec<_> = self.0.split("[[forward]]\n").map(str::to_owned).collect();
-        let before = parts.len();
-        let mut first = true;
-        parts.retain(|part| core::mem::take(&mut first) || !part.lines().any(|line| line == named));
-        self.0 = parts.join("[[forward]]\n");
-        parts.len() < before
+            _ => Vec::new(),
+        };
+        let (mut sightings, violations) = (world.trace().take(), world.violations());
+        if let Some((name, _)) = outlet {
+            live::join(&mut sightings, name);
+        }
+        let (name, about) = (scenario.name.clone(), scenario.about.clone());
+        let (checks, unseen) = (self.checks, self.unseen);
+        let end = if broken.is_some() { world.now() } else { scenario.end };
+        Outcome {
+            name,
+            about,
+            seed,
+            checks,
+            violations,
+            sightings,
+            summaries,
+            tallies,
+            unseen,
+            lines,
+            broken,
+            end,
+        }
     }
 }
