@@ -6,6 +6,7 @@ pub(crate) mod configuration;
 pub(crate) mod explain;
 pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod soak;
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -29,6 +29,7 @@
 //! | `explain` | what a box would do with a packet, and why |
 //! | `capture`, `replay` | captures as they are read, and played to a box |
 //! | `speed` | how many packets a second the network carries |
+//! | `household` | hosts that do a little, for days: an idle home's speed, and memory that stays as it is |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
 
@@ -41,6 +42,7 @@ pub mod demo;
 mod ether;
 pub mod explain;
 mod host;
+pub mod household;
 pub mod json;
 pub mod ladder;
 mod link;

@@ -100,6 +100,11 @@ impl<'t> World<'t> {
         SwitchId(self.add(Node::Switch(Switch::default())))
     }
 
+    /// Adds a switch that asks for an address only where it is.
+    pub(crate) fn add_quiet_switch(&mut self) -> SwitchId {
+        SwitchId(self.add(Node::Switch(Switch::quiet())))
+    }
+
     /// Adds a foreign NAT.
     pub fn add_nat(&mut self, name: &str, setup: &NatSetup) -> NatId {
         let nat = Nat::new(setup, self.stream(&format!("nat {name}")));
@@ -259,6 +264,17 @@ impl<'t> World<'t> {
     /// Puts a frame on the link at an outlet's jack, now.
     pub(crate) fn put_in(&mut self, outlet: OutletId, side: Side, frame: Vec<u8>) {
         self.depart(outlet.0, Departure::own(side as usize, frame));
+    }
+
+    /// How many events are to come.
+    pub(crate) fn events(&self) -> usize {
+        self.agenda.len()
+    }
+
+    /// How many frames taps and links keep.
+    pub(crate) fn seen(&self) -> usize {
+        let recorded = self.cables.iter().filter_map(|cable| cable.record.as_ref());
+        self.trace.sightings().len() + recorded.map(Vec::len).sum::<usize>()
     }
 
     /// When something happens next, if at all.
