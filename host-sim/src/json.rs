@@ -12,7 +12,7 @@ use crate::seed::Seed;
 
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-enum Object<'a> {
+pub(crate) enum Object<'a> {
     Packet {
         at_us: u64,
         router: &'a str,
@@ -74,7 +74,6 @@ enum Object<'a> {
 
 /// The lines.
 pub fn lines(outcome: &Outcome) -> String {
-    let mut text = String::new();
     let rungs = rungs(&outcome.sightings);
     let packets = rungs.iter().map(packet);
     let checks = outcome.checks.iter().map(|check| Object::Check {
@@ -120,14 +119,18 @@ pub fn lines(outcome: &Outcome) -> String {
         broken: outcome.broken.as_deref(),
     };
     let checks = checks.chain(unseen).chain(violations);
-    for object in packets.chain(checks).chain(routers).chain(links).chain(lines).chain([end]) {
-        text += &serde_json::to_string(&object).expect("numbers and text have a form in JSON");
-        text.push('\n');
-    }
-    text
+    objects(packets.chain(checks).chain(routers).chain(links).chain(lines).chain([end]))
 }
 
-fn packet(rung: &Rung) -> Object<'_> {
+/// Objects, one a line.
+pub(crate) fn objects<T: Serialize>(objects: impl Iterator<Item = T>) -> String {
+    objects
+        .map(|object| serde_json::to_string(&object).expect("numbers and text have a form in JSON") + "\n")
+        .collect()
+}
+
+/// A packet, as it crossed a router.
+pub(crate) fn packet(rung: &Rung) -> Object<'_> {
     let side = |lan| if lan { "lan" } else { "wan" };
     let Rung { at, router, from_lan, first, what, then, end, own } = rung;
     Object::Packet {

@@ -162,6 +162,55 @@ fn a_capture_is_played_and_what_differs_ends_with_1() {
     assert_eq!(written[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
 }
 
+/// The objects of a command's output, of one kind.
+fn objects(output: &Output, kind: &str) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let all = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    all.filter(|object| object["kind"] == kind).collect()
+}
+
+#[test]
+fn machines_are_told_why_a_packet_was_dropped() {
+    let question = "udp 192.0.2.1:5000 > 198.51.100.7:53; udp 198.51.100.9:53 > @1";
+    let asked = run(&["explain", REFERENCE, question, "--json"]);
+
+    assert_eq!(asked.status.code(), Some(0));
+    let answers = objects(&asked, "answer");
+    assert_eq!(answers.len(), 2);
+    assert_eq!((&answers[0]["outcome"], &answers[0]["side"]), (&"forwarded".into(), &"lan".into()));
+    assert_eq!((&answers[1]["outcome"], &answers[1]["reason"]), (&"dropped".into(), &"filtered".into()));
+    let steps = objects(&asked, "step");
+    let verdict = steps.iter().find(|step| step["number"] == 2 && step["what"] == "verdict").unwrap();
+    assert_eq!(verdict["by"], "RFC 4787 s.5, REQ-8");
+    let lines = String::from_utf8(asked.stdout).unwrap().lines().count();
+    assert_eq!(lines, answers.len() + steps.len());
+}
+
+#[test]
+fn machines_are_told_in_what_two_routers_differ() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let (capture, closed) = (path("cli-replay-json.pcapng"), path("cli-replay-json.toml"));
+    run(&["run", "reference-network", "--pcap", &capture]);
+    let text = std::fs::read_to_string(REFERENCE).unwrap();
+    std::fs::write(&closed, text.split("[[forward]]").next().unwrap()).unwrap();
+
+    let same = run(&["replay", &capture, "--config", REFERENCE, "--json"]);
+    let other = run(&["replay", &capture, "--config", &closed, "--json"]);
+    [capture, closed].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+
+    assert_eq!((same.status.code(), other.status.code()), (Some(0), Some(1)));
+    let outcome = &objects(&same, "outcome")[0];
+    assert_eq!((&outcome["passed"], &outcome["here"]), (&true.into(), &0.into()));
+    assert_eq!(objects(&same, "session").len(), 3);
+    assert!(objects(&same, "packet").iter().any(|it| it["what"] == "echo" && it["then"] == "wan"));
+    assert_eq!(objects(&same, "capture")[0]["lan"], "box.lan");
+    let differences = objects(&other, "difference");
+    assert_eq!(differences[0]["reason"], "no mapping");
+    assert!(differences.iter().all(|it| it["dropped"] == "here" && it["reason"].is_string()));
+    assert_eq!(objects(&other, "outcome")[0]["here"], differences.len());
+}
+
 const BRIEF: &str = r#"
 until = "300ms"
 
