@@ -12,6 +12,7 @@ mod amend;
 mod build;
 mod judge;
 mod live;
+mod outcome;
 mod play;
 mod read;
 mod shipped;
@@ -33,7 +34,8 @@ use crate::routing::Size;
 use crate::time::Time;
 
 pub use self::live::{Foreign, foreign, play_live};
-pub use self::play::{Check, Outcome, Unseen, play};
+pub use self::outcome::{Check, Outcome, Unseen};
+pub use self::play::play;
 pub use self::read::{Finder, read};
 pub use self::shipped::{SHIPPED, shipped};
 pub use self::show::show;

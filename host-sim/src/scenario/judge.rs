@@ -4,8 +4,7 @@ use napt::{DropReason, RejectReason};
 use router::{Refusal, Side, Summary};
 
 use super::build::Net;
-use super::play::Check;
-use super::{Expectation, Expected, Range, Stray};
+use super::{Check, Expectation, Expected, Range, Stray};
 use crate::checks;
 use crate::print::Printer;
 
