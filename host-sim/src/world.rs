@@ -1,16 +1,18 @@
 //! The world: nodes, the links between them, and time, which jumps from one event on the agenda to the next.
 //!
 //! Frames are moved, never copied, but for taps, doubles and broadcasts. A node is found by its place, and so is the
-//! link at a jack: nothing is searched for while frames are under way.
+//! link at a jack: nothing is searched for while frames are under way. What can be seen of it all is `world/look.rs`.
+
+mod look;
 
 use config::Config;
 use router::Side;
 
 use crate::agenda::{Agenda, Event};
 use crate::chance::Stream;
-use crate::checkers::{Cause, Checkers, Passage, Violation};
+use crate::checkers::{Cause, Checkers, Passage};
 use crate::host::Host;
-use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
+use crate::link::{Cable, Delivery, Faults, Link, Quality};
 use crate::nat::{Nat, NatSetup};
 use crate::node::{
     Departure, HostId, Jack, LinkId, NatId, Node, NodeId, OutletId, PacketId, RouterId, StationId, SwitchId,
@@ -169,61 +171,9 @@ impl<'t> World<'t> {
         }
     }
 
-    /// What the checkers have found wrong.
-    pub fn violations(&self) -> Vec<Violation> {
-        self.checkers.iter().flatten().flat_map(|checkers| checkers.violations().to_vec()).collect()
-    }
-
-    /// The time.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// A host, to look at.
-    pub fn host(&self, host: HostId) -> &Host {
-        match &self.places[host.0.0].node {
-            Node::Host(host) => host,
-            _ => unreachable!("this world gave the id to a host"),
-        }
-    }
-
-    /// A router, to look at.
-    pub fn router(&self, router: RouterId) -> &RouterNode<'t> {
-        match &self.places[router.0.0].node {
-            Node::Router(router) => router,
-            _ => unreachable!("this world gave the id to a router"),
-        }
-    }
-
-    /// A foreign NAT, to look at.
-    pub fn nat(&self, nat: NatId) -> &Nat {
-        match &self.places[nat.0.0].node {
-            Node::Nat(nat) => nat,
-            _ => unreachable!("this world gave the id to a NAT"),
-        }
-    }
-
-    /// A station, to look at.
-    pub fn station(&self, station: StationId) -> &Station {
-        match &self.places[station.0.0].node {
-            Node::Station(station) => station,
-            _ => unreachable!("this world gave the id to a station"),
-        }
-    }
-
-    /// What became of the frames that were sent into a link.
-    pub fn tally(&self, link: LinkId) -> Tally {
-        self.cables[link.0].tally
-    }
-
     /// Keeps what is sent into a link from now on.
     pub fn record(&mut self, link: LinkId) {
         self.cables[link.0].record.get_or_insert_default();
-    }
-
-    /// What has been sent into a link since it is recorded, whether or not it has arrived.
-    pub fn recorded(&self, link: LinkId) -> &[Sent] {
-        self.cables[link.0].record.as_deref().unwrap_or_default()
     }
 
     /// What the taps have seen.
@@ -266,17 +216,6 @@ impl<'t> World<'t> {
         self.depart(outlet.0, Departure::own(side as usize, frame));
     }
 
-    /// How many events are to come.
-    pub(crate) fn events(&self) -> usize {
-        self.agenda.len()
-    }
-
-    /// How many frames taps and links keep.
-    pub(crate) fn seen(&self) -> usize {
-        let recorded = self.cables.iter().filter_map(|cable| cable.record.as_ref());
-        self.trace.sightings().len() + recorded.map(Vec::len).sum::<usize>()
-    }
-
     /// When something happens next, if at all.
     pub(crate) fn next_event(&self) -> Option<Time> {
         self.agenda.first()
@@ -310,12 +249,6 @@ impl<'t> World<'t> {
     pub fn set_quality(&mut self, link: LinkId, quality: Quality, faults: Faults) {
         let link = &mut self.cables[link.0].link;
         (link.quality, link.faults) = (quality, faults);
-    }
-
-    /// A link's qualities and faults.
-    pub fn quality(&self, link: LinkId) -> (Quality, Faults) {
-        let link = &self.cables[link.0].link;
-        (link.quality, link.faults)
     }
 
     /// Whether links do what they should not, from now on. They do in a new world.
