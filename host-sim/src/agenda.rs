@@ -32,6 +32,16 @@ impl Agenda {
         self.entries.push(Reverse(Entry { at, order: self.entered, event }));
     }
 
+    /// How much is to come.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// When something happens next.
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.entries.peek().map(|Reverse(first)| first.at)
+    }
+
     /// Takes out what comes next, if it comes by `limit`.
     pub(crate) fn next(&mut self, limit: Time) -> Option<(Time, Event)> {
         self.entries.peek().filter(|Reverse(first)| first.at <= limit)?;

@@ -4,7 +4,9 @@ mod swarm;
 
 pub(crate) mod configuration;
 pub(crate) mod explain;
+pub(crate) mod live;
 pub(crate) mod replay;
+pub(crate) mod soak;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -14,7 +16,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::Args;
 use host_sim::demo::DEFAULT_SEED;
 use host_sim::report::Palette;
-use host_sim::scenario::{self, Outcome, SHIPPED, Scenario};
+use host_sim::scenario::{self, Outcome, SHIPPED, Scenario, Unseen};
 use host_sim::{Seed, json, ladder, pcapng};
 use provision::reading::choose_from;
 
@@ -26,6 +28,13 @@ pub(crate) use self::swarm::{Swarm, swarm};
 pub(crate) struct Run {
     /// A scenario: a TOML file, or the name of one that comes with the simulator.
     scenario: Option<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// How what came of a scenario is shown.
+#[derive(Args)]
+struct Shown {
     /// Decides everything that looks random: the same seed plays the same. A number, or a commit's hash.
     #[arg(long, default_value_t = Seed(DEFAULT_SEED))]
     seed: Seed,
@@ -49,17 +58,24 @@ pub(crate) fn run(options: &Run) -> Result<bool, Failure> {
         print(&list())?;
         return Ok(true);
     };
-    let outcome = scenario::play(&find(name)?, options.seed.0);
-    if let Some(path) = &options.pcap {
-        write(path, &pcapng::capture(&outcome.sightings))?;
+    let outcome = scenario::play(&find(name)?, options.shown.seed.0);
+    options.shown.show(&outcome)
+}
+
+impl Shown {
+    /// Prints what came of a scenario. Returns whether it passed.
+    fn show(&self, outcome: &Outcome) -> Result<bool, Failure> {
+        if let Some(path) = &self.pcap {
+            write(path, &pcapng::capture(&outcome.sightings))?;
+        }
+        let text = if self.json {
+            json::lines(outcome)
+        } else {
+            on_paper(outcome, self.packets, palette(self.no_color))
+        };
+        print(&text)?;
+        Ok(outcome.passed())
     }
-    let text = if options.json {
-        json::lines(&outcome)
-    } else {
-        shown(&outcome, options.packets, palette(options.no_color))
-    };
-    print(&text)?;
-    Ok(outcome.passed())
 }
 
 /// What to print with: colours only on a terminal.
@@ -115,7 +131,7 @@ fn find(name: &str) -> Result<Scenario, Failure> {
 }
 
 /// What came of a scenario, with so many of its packets.
-fn shown(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
+fn on_paper(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
     let Palette { title, good, bad, .. } = palette;
     let mut text = format!("{title}{}{title:#}: {}\n", outcome.name, outcome.about);
     if packets > 0 {
@@ -124,11 +140,20 @@ fn shown(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
     for (router, summary) in &outcome.summaries {
         text += &format!("{title}{router}{title:#}\n{summary}");
     }
+    for (line, tally) in &outcome.lines {
+        text += &format!("{line} line: {tally}\n");
+    }
+    for Unseen { line, what } in &outcome.unseen {
+        text += &format!("not looked at: line {line}: {what}\n");
+    }
     for check in outcome.checks.iter().filter(|check| !check.held) {
         text += &format!("{bad}not so:{bad:#} line {}, at {}: {}\n", check.line, check.at, check.what);
     }
     for violation in &outcome.violations {
         text += &format!("{bad}violation:{bad:#} {violation}\n");
+    }
+    if let Some(broken) = &outcome.broken {
+        text += &format!("{bad}broken off:{bad:#} at {}: {broken}\n", outcome.end);
     }
     let (held, all) = (outcome.checks.iter().filter(|check| check.held).count(), outcome.checks.len());
     let (style, word) = if outcome.passed() { (good, "ok") } else { (bad, "FAILED") };

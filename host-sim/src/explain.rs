@@ -6,6 +6,7 @@
 //! words for each reason are `reasons`, and what could be changed `hints`.
 
 mod hints;
+pub mod json;
 mod notation;
 pub(crate) mod reasons;
 mod steps;

@@ -4,6 +4,7 @@
 //! socket is read at once, as a waiting program would, and kept here for whoever asks.
 
 mod card;
+mod tidy;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};

@@ -1,6 +1,7 @@
 //! A run for machines: JSON, one object a line, each with its `kind`.
 //!
-//! `packet`, in the order of events; then `check`, `violation`, `router`, `link`, and at last the `outcome`. Times are in
+//! `packet`, in the order of events; then `check`, `unseen` (what could not be checked), `violation`, `router`, `link`,
+//! `line`, and at last the `outcome`. Times are in
 //! microseconds; seeds are text, because a number of 64 bits is more than JSON's readers agree on.
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::seed::Seed;
 
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-enum Object<'a> {
+pub(crate) enum Object<'a> {
     Packet {
         at_us: u64,
         router: &'a str,
@@ -28,6 +29,10 @@ enum Object<'a> {
         at_us: u64,
         what: &'a str,
         held: bool,
+    },
+    Unseen {
+        line: usize,
+        what: &'a str,
     },
     Violation {
         at_us: u64,
@@ -49,17 +54,26 @@ enum Object<'a> {
         corrupted: u64,
         truncated: u64,
     },
+    Line {
+        name: &'a str,
+        sent: u64,
+        lost: u64,
+        received: u64,
+        empty: u64,
+        nonsense: u64,
+    },
     Outcome {
         scenario: &'a str,
         seed: String,
         end_us: u64,
         passed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        broken: Option<&'a str>,
     },
 }
 
 /// The lines.
 pub fn lines(outcome: &Outcome) -> String {
-    let mut text = String::new();
     let rungs = rungs(&outcome.sightings);
     let packets = rungs.iter().map(packet);
     let checks = outcome.checks.iter().map(|check| Object::Check {
@@ -68,6 +82,7 @@ pub fn lines(outcome: &Outcome) -> String {
         what: &check.what,
         held: check.held,
     });
+    let unseen = outcome.unseen.iter().map(|unseen| Object::Unseen { line: unseen.line, what: &unseen.what });
     let violations = outcome.violations.iter().map(|violation| Object::Violation {
         at_us: violation.at.micros(),
         router: &violation.router,
@@ -88,20 +103,34 @@ pub fn lines(outcome: &Outcome) -> String {
         corrupted: tally.corrupted,
         truncated: tally.truncated,
     });
+    let lines = outcome.lines.iter().map(|(name, tally)| Object::Line {
+        name,
+        sent: tally.sent,
+        lost: tally.lost,
+        received: tally.received,
+        empty: tally.empty,
+        nonsense: tally.nonsense,
+    });
     let end = Object::Outcome {
         scenario: &outcome.name,
         seed: Seed(outcome.seed).to_string(),
         end_us: outcome.end.micros(),
         passed: outcome.passed(),
+        broken: outcome.broken.as_deref(),
     };
-    for object in packets.chain(checks).chain(violations).chain(routers).chain(links).chain([end]) {
-        text += &serde_json::to_string(&object).expect("numbers and text have a form in JSON");
-        text.push('\n');
-    }
-    text
+    let checks = checks.chain(unseen).chain(violations);
+    objects(packets.chain(checks).chain(routers).chain(links).chain(lines).chain([end]))
 }
 
-fn packet(rung: &Rung) -> Object<'_> {
+/// Objects, one a line.
+pub(crate) fn objects<T: Serialize>(objects: impl Iterator<Item = T>) -> String {
+    objects
+        .map(|object| serde_json::to_string(&object).expect("numbers and text have a form in JSON") + "\n")
+        .collect()
+}
+
+/// A packet, as it crossed a router.
+pub(crate) fn packet(rung: &Rung) -> Object<'_> {
     let side = |lan| if lan { "lan" } else { "wan" };
     let Rung { at, router, from_lan, first, what, then, end, own } = rung;
     Object::Packet {

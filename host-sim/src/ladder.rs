@@ -11,11 +11,13 @@
 //! A *rung* is one line: a packet that crosses the router, that ends at it, or that it sends of its own. What was
 //! rewritten stands out.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anstyle::Style;
 
+use crate::node::PacketId;
 use crate::print::brief;
 use crate::report::Palette;
 use crate::routing::Fate;
@@ -51,14 +53,43 @@ pub struct Rung {
 /// The rungs of what was seen at the jacks of routers.
 pub fn rungs(sightings: &[Sighting]) -> Vec<Rung> {
     let mut rungs = Vec::new();
-    let mut rest = sightings;
-    while let [first, behind @ ..] = rest {
-        let is_same = |next: &&Sighting| next.packet == first.packet && next.way == Way::Out;
-        let then = behind.first().filter(is_same).filter(|_| first.way == Way::In);
-        rungs.push(rung(first, then));
-        rest = &rest[1 + usize::from(then.is_some())..];
+    let mut departures = departures(sightings);
+    let mut shown = vec![false; sightings.len()];
+    for (at, first) in sightings.iter().enumerate() {
+        if shown[at] {
+            continue;
+        }
+        let then = departure(sightings, at, &mut departures);
+        then.iter().for_each(|then| shown[*then] = true);
+        rungs.push(rung(first, then.map(|then| &sightings[then])));
     }
     rungs
+}
+
+/// Where each packet left each router, by its number and the router's name.
+type Departures = BTreeMap<(PacketId, Arc<str>), VecDeque<usize>>;
+
+fn departures(sightings: &[Sighting]) -> Departures {
+    let mut departures = Departures::new();
+    // A router of this world sends a packet on at once; one that is somewhere else takes its time.
+    let elsewhere = sightings.iter().any(|it| it.way == Way::In && it.next == Next::Gone);
+    for (at, sighting) in sightings.iter().enumerate().filter(|(_, it)| elsewhere && it.way == Way::Out) {
+        departures.entry((sighting.packet, place(sighting).0)).or_default().push_back(at);
+    }
+    departures
+}
+
+/// Where the packet that is seen at a place came out of the router that it went into there, if it did.
+fn departure(sightings: &[Sighting], at: usize, departures: &mut Departures) -> Option<usize> {
+    let first = &sightings[at];
+    match (first.way, first.next) {
+        (Way::Out, _) => None,
+        (Way::In, Next::Gone) => departures.get_mut(&(first.packet, place(first).0))?.pop_front(),
+        (Way::In, _) => {
+            let next = sightings.get(at + 1)?;
+            (next.packet == first.packet && next.way == Way::Out).then_some(at + 1)
+        }
+    }
 }
 
 fn rung(first: &Sighting, then: Option<&Sighting>) -> Rung {

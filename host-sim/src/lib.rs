@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! The simulated network: the firmware's own router among hosts that do not exist, in time that does not pass.
 //!
-//! Nothing here reads a clock or a random device. Virtual time jumps to the next event, whatever looks random follows
+//! Nothing here reads a clock or a random device, but for `live`, which is about clocks. Virtual time jumps to the next event, whatever looks random follows
 //! from one seed, and so the same seed gives the same frames in the same microseconds, on any machine.
 //!
 //! Words: a *node* is anything with network cards, a host, a router, a switch; a *jack* is a place on a node where a link ends; a *tap* watches a jack, as
@@ -16,6 +16,7 @@
 //! | `routing` | the firmware's router as a node |
 //! | `nat` | somebody else's NAT, as good or bad as a test wants it |
 //! | `switch`, `station` | a learning switch; a source and sink of any packets |
+//! | `outlet`, `live` | a place for a router that is not of this world; a world in real time, joined to one over Unix sockets |
 //! | `ether`, `wire` | ARP and checksums for those who have no stack |
 //! | `scenario` | networks and what is done on them, as files |
 //! | `swarm` | random scenarios, and making those smaller that fail |
@@ -28,6 +29,7 @@
 //! | `explain` | what a box would do with a packet, and why |
 //! | `capture`, `replay` | captures as they are read, and played to a box |
 //! | `speed` | how many packets a second the network carries |
+//! | `household` | hosts that do a little, for days: an idle home's speed, and memory that stays as it is |
 //! | `network` | the reference network |
 //! | `demo`, `checks`, `report` | what is done on it, what must be seen then, and how that is shown |
 
@@ -40,12 +42,15 @@ pub mod demo;
 mod ether;
 pub mod explain;
 mod host;
+pub mod household;
 pub mod json;
 pub mod ladder;
 mod link;
+pub mod live;
 mod nat;
 mod network;
 mod node;
+mod outlet;
 pub mod packet;
 pub mod pcapng;
 pub mod print;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::host::Host;
 use crate::nat::Nat;
+use crate::outlet::Outlet;
 use crate::routing::RouterNode;
 use crate::station::Station;
 use crate::switch::Switch;
@@ -32,6 +33,10 @@ pub struct NatId(pub(crate) NodeId);
 /// A station of a [`World`](crate::World).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StationId(pub(crate) NodeId);
+
+/// An outlet of a [`World`](crate::World).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OutletId(pub(crate) NodeId);
 
 /// A link of a [`World`](crate::World).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +86,13 @@ impl NatId {
     }
 }
 
+impl OutletId {
+    /// An outlet's jack on one side.
+    pub(crate) const fn jack(self, side: router::Side) -> Jack {
+        Jack { node: self.0, index: side as usize }
+    }
+}
+
 /// The same for a packet before and after a router has rewritten it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PacketId(pub(crate) u64);
@@ -116,6 +128,7 @@ pub(crate) enum Node<'t> {
     Switch(Switch),
     Nat(Box<Nat>),
     Station(Box<Station>),
+    Outlet(Outlet),
 }
 
 impl Node<'_> {
@@ -134,6 +147,7 @@ impl Node<'_> {
             Self::Switch(switch) => switch.receive(index, packet, frame, out),
             Self::Nat(nat) => nat.receive(now, index, packet, frame, out),
             Self::Station(station) => station.receive(now, frame, out),
+            Self::Outlet(outlet) => outlet.receive(index, frame),
         }
     }
 
@@ -142,7 +156,7 @@ impl Node<'_> {
         match self {
             Self::Host(host) => host.handle_timeout(now, out),
             Self::Router(router) => router.handle_timeout(now, out),
-            Self::Switch(_) | Self::Nat(_) => (),
+            Self::Switch(_) | Self::Nat(_) | Self::Outlet(_) => (),
             Self::Station(station) => station.handle_timeout(now, out),
         }
     }
@@ -160,7 +174,7 @@ impl Node<'_> {
         match self {
             Self::Host(host) => host.poll_timeout(now),
             Self::Router(router) => router.poll_timeout(),
-            Self::Switch(_) | Self::Nat(_) => None,
+            Self::Switch(_) | Self::Nat(_) | Self::Outlet(_) => None,
             Self::Station(station) => station.poll_timeout(),
         }
     }

@@ -7,7 +7,8 @@
 //! `sides` finds out which interface is which, and who came by it; `likeness`, which packet left as which; `report` prints
 //! what came of it.
 
-mod likeness;
+pub mod json;
+pub(crate) mod likeness;
 mod readdress;
 mod report;
 mod sides;
@@ -303,13 +304,13 @@ impl Replay {
 
 /// The word for it that runs use.
 fn fate(outcome: Outcome) -> Fate {
+    let reason = outcome.reason().unwrap_or_default();
     match outcome {
         Outcome::Forwarded => Fate::Forwarded,
         Outcome::Local => Fate::Local,
         Outcome::Held => Fate::Held,
         Outcome::Arp => Fate::Arp,
-        Outcome::Refused(reason) => Fate::Dropped(router::Refusal::NAMES[reason as usize]),
-        Outcome::Dropped(reason) => Fate::Dropped(napt::DropReason::NAMES[reason.index()]),
-        Outcome::Rejected(reason) => Fate::Rejected(napt::RejectReason::NAMES[reason.index()]),
+        Outcome::Refused(_) | Outcome::Dropped(_) => Fate::Dropped(reason),
+        Outcome::Rejected(_) => Fate::Rejected(reason),
     }
 }

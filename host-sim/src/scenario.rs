@@ -6,10 +6,13 @@
 //! `provision` reads, beside it in a file or inline.
 //!
 //! `read` makes a [`Scenario`] of a file, or says what is wrong with it, in the words of `provision`; `build` makes a
-//! network of a scenario; `play` plays it; `judge` says whether what was expected was so; `show` is the way back to TOML.
+//! network of a scenario; `play` plays it, and `live` does so in real time around a router elsewhere; `judge` says whether what was expected was so; `show` is the way back to TOML.
 
+mod amend;
 mod build;
 mod judge;
+mod live;
+mod outcome;
 mod play;
 mod read;
 mod shipped;
@@ -30,7 +33,9 @@ use crate::nat::NatBehaviour;
 use crate::routing::Size;
 use crate::time::Time;
 
-pub use self::play::{Check, Outcome, play};
+pub use self::live::{Foreign, foreign, play_live};
+pub use self::outcome::{Check, Outcome, Unseen};
+pub use self::play::play;
 pub use self::read::{Finder, read};
 pub use self::shipped::{SHIPPED, shipped};
 pub use self::show::show;
@@ -371,6 +376,16 @@ pub enum Expected {
     Sees(String, String, Range),
     /// A station has received so many packets.
     Received(String, Range),
+}
+
+impl Expected {
+    /// The router whose tables and counters have to be looked at for it.
+    fn router(&self) -> Option<&String> {
+        match self {
+            Self::Sessions(router, _) | Self::Mappings(router, _) | Self::Counter(router, ..) => Some(router),
+            Self::NoneFrom(_) | Self::Sees(..) | Self::Received(..) => None,
+        }
+    }
 }
 
 /// What must not be on a link.

@@ -38,6 +38,30 @@ pub enum Outcome {
     Rejected(RejectReason),
 }
 
+impl Outcome {
+    /// What a machine is told.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Local => "local",
+            Self::Held => "held",
+            Self::Arp => "arp",
+            Self::Refused(_) | Self::Dropped(_) => "dropped",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// Why, in the word that the counters have for it, if the packet went no further.
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Refused(reason) => Some(Refusal::NAMES[reason as usize]),
+            Self::Dropped(reason) => Some(DropReason::NAMES[reason.index()]),
+            Self::Rejected(reason) => Some(RejectReason::NAMES[reason.index()]),
+            Self::Forwarded | Self::Local | Self::Held | Self::Arp => None,
+        }
+    }
+}
+
 /// What came of one frame.
 #[derive(Clone, Debug)]
 pub struct Event {

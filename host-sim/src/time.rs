@@ -30,6 +30,11 @@ impl Time {
         self.0
     }
 
+    /// How long after an `earlier` moment this is; nothing if it is before that.
+    pub(crate) const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
     /// A host's clock at this moment.
     pub(crate) const fn stack(self) -> smoltcp::time::Instant {
         smoltcp::time::Instant::from_micros_const(self.0 as i64)

@@ -1,20 +1,23 @@
 //! The world: nodes, the links between them, and time, which jumps from one event on the agenda to the next.
 //!
 //! Frames are moved, never copied, but for taps, doubles and broadcasts. A node is found by its place, and so is the
-//! link at a jack: nothing is searched for while frames are under way.
+//! link at a jack: nothing is searched for while frames are under way. What can be seen of it all is `world/look.rs`.
+
+mod look;
 
 use config::Config;
 use router::Side;
 
 use crate::agenda::{Agenda, Event};
 use crate::chance::Stream;
-use crate::checkers::{Cause, Checkers, Passage, Violation};
+use crate::checkers::{Cause, Checkers, Passage};
 use crate::host::Host;
-use crate::link::{Cable, Delivery, Faults, Link, Quality, Sent, Tally};
+use crate::link::{Cable, Delivery, Faults, Link, Quality};
 use crate::nat::{Nat, NatSetup};
 use crate::node::{
-    Departure, HostId, Jack, LinkId, NatId, Node, NodeId, PacketId, RouterId, StationId, SwitchId,
+    Departure, HostId, Jack, LinkId, NatId, Node, NodeId, OutletId, PacketId, RouterId, StationId, SwitchId,
 };
+use crate::outlet::Outlet;
 use crate::routing::{RouterNode, RouterSetup, Tables};
 use crate::station::Station;
 use crate::switch::Switch;
@@ -99,6 +102,11 @@ impl<'t> World<'t> {
         SwitchId(self.add(Node::Switch(Switch::default())))
     }
 
+    /// Adds a switch that asks for an address only where it is.
+    pub(crate) fn add_quiet_switch(&mut self) -> SwitchId {
+        SwitchId(self.add(Node::Switch(Switch::quiet())))
+    }
+
     /// Adds a foreign NAT.
     pub fn add_nat(&mut self, name: &str, setup: &NatSetup) -> NatId {
         let nat = Nat::new(setup, self.stream(&format!("nat {name}")));
@@ -108,6 +116,11 @@ impl<'t> World<'t> {
     /// Adds a station.
     pub fn add_station(&mut self, station: Station) -> StationId {
         StationId(self.add(Node::Station(Box::new(station))))
+    }
+
+    /// Adds an outlet, in the place of a router.
+    pub(crate) fn add_outlet(&mut self) -> OutletId {
+        OutletId(self.add(Node::Outlet(Outlet::default())))
     }
 
     /// A jack of a switch that nothing is plugged into.
@@ -158,61 +171,9 @@ impl<'t> World<'t> {
         }
     }
 
-    /// What the checkers have found wrong.
-    pub fn violations(&self) -> Vec<Violation> {
-        self.checkers.iter().flatten().flat_map(|checkers| checkers.violations().to_vec()).collect()
-    }
-
-    /// The time.
-    pub fn now(&self) -> Time {
-        self.now
-    }
-
-    /// A host, to look at.
-    pub fn host(&self, host: HostId) -> &Host {
-        match &self.places[host.0.0].node {
-            Node::Host(host) => host,
-            _ => unreachable!("this world gave the id to a host"),
-        }
-    }
-
-    /// A router, to look at.
-    pub fn router(&self, router: RouterId) -> &RouterNode<'t> {
-        match &self.places[router.0.0].node {
-            Node::Router(router) => router,
-            _ => unreachable!("this world gave the id to a router"),
-        }
-    }
-
-    /// A foreign NAT, to look at.
-    pub fn nat(&self, nat: NatId) -> &Nat {
-        match &self.places[nat.0.0].node {
-            Node::Nat(nat) => nat,
-            _ => unreachable!("this world gave the id to a NAT"),
-        }
-    }
-
-    /// A station, to look at.
-    pub fn station(&self, station: StationId) -> &Station {
-        match &self.places[station.0.0].node {
-            Node::Station(station) => station,
-            _ => unreachable!("this world gave the id to a station"),
-        }
-    }
-
-    /// What became of the frames that were sent into a link.
-    pub fn tally(&self, link: LinkId) -> Tally {
-        self.cables[link.0].tally
-    }
-
     /// Keeps what is sent into a link from now on.
     pub fn record(&mut self, link: LinkId) {
         self.cables[link.0].record.get_or_insert_default();
-    }
-
-    /// What has been sent into a link since it is recorded, whether or not it has arrived.
-    pub fn recorded(&self, link: LinkId) -> &[Sent] {
-        self.cables[link.0].record.as_deref().unwrap_or_default()
     }
 
     /// What the taps have seen.
@@ -240,6 +201,24 @@ impl<'t> World<'t> {
         node.handle_timeout(self.now, &mut self.departures);
         self.send(station.0);
         result
+    }
+
+    /// Takes out of the world what has arrived at an outlet.
+    pub(crate) fn take_out(&mut self, outlet: OutletId) -> Vec<(Side, Vec<u8>)> {
+        match &mut self.places[outlet.0.0].node {
+            Node::Outlet(outlet) => outlet.take(),
+            _ => unreachable!("this world gave the id to an outlet"),
+        }
+    }
+
+    /// Puts a frame on the link at an outlet's jack, now.
+    pub(crate) fn put_in(&mut self, outlet: OutletId, side: Side, frame: Vec<u8>) {
+        self.depart(outlet.0, Departure::own(side as usize, frame));
+    }
+
+    /// When something happens next, if at all.
+    pub(crate) fn next_event(&self) -> Option<Time> {
+        self.agenda.first()
     }
 
     /// A router works by another configuration from now on.
@@ -270,12 +249,6 @@ impl<'t> World<'t> {
     pub fn set_quality(&mut self, link: LinkId, quality: Quality, faults: Faults) {
         let link = &mut self.cables[link.0].link;
         (link.quality, link.faults) = (quality, faults);
-    }
-
-    /// A link's qualities and faults.
-    pub fn quality(&self, link: LinkId) -> (Quality, Faults) {
-        let link = &self.cables[link.0].link;
-        (link.quality, link.faults)
     }
 
     /// Whether links do what they should not, from now on. They do in a new world.

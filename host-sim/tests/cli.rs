@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The program itself: what it does without an argument, and its exit codes.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const GOLDEN: &str = include_str!("../../tests/golden/demo/reference.txt");
 
@@ -160,6 +160,120 @@ fn a_capture_is_played_and_what_differs_ends_with_1() {
     assert_eq!(codes, [Some(0), Some(1), Some(1), Some(2)]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is no capture; give a pcapng or pcap file"));
     assert_eq!(written[..4], [0x0A, 0x0D, 0x0D, 0x0A]);
+}
+
+/// The objects of a command's output, of one kind.
+fn objects(output: &Output, kind: &str) -> Vec<serde_json::Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let all = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    all.filter(|object| object["kind"] == kind).collect()
+}
+
+#[test]
+fn machines_are_told_why_a_packet_was_dropped() {
+    let question = "udp 192.0.2.1:5000 > 198.51.100.7:53; udp 198.51.100.9:53 > @1";
+    let asked = run(&["explain", REFERENCE, question, "--json"]);
+
+    assert_eq!(asked.status.code(), Some(0));
+    let answers = objects(&asked, "answer");
+    assert_eq!(answers.len(), 2);
+    assert_eq!((&answers[0]["outcome"], &answers[0]["side"]), (&"forwarded".into(), &"lan".into()));
+    assert_eq!((&answers[1]["outcome"], &answers[1]["reason"]), (&"dropped".into(), &"filtered".into()));
+    let steps = objects(&asked, "step");
+    let verdict = steps.iter().find(|step| step["number"] == 2 && step["what"] == "verdict").unwrap();
+    assert_eq!(verdict["by"], "RFC 4787 s.5, REQ-8");
+    let lines = String::from_utf8(asked.stdout).unwrap().lines().count();
+    assert_eq!(lines, answers.len() + steps.len());
+}
+
+#[test]
+fn machines_are_told_in_what_two_routers_differ() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let (capture, closed) = (path("cli-replay-json.pcapng"), path("cli-replay-json.toml"));
+    run(&["run", "reference-network", "--pcap", &capture]);
+    let text = std::fs::read_to_string(REFERENCE).unwrap();
+    std::fs::write(&closed, text.split("[[forward]]").next().unwrap()).unwrap();
+
+    let same = run(&["replay", &capture, "--config", REFERENCE, "--json"]);
+    let other = run(&["replay", &capture, "--config", &closed, "--json"]);
+    [capture, closed].iter().for_each(|file| std::fs::remove_file(file).unwrap());
+
+    assert_eq!((same.status.code(), other.status.code()), (Some(0), Some(1)));
+    let outcome = &objects(&same, "outcome")[0];
+    assert_eq!((&outcome["passed"], &outcome["here"]), (&true.into(), &0.into()));
+    assert_eq!(objects(&same, "session").len(), 3);
+    assert!(objects(&same, "packet").iter().any(|it| it["what"] == "echo" && it["then"] == "wan"));
+    assert_eq!(objects(&same, "capture")[0]["lan"], "box.lan");
+    let differences = objects(&other, "difference");
+    assert_eq!(differences[0]["reason"], "no mapping");
+    assert!(differences.iter().all(|it| it["dropped"] == "here" && it["reason"].is_string()));
+    assert_eq!(objects(&other, "outcome")[0]["here"], differences.len());
+}
+
+const BRIEF: &str = r#"
+until = "300ms"
+
+[[host]]
+name = "alice"
+address = "192.0.2.1/24"
+gateway = "192.0.2.254"
+
+[[router]]
+name = "box"
+config = "REFERENCE"
+
+[[host]]
+name = "server"
+address = "203.0.113.1/24"
+
+[[link]]
+ends = ["alice", "box.lan"]
+
+[[link]]
+ends = ["box.wan", "server"]
+
+[[step]]
+at = "100ms"
+host = "alice"
+ping = "203.0.113.1"
+answered = true
+within = "200ms"
+
+[[expect]]
+router = "box"
+sessions = 1
+"#;
+
+#[test]
+fn a_scenario_is_played_live_around_a_box_and_both_say_what_they_saw() {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let (lan, wan, file) = (path("cli-lan.sock"), path("cli-wan.sock"), path("cli-live.toml"));
+    std::fs::write(&file, BRIEF.replace("REFERENCE", REFERENCE)).unwrap();
+    let sockets = ["--lan", &lan, "--wan", &wan];
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sekisho-sim"));
+    let boxed = program.args([&["box", REFERENCE, "--connect"][..], &sockets].concat());
+    let boxed = boxed.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    let live = run(&[&["live", &file][..], &sockets].concat());
+    let boxed = boxed.wait_with_output().unwrap();
+    let alone = run(&[&["live", &file, "--wait", "0"][..], &sockets].concat());
+    let refused = run(&[&["live", "address-change"][..], &sockets].concat());
+    std::fs::remove_file(file).unwrap();
+
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (shown, told) = (text(&live.stdout), text(&live.stderr));
+    assert_eq!((live.status.code(), boxed.status.code()), (Some(0), Some(0)), "{shown}{told}");
+    assert!(shown.contains("192.0.2.1 > 203.0.113.1                ─ echo ─"), "{shown}");
+    assert!(shown.contains("not looked at: line 30: sessions of box: 1\n"), "{shown}");
+    assert!(shown.ends_with("ok: 1 of 1 checks, 0 violations, with seed 1\n"), "{shown}");
+    assert!(told.contains("waiting until box answers for 192.0.2.254 and 203.0.113.254\n"), "{told}");
+    assert!(text(&boxed.stdout).starts_with("sessions 1 "), "{}", text(&boxed.stdout));
+    assert!(text(&boxed.stderr).contains("ready lan=192.0.2.254/24 wan=203.0.113.254/24\n"));
+    assert_eq!((alone.status.code(), refused.status.code()), (Some(1), Some(2)));
+    assert!(text(&alone.stderr).contains("nobody has come to it within 0ns for the lan"));
+    assert!(text(&refused.stderr).contains("the step in line "), "{}", text(&refused.stderr));
 }
 
 #[test]

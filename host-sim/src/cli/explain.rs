@@ -34,6 +34,9 @@ pub(crate) struct Explain {
     /// Decides everything that looks random, such as external ports. A number, or a commit's hash.
     #[arg(long, default_value_t = Seed(DEFAULT_SEED))]
     seed: Seed,
+    /// Print for machines: one JSON object a line, every packet's answer and its steps.
+    #[arg(long)]
+    json: bool,
     /// Print no colours, which are only for terminals anyway.
     #[arg(long)]
     no_color: bool,
@@ -44,6 +47,11 @@ pub(crate) fn explain(options: &Explain) -> Result<bool, Failure> {
     let config = configuration::read(&options.configuration)?;
     let mtu = [options.lan_mtu, options.wan_mtu];
     let answers = explain::explain(&config, mtu, options.seed.0, &options.packets).map_err(Failure::Input)?;
-    super::print(&explain::report(&answers, super::palette(options.no_color)))?;
+    let text = if options.json {
+        explain::json::lines(&answers)
+    } else {
+        explain::report(&answers, super::palette(options.no_color))
+    };
+    super::print(&text)?;
     Ok(true)
 }

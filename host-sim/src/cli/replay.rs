@@ -29,8 +29,11 @@ pub(crate) struct Replay {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print at most so many packets, and so many lines of each table.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, conflicts_with = "json")]
     packets: usize,
+    /// Print for machines: one JSON object a line, every packet, session, mapping and difference.
+    #[arg(long)]
+    json: bool,
     /// The largest packet that the lan carries, in bytes.
     #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u16).range(576..))]
     lan_mtu: u16,
@@ -61,7 +64,12 @@ pub(crate) fn replay(options: &Replay) -> Result<bool, Failure> {
     if let Some(path) = &options.output {
         super::write(path, &replayed.capture())?;
     }
-    super::print(&replay::report(&replayed, options.packets, super::palette(options.no_color)))?;
+    let text = if options.json {
+        replay::json::lines(&replayed)
+    } else {
+        replay::report(&replayed, options.packets, super::palette(options.no_color))
+    };
+    super::print(&text)?;
     Ok(replayed.passed())
 }
 

@@ -21,16 +21,16 @@ const SKEW: u64 = 20_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Likeness(Vec<u8>);
 
-/// A packet of a capture.
-pub(super) struct Seen<'a> {
-    pub(super) at: Time,
-    pub(super) side: Side,
-    pub(super) way: Way,
-    pub(super) frame: &'a [u8],
+/// A packet of a capture, or of a run around a router that is somewhere else.
+pub(crate) struct Seen<'a> {
+    pub(crate) at: Time,
+    pub(crate) side: Side,
+    pub(crate) way: Way,
+    pub(crate) frame: &'a [u8],
 }
 
 /// For each packet, which later one is it as it left on the other side, if any.
-pub(super) fn pairs(seen: &[Seen<'_>]) -> Vec<Option<usize>> {
+pub(crate) fn pairs(seen: &[Seen<'_>]) -> Vec<Option<usize>> {
     let mut pairs = vec![None; seen.len()];
     let mut open: HashMap<(bool, Likeness), VecDeque<usize>> = HashMap::new();
     // What left is looked at a little later, in case its interface's clock is ahead.

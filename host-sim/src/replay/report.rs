@@ -51,16 +51,16 @@ fn heading(replay: &Replay) -> String {
     text
 }
 
-fn is_shown(played: &Played) -> bool {
+pub(super) fn is_shown(played: &Played) -> bool {
     played.is_ipv4() && played.event.outcome != Outcome::Refused(Refusal::OtherStation)
 }
 
-fn is_ipv4(sighting: &Sighting) -> bool {
+pub(super) fn is_ipv4(sighting: &Sighting) -> bool {
     sighting.frame.get(12..14) == Some(&[0x08, 0x00])
 }
 
 /// With times from the beginning on.
-fn since(sightings: Vec<Sighting>, begins: Time) -> Vec<Sighting> {
+pub(super) fn since(sightings: Vec<Sighting>, begins: Time) -> Vec<Sighting> {
     let after = |at: Time| Time::from_micros(at.micros().saturating_sub(begins.micros()));
     sightings.into_iter().map(|sighting| Sighting { at: after(sighting.at), ..sighting }).collect()
 }

@@ -10,14 +10,16 @@ use crate::host::{Host, HostSetup};
 use crate::link::Link;
 use crate::nat::NatSetup;
 use crate::network::hardware;
-use crate::node::{HostId, Jack, LinkId, NatId, RouterId, StationId, SwitchId};
+use crate::node::{HostId, Jack, LinkId, NatId, OutletId, RouterId, StationId, SwitchId};
 use crate::routing::{RouterSetup, Tables, tables};
 use crate::station::{Station, StationSetup};
 use crate::world::World;
 
-/// The tables of each router, in the order of the plan, one pair for each of its lives.
-pub(super) fn memory(scenario: &Scenario) -> Vec<Vec<Tables>> {
+/// The tables of each router, in the order of the plan, one pair for each of its lives. One is left out if it is not to be
+/// part of the world.
+pub(super) fn memory(scenario: &Scenario, left_out: Option<&str>) -> Vec<Vec<Tables>> {
     let of = |plan: &Plan| match plan.kind {
+        Kind::Router { .. } if left_out == Some(&plan.name) => None,
         Kind::Router { size, .. } => Some(tables(size, steps::reboots(&scenario.steps, &plan.name))),
         _ => None,
     };
@@ -31,31 +33,48 @@ pub(super) struct Net<'t> {
     pub(super) routers: BTreeMap<String, RouterId>,
     pub(super) stations: BTreeMap<String, StationId>,
     pub(super) links: BTreeMap<String, LinkId>,
+    /// What stands in the place of the router that is left out.
+    pub(super) outlet: Option<(String, OutletId)>,
     switches: BTreeMap<String, SwitchId>,
     nats: BTreeMap<String, NatId>,
     ends: BTreeMap<String, [String; 2]>,
 }
 
 impl<'t> Net<'t> {
-    pub(super) fn new(scenario: &Scenario, seed: u64, memory: &'t mut [Vec<Tables>]) -> Self {
+    pub(super) fn new(
+        scenario: &Scenario,
+        seed: u64,
+        left_out: Option<&str>,
+        memory: &'t mut [Vec<Tables>],
+    ) -> Self {
         let mut net = Self {
             world: World::new(seed),
             hosts: BTreeMap::new(),
             routers: BTreeMap::new(),
             stations: BTreeMap::new(),
             links: BTreeMap::new(),
+            outlet: None,
             switches: BTreeMap::new(),
             nats: BTreeMap::new(),
             ends: BTreeMap::new(),
         };
         let mut memory = memory.iter_mut();
         for plan in &scenario.nodes {
-            net.add(plan, &mut memory);
+            if left_out == Some(&plan.name) {
+                net.outlet = Some((plan.name.clone(), net.world.add_outlet()));
+            } else {
+                net.add(plan, &mut memory);
+            }
         }
         // Taps first: what a router says when its links come up is to be seen.
         for (name, router) in &net.routers {
             for side in Side::ALL {
                 net.world.tap(router.jack(side), &format!("{name}.{side}"));
+            }
+        }
+        if let Some((name, outlet)) = &net.outlet {
+            for side in Side::ALL {
+                net.world.tap(outlet.jack(side), &format!("{name}.{side}"));
             }
         }
         net.world.check(net.routers.iter().map(|(name, router)| (*router, &name[..])));
@@ -126,6 +145,8 @@ impl<'t> Net<'t> {
         let nat = self.nats.get(name).map(|nat| nat.jack(side));
         let station = self.stations.get(name).map(|station| station.jack());
         let switch = self.switches.get(name).map(|switch| self.world.free_jack(*switch));
-        host.or(router).or(nat).or(station).or(switch).expect("every end is a node's")
+        let outlet = self.outlet.as_ref().filter(|(left_out, _)| left_out == name);
+        let outlet = outlet.map(|(_, outlet)| outlet.jack(side));
+        host.or(outlet).or(router).or(nat).or(station).or(switch).expect("every end is a node's")
     }
 }

@@ -4,8 +4,7 @@ use napt::{DropReason, RejectReason};
 use router::{Refusal, Side, Summary};
 
 use super::build::Net;
-use super::play::Check;
-use super::{Expectation, Expected, Range, Stray};
+use super::{Check, Expectation, Expected, Range, Stray};
 use crate::checks;
 use crate::print::Printer;
 
@@ -65,6 +64,21 @@ fn none_from(net: &Net<'_>, stray: &Stray) -> (String, bool) {
 
 fn counted(what: &str, count: u64, range: &Range) -> (String, bool) {
     (format!("{what}: {count}, of {}", written(range)), range.contains(&count))
+}
+
+/// What is wanted, where nobody can judge it.
+pub(super) fn wanted(expectation: &Expectation) -> String {
+    match &expectation.what {
+        Expected::Sessions(router, range) => format!("sessions of {router}: {}", written(range)),
+        Expected::Mappings(router, range) => format!("mappings of {router}: {}", written(range)),
+        Expected::Counter(router, side, name, range) => {
+            format!("{router}'s {side} {name}: {}", written(range))
+        }
+        Expected::NoneFrom(Stray { link, .. }) | Expected::Sees(link, ..) => {
+            format!("what is on link {link}")
+        }
+        Expected::Received(station, _) => format!("packets received by {station}"),
+    }
 }
 
 /// A range as the file writes it.
