@@ -20,6 +20,7 @@
 //! | `scenario` | networks and what is done on them, as files |
 //! | `swarm` | random scenarios, and making those smaller that fail |
 //! | `checkers` | what must hold of every frame that a router meets |
+//! | `oracle` | a naive NAT, which judges what the engine makes of packets |
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
@@ -46,6 +47,7 @@ mod link;
 mod nat;
 mod network;
 mod node;
+pub mod oracle;
 pub mod packet;
 pub mod pcapng;
 pub mod print;

@@ -12,8 +12,7 @@ use napt::{DropReason, Instant, Realm, Verdict};
 
 use super::change::Change;
 use super::wire::{Part, address, header, hop, part, word};
-use super::{Judgement, Oracle, Told};
-use crate::Packet;
+use super::{Judgement, Oracle, Packet, Told};
 
 /// How many gaps, less one, there may be between the parts that have come.
 const RUNS: usize = 16;
@@ -67,12 +66,12 @@ impl Datagram {
 
 impl Oracle {
     /// Judges what became of a fragment.
-    pub(super) fn judge_fragment(&mut self, from: Realm, before: &Packet, told: &Told) -> Judgement {
-        let part = match part(&before.bytes) {
+    pub(super) fn judge_fragment(&mut self, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
+        let part = match part(before.bytes) {
             Ok(part) => part,
             Err(fault) => return self.faulty(from, vec![fault], told),
         };
-        let key = key_of(from, &before.bytes);
+        let key = key_of(from, before.bytes);
         let known = self.datagrams.iter().position(|datagram| datagram.key == key);
         match (known, part.first) {
             (Some(_), 0) => told.is(DropReason::FragmentOverlap),
@@ -111,11 +110,11 @@ impl Oracle {
         Change { id: (key.0 == number(Realm::Internal)).then_some(id), ..change }
     }
 
-    fn continue_datagram(&mut self, known: usize, part: Part, before: &Packet, told: &Told) -> Judgement {
+    fn continue_datagram(&mut self, known: usize, part: Part, before: Packet<'_>, told: &Told) -> Judgement {
         let Datagram { to, ends, id, .. } = self.datagrams[known];
         let mut after = self.datagrams[known].clone();
-        let (_, len) = header(&before.bytes).map_err(|fault| format!("{fault:?}"))?;
-        let hop = self.next_hop(hop(&before.bytes, len), to);
+        let (_, len) = header(before.bytes).map_err(|fault| format!("{fault:?}"))?;
+        let hop = self.next_hop(hop(before.bytes, len), to);
         let refusal = after.add(part).err();
         let refusals = [hop, refusal.map(Verdict::Drop)];
         if refusals.iter().any(Option::is_some) {

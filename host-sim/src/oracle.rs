@@ -15,7 +15,6 @@
 //! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not its business, nor
 //! what happens without an external address.
 
-mod bench;
 mod change;
 mod datagrams;
 mod errors;
@@ -31,16 +30,15 @@ mod time;
 pub mod wire;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use napt::{DropReason, Instant, Realm, RejectReason, Settings, Verdict};
+use napt::{Checksum, DropReason, Instant, Realm, RejectReason, Settings, Verdict};
 
-pub use self::bench::Bench;
 use self::change::Change;
 use self::datagrams::Datagram;
 use self::sessions::Session;
 use self::wire::{Hop, Subject, View};
-use crate::Packet;
 
 /// How late an engine that is woken when it asks to be notices the end of a session where no packet of the session
 /// itself asks: a tick of the wheel.
@@ -48,6 +46,17 @@ pub const TICK: Duration = Duration::from_millis(1_024);
 
 /// How long the record of a session may stay that others were counted by, after the last of them: a turn of the wheel.
 const LINGER: Duration = Duration::from_millis(64 * 1_024);
+
+/// One IPv4 packet, with what a driver says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The packet, and whatever is behind it.
+    pub bytes: &'a [u8],
+    /// Whether its transport checksum is finished.
+    pub checksum: Checksum,
+    /// For a large packet that stands for many: the payload of each.
+    pub segment: Option<NonZeroU16>,
+}
 
 /// What the oracle expects of an engine with some settings.
 #[derive(Clone)]
@@ -115,14 +124,14 @@ impl Oracle {
         &mut self,
         now: Instant,
         from: Realm,
-        before: &Packet,
+        before: Packet<'_>,
         verdict: Verdict,
-        after: &Packet,
+        after: Packet<'_>,
     ) -> Result<(), String> {
         self.pass_time(now);
         let told = Told::new(verdict, after);
-        let change = match wire::header(&before.bytes) {
-            Ok(_) if wire::is_fragment(&before.bytes) => self.judge_fragment(from, before, &told)?,
+        let change = match wire::header(before.bytes) {
+            Ok(_) if wire::is_fragment(before.bytes) => self.judge_fragment(from, before, &told)?,
             _ => self.judge_whole(from, before, &told)?,
         };
         match change {
@@ -133,7 +142,7 @@ impl Oracle {
     }
 
     /// Judges a packet that is whole, or the first part of one.
-    fn judge_whole(&mut self, from: Realm, before: &Packet, told: &Told) -> Judgement {
+    fn judge_whole(&mut self, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
         let view = match wire::read(before) {
             Ok(view) => view,
             Err(faults) => return self.faulty(from, faults, told),
@@ -218,9 +227,9 @@ impl Oracle {
 }
 
 /// Whether a packet that leaves with our address is a piece of a datagram, or may yet be cut (RFC 6864 s.5.3.1).
-fn needs_identification(from: Realm, before: &Packet, view: &View) -> bool {
+fn needs_identification(from: Realm, before: Packet<'_>, view: &View) -> bool {
     let may_be_cut = !view.hop.dont_fragment && !view.hop.is_many;
-    from == Realm::Internal && (may_be_cut || wire::is_fragment(&before.bytes))
+    from == Realm::Internal && (may_be_cut || wire::is_fragment(before.bytes))
 }
 
 /// What the engine is seen to have done.
@@ -233,8 +242,8 @@ struct Told {
 }
 
 impl Told {
-    fn new(verdict: Verdict, after: &Packet) -> Self {
-        let id = if after.bytes.len() < 6 { 0 } else { wire::word(&after.bytes, 4) };
+    fn new(verdict: Verdict, after: Packet<'_>) -> Self {
+        let id = if after.bytes.len() < 6 { 0 } else { wire::word(after.bytes, 4) };
         Self { verdict, port: wire::read(after).map_or(0, |view| view.source.port()), id }
     }
 

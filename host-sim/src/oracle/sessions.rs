@@ -37,6 +37,7 @@ pub(super) enum Begun {
 }
 
 /// What is told of a session that begins.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) protocol: u8,
     pub(super) internal: SocketAddrV4,

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use napt::Checksum;
 
+use super::Packet;
 use super::wire::{ICMP, TCP, UDP, covers_addresses, header, is_fragment, option, sum, word};
-use crate::Packet;
 
 /// A translation: the ends that a packet gets. What has no port keeps none.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +37,16 @@ impl Change {
     }
 
     /// Whether `after` is what becomes of `before`, a packet without faults.
-    pub(super) fn check(&self, before: &Packet, after: &Packet) -> Result<(), String> {
-        let (start, len) = header(&before.bytes).map_err(|fault| format!("{fault:?} has passed"))?;
-        let mut want = before.bytes.clone();
+    pub(super) fn check(&self, before: Packet<'_>, after: Packet<'_>) -> Result<(), String> {
+        let (start, len) = header(before.bytes).map_err(|fault| format!("{fault:?} has passed"))?;
+        let mut want = before.bytes.to_vec();
         want[8] -= 1;
         if let Some(id) = self.id {
             want[4..6].copy_from_slice(&id.to_be_bytes());
         }
         if is_fragment(&want) && word(&want, 6) & 0x1FFF != 0 {
             readdress(&mut want, self.source, self.destination);
-            return same(&want, &after.bytes);
+            return same(&want, after.bytes);
         }
         readdress(&mut want, self.source, self.destination);
         if self.quoted.is_none() {
@@ -61,8 +61,8 @@ impl Change {
             complete_stays(&before.bytes[inner.clone()], &after.bytes[inner.clone()])?;
             copy_checksum(&mut want[inner.clone()], &after.bytes[inner]);
         }
-        copy_checksum(&mut want, &after.bytes);
-        same(&want, &after.bytes)
+        copy_checksum(&mut want, after.bytes);
+        same(&want, after.bytes)
     }
 }
 
@@ -127,15 +127,15 @@ fn copy_checksum(want: &mut [u8], got: &[u8]) {
 }
 
 /// Whether the transport checksum is as right, or as wrong, as it was (V2, K02 to K05).
-fn checksum_stays(before: &Packet, after: &Packet, transport: Range<usize>) -> Result<(), String> {
-    let bytes = |packet: &Packet| packet.bytes[..transport.end].to_vec();
+fn checksum_stays(before: Packet<'_>, after: Packet<'_>, transport: Range<usize>) -> Result<(), String> {
+    let bytes = |packet: Packet<'_>| packet.bytes[..transport.end].to_vec();
     match before.checksum {
         Checksum::Partial if [TCP, UDP].contains(&before.bytes[9]) => {
             // The field holds the pseudo-header's sum: what it falls short of that stays the same.
-            let at = checksum_at(&before.bytes).ok_or("no checksum")?;
-            let short = |packet: &Packet| {
+            let at = checksum_at(before.bytes).ok_or("no checksum")?;
+            let short = |packet: Packet<'_>| {
                 let pseudo = u32::from(sum(&packet.bytes[12..20]));
-                (pseudo + 0xFFFF - u32::from(word(&packet.bytes, at))) % 0xFFFF
+                (pseudo + 0xFFFF - u32::from(word(packet.bytes, at))) % 0xFFFF
             };
             let same = short(before) == short(after);
             same.then_some(()).ok_or("a partial checksum went wrong".into())
