@@ -77,8 +77,12 @@ fn readdress(bytes: &mut [u8], source: SocketAddrV4, destination: SocketAddrV4) 
     bytes[12..16].copy_from_slice(&source.ip().octets());
     bytes[16..20].copy_from_slice(&destination.ip().octets());
     bytes[10..12].fill(0);
-    let sum = 0xFFFF - sum(&bytes[..start]);
-    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    // A header is never all zeros, so its sum is never that zero of the two whose complement is 0xFFFF (RFC 1624 s.3).
+    let checksum = match sum(&bytes[..start]) {
+        0 => 0,
+        sum => 0xFFFF - sum,
+    };
+    bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
 fn set_ports(bytes: &mut [u8], source: SocketAddrV4, destination: SocketAddrV4) {
@@ -155,5 +159,21 @@ fn complete_stays(before: &[u8], after: &[u8]) -> Result<(), String> {
         UDP if old == 0 || new == 0 => (old == new).then_some(()).ok_or("K02, K03: no checksum".to_string()),
         _ if remainder(before) == remainder(after) => Ok(()),
         _ => Err(format!("V2: a checksum of {old:04x} became {new:04x}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k01_a_header_checksum_is_never_all_ones() {
+        let mut header = [0x45, 0, 0, 0x1D, 3, 0xD0, 0, 0, 0x3E, 17, 0x12, 0x34, 10, 0, 0, 1, 203, 0, 113, 1];
+        let [source, destination] =
+            [[203, 0, 113, 254], [203, 0, 113, 1]].map(|end| SocketAddrV4::new(end.into(), 0));
+
+        readdress(&mut header, source, destination);
+
+        assert_eq!(header[10..12], [0, 0]);
     }
 }
