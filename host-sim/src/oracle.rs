@@ -1,7 +1,7 @@
-//! The oracle: a NAPT over ordinary vectors, naive enough to be believed, that judges what the engine does.
+//! The oracle: a NAPT over ordinary maps, naive enough to be believed, that judges what the engine does.
 //!
-//! It is written from the RFCs and from the decisions in `firmware/ARCHITECTURE.md`, not from the engine: it scans
-//! where the engine has an index, recomputes where the engine updates, and keeps what has expired until everybody must
+//! It is written from the RFCs and from the decisions in `firmware/ARCHITECTURE.md`, not from the engine: it counts
+//! where the engine keeps counts, recomputes where the engine updates, and keeps what has expired until everybody must
 //! have noticed. [`Oracle::judge`] is shown each packet with what the engine made of it, and says what is wrong.
 //!
 //! Two things are the engine's to decide, within limits that the oracle knows. *Which port* a new mapping gets: of the
@@ -12,8 +12,8 @@
 //!
 //! What it expects of packets stands in `wire` and `change`, of flows and ICMP errors in `flows` and `errors`, of
 //! connections in `tcp` and `streams`, of fragments in `datagrams`; what it keeps, in `sessions`, `ports`, `shares`,
-//! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not its business, nor
-//! what happens without an external address.
+//! `forwards` and `time`; what it leaves open, in `open`; what an operator changes, in `operator`. What happens without an external
+//! address is not its business.
 
 mod change;
 mod datagrams;
@@ -21,14 +21,17 @@ mod errors;
 mod flows;
 mod forwards;
 mod open;
+mod operator;
 mod ports;
 mod sessions;
 mod shares;
 pub mod streams;
+mod table;
 pub mod tcp;
 mod time;
 pub mod wire;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -37,7 +40,7 @@ use napt::{Checksum, DropReason, Instant, Realm, RejectReason, Settings, Verdict
 
 use self::change::Change;
 use self::datagrams::Datagram;
-use self::sessions::Session;
+use self::table::Table;
 use self::wire::{Hop, Subject, View};
 
 /// How late an engine that is woken when it asks to be notices the end of a session where no packet of the session
@@ -66,12 +69,17 @@ pub struct Oracle {
     /// How late the end of a session may be noticed.
     late: Duration,
     now: Instant,
-    sessions: Vec<Session>,
-    mappings: Vec<Mapping>,
+    /// Nothing changes by itself before this moment.
+    due: Instant,
+    sessions: Table,
+    /// By protocol and external port.
+    mappings: BTreeMap<(u8, u16), Mapping>,
     lingering: Vec<(Group, Instant)>,
     /// Until when slots may be of no use although no session has them.
     spent: Vec<Instant>,
     datagrams: Vec<Datagram>,
+    /// Those given last, the last first.
+    identifications: VecDeque<u16>,
     /// How many mappings the engine had after the last packet.
     mappings_seen: usize,
     external: Ipv4Addr,
@@ -107,11 +115,13 @@ impl Oracle {
             capacity,
             late,
             now: Instant::from_millis(0),
-            sessions: vec![],
-            mappings: vec![],
+            due: Instant::from_millis(0),
+            sessions: Table::default(),
+            mappings: BTreeMap::new(),
             lingering: vec![],
             spent: vec![],
             datagrams: vec![],
+            identifications: VecDeque::new(),
             mappings_seen: 0,
         }
     }
@@ -128,16 +138,33 @@ impl Oracle {
         verdict: Verdict,
         after: Packet<'_>,
     ) -> Result<(), String> {
-        self.pass_time(now);
-        let told = Told::new(verdict, after);
-        let change = match wire::header(before.bytes) {
-            Ok(_) if wire::is_fragment(before.bytes) => self.judge_fragment(from, before, &told)?,
-            _ => self.judge_whole(from, before, &told)?,
-        };
-        match change {
+        match self.judge_verdict(now, from, before, &Told::new(verdict, after))? {
             Some(change) => change.check(before, after),
             None if before == after => Ok(()),
             None => Err("changed, but not forwarded".into()),
+        }
+    }
+
+    /// The same for a fragment, not the first, that nobody has seen leave: judges its verdict alone.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn judge_unseen(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        before: Packet<'_>,
+        verdict: Verdict,
+    ) -> Result<(), String> {
+        // The others of its datagram have told what becomes of it.
+        self.judge_verdict(now, from, before, &Told::new(verdict, before)).map(|_| ())
+    }
+
+    fn judge_verdict(&mut self, now: Instant, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
+        self.pass_time(now);
+        match wire::header(before.bytes) {
+            Ok(_) if wire::is_fragment(before.bytes) => self.judge_fragment(from, before, told),
+            _ => self.judge_whole(from, before, told),
         }
     }
 
