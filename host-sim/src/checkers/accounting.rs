@@ -17,7 +17,7 @@ impl Checker for Accounting {
         match passage.cause {
             Cause::Frame { side, .. } => self.came[side as usize] += 1,
             // After a restart the counters begin anew.
-            Cause::Operator => self.came = Side::ALL.map(|side| summary.router[side as usize].received),
+            Cause::Operator(_) => self.came = Side::ALL.map(|side| summary.router[side as usize].received),
             Cause::Timer { .. } | Cause::LinkUp => (),
         }
         for side in Side::ALL {
