@@ -49,6 +49,17 @@ fn v5_two_endpoints_never_share_a_port_and_one_never_has_two() {
 }
 
 #[test]
+fn v2_what_the_box_says_itself_is_right() {
+    let said = |text| Departure::own(Side::Lan as usize, frame(text));
+
+    assert_eq!(of(&[(Cause::LinkUp, vec![said("echo-reply 192.0.2.254 > 192.0.2.1")])]), [""; 0]);
+    assert_eq!(
+        of(&[(Cause::LinkUp, vec![said("echo-reply 192.0.2.254 > 192.0.2.1 bad")])]),
+        ["V2 checksums"]
+    );
+}
+
+#[test]
 fn an_answer_that_is_expected_may_not_be_dropped() {
     assert_eq!(broken(&[(OUT, Some(TRANSLATED)), (BACK, None)]), ["no early expiry"]);
     assert_eq!(broken(&[(BACK, None)]), [""; 0]);
