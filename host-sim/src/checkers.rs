@@ -3,7 +3,7 @@
 //! A *passage* is everything that one cause, a frame, a timer or an operator, makes a router do: the frame as it came,
 //! what the router's counters say of it, and every frame that left. Each router has a set of checkers of its own, which
 //! see each of its passages in order; what one of them finds wrong is a [`Violation`]. They know what a router must do
-//! and nothing of how it does it: all they ask it for is its configuration and its counters.
+//! and nothing of how it does it: all they ask it for is its configuration, its counters, and a frame that it keeps.
 //!
 //! The letters are those of the invariants in `firmware/ARCHITECTURE.md`.
 
@@ -14,6 +14,7 @@ mod checksums;
 mod expiry;
 mod hops;
 mod lives;
+mod oracle;
 mod payload;
 mod sources;
 mod view;
@@ -39,8 +40,17 @@ pub(crate) enum Cause<'a> {
     Timer { due: Option<Instant> },
     /// A link came up.
     LinkUp,
-    /// Somebody has changed its configuration, or has restarted it: what was so before need not be so any more.
-    Operator,
+    /// An operator has done something to it: what was so before need not be so any more.
+    Operator(Deed),
+}
+
+/// What an operator does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It works by another configuration.
+    Reconfigured,
+    /// It has lost all its state and begins again.
+    Restarted,
 }
 
 /// What one cause makes a router do.
@@ -125,6 +135,7 @@ impl Checkers {
             ("payload", Box::new(payload::Payload)),
             ("accounting", Box::new(accounting::Accounting::default())),
             ("no early expiry", Box::new(expiry::Expiry::default())),
+            ("oracle agrees", Box::new(oracle::Agreement::default())),
         ];
         Self { router: router.into(), rules, violations: Vec::new() }
     }

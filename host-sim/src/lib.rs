@@ -21,6 +21,7 @@
 //! | `scenario` | networks and what is done on them, as files |
 //! | `swarm` | random scenarios, and making those smaller that fail |
 //! | `checkers` | what must hold of every frame that a router meets |
+//! | `oracle` | a naive NAT, which judges what the engine makes of packets |
 //! | `trace` | what was seen where, when |
 //! | `packet` | packets made to order, and their notation |
 //! | `print` | one frame as tcpdump prints it |
@@ -50,6 +51,7 @@ pub mod live;
 mod nat;
 mod network;
 mod node;
+pub mod oracle;
 mod outlet;
 pub mod packet;
 pub mod pcapng;

@@ -12,7 +12,10 @@
 //! A kind, two ends, and *particulars*, each a word and a number but for `flags`, written as tcpdump writes them, `df`,
 //! `piece`, which may be called `fragment`, and a few more. Of an error, `about` is the last: what follows is the packet that
 //! it quotes. All lengths and checksums are right; `bad` makes the transport's wrong, `unsummed` leaves UDP's out. A
-//! `trailer` lies behind the packet in its frame.
+//! `trailer` lies behind the packet in its frame. Data counts bytes from 0; `fill` makes all of them the same, and `zero`
+//! the last two such that UDP's checksum would come to zero if the datagram were from that end. `carry` makes the first four
+//! such that who adds up an error about the packet, time exceeded, needs every carry. TCP's `options` are written as
+//! hexadecimal digits.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -47,6 +50,14 @@ pub struct Draft {
     pub unsummed: bool,
     /// How many bytes of something else lie behind it in its frame.
     pub trailer: usize,
+    /// What every byte of its data is, if they are the same.
+    pub fill: Option<u8>,
+    /// From which end its checksum would be zero.
+    pub zero: Option<End>,
+    /// Whether an error about it, an unsummed datagram, is as hard to add up as can be.
+    pub carry: bool,
+    /// TCP's options, a multiple of four bytes.
+    pub options: Vec<u8>,
 }
 
 /// A kind of packet, with what only that kind has.
@@ -123,6 +134,10 @@ impl Draft {
             bad: false,
             unsummed: false,
             trailer: 0,
+            fill: None,
+            zero: None,
+            carry: false,
+            options: Vec::new(),
         }
     }
 
@@ -181,6 +196,10 @@ impl Draft {
             ("bad", _) => self.bad = true,
             ("unsummed", Kind::Udp) => self.unsummed = true,
             ("trailer", _) => self.trailer = number(word, words.next())?,
+            ("fill", _) => self.fill = Some(number(word, words.next())?),
+            ("carry", Kind::Udp) => self.carry = true,
+            ("zero", Kind::Udp) => self.zero = Some(end(words.next(), true)?),
+            ("options", Kind::Tcp { .. }) => self.options = digits(words.next())?,
             ("ttl", _) => self.ttl = number(word, words.next())?,
             ("id", _) => self.id = number(word, words.next())?,
             ("len", _) => self.len = number(word, words.next())?,
@@ -194,7 +213,7 @@ impl Draft {
             ("code", Kind::Error { kind, .. }) => kind.1 = number(word, words.next())?,
             ("mtu", Kind::Error { mtu, .. }) => *mtu = number(word, words.next())?,
             _ => {
-                let known = "ttl, id, len, df, bad, piece, trailer; of udp: unsummed; of tcp: flags, seq, ack, win; of echo: ident, seq; of errors: code, mtu, about";
+                let known = "ttl, id, len, df, bad, piece, trailer, fill; of udp: unsummed, zero, carry; of tcp: flags, seq, ack, win, options; of echo: ident, seq; of errors: code, mtu, about";
                 return Err(format!("has no {word:?}; the words are {known}"));
             }
         }
@@ -217,7 +236,13 @@ impl Draft {
         {
             *last ^= 0x55;
         }
-        let Some((piece, of)) = self.piece else { return self.packet(protocol, &transport, 0, false) };
+        let Some((piece, of)) = self.piece else {
+            let mut whole = self.packet(protocol, &transport, 0, false);
+            if self.carry {
+                make_sum_carry(&mut whole);
+            }
+            return whole;
+        };
         // Pieces of the same size, a multiple of eight; the last has the rest.
         let size = transport.len().div_ceil(of).next_multiple_of(8);
         let start = transport.len().min(size * (piece - 1));
@@ -227,7 +252,7 @@ impl Draft {
 
     /// Protocol number, header and data, with the checksum of the whole.
     fn transport(&self) -> (u8, Vec<u8>) {
-        let data: Vec<u8> = (0..self.len).map(|at| at as u8).collect();
+        let data = self.data();
         let (from, to) = (self.from.1.to_be_bytes(), self.to.1.to_be_bytes());
         let (protocol, header) = match &self.kind {
             Kind::Udp => {
@@ -238,7 +263,8 @@ impl Draft {
             }
             Kind::Tcp { flags, seq, ack, window } => {
                 let numbers = [seq.to_be_bytes(), ack.to_be_bytes()].concat();
-                let rest = [&[0x50, *flags][..], &window.to_be_bytes(), &[0; 4]].concat();
+                let offset = 0x50 + self.options.len() as u8 / 4 * 16;
+                let rest = [&[offset, *flags][..], &window.to_be_bytes(), &[0; 4], &self.options].concat();
                 (TCP, [&from[..], &to, &numbers, &rest].concat())
             }
             Kind::Echo { reply, ident, seq } => {
@@ -253,8 +279,15 @@ impl Draft {
             Kind::Other(protocol) => (*protocol, Vec::new()),
         };
         let mut whole = self.packet(protocol, &[header, data].concat(), 0, false);
+        if let Some(end) = self.zero {
+            make_sum_zero(&mut whole, end);
+        }
         wire::fill_transport(&mut whole);
         (protocol, whole.split_off(20))
+    }
+
+    fn data(&self) -> Vec<u8> {
+        (0..self.len).map(|at| self.fill.unwrap_or(at as u8)).collect()
     }
 
     fn packet(&self, protocol: u8, payload: &[u8], offset: usize, more: bool) -> Vec<u8> {
@@ -275,6 +308,34 @@ impl Draft {
         let mut bytes = self.bytes();
         bytes.resize(bytes.len() + self.trailer, 0xA5);
         bytes
+    }
+}
+
+/// Changes the last two bytes of a datagram's data, if it has any, so that its checksum would be zero from another end.
+fn make_sum_zero(datagram: &mut [u8], from: End) {
+    let (len, mut other) = (datagram.len(), datagram.to_vec());
+    if len < 20 + 8 + 2 || !len.is_multiple_of(2) {
+        return;
+    }
+    other[len - 2..].fill(0);
+    other[12..16].copy_from_slice(&from.0.octets());
+    other[20..22].copy_from_slice(&from.1.to_be_bytes());
+    wire::fill_transport(&mut other);
+    datagram[len - 2..].copy_from_slice(&other[26..28]);
+}
+
+/// Changes the first four bytes of a datagram's data, if it has as many, such that its words of four bytes, and the first of
+/// an ICMP error before them, come to one less than what needs a carry: those from above then cause one.
+fn make_sum_carry(datagram: &mut [u8]) {
+    const TIME_EXCEEDED: u32 = 11;
+    let words = datagram.chunks(4).map(|word| {
+        let mut whole = [0; 4];
+        whole[..word.len()].copy_from_slice(word);
+        u32::from_le_bytes(whole)
+    });
+    let sum = words.fold(TIME_EXCEEDED, u32::wrapping_add);
+    if let Some(word) = datagram.get_mut(28..).and_then(|data| data.first_chunk_mut()) {
+        *word = u32::from_le_bytes(*word).wrapping_add(!sum).to_le_bytes();
     }
 }
 
@@ -346,6 +407,18 @@ fn piece(word: Option<&str>) -> Result<(usize, usize), String> {
     }
 }
 
+fn digits(word: Option<&str>) -> Result<Vec<u8>, String> {
+    let way_out =
+        || "has no options behind options; write them like 020405b4, four bytes at a time".to_owned();
+    let word = word.filter(|word| word.len().is_multiple_of(8) && word.len() <= 80 && word.is_ascii());
+    let bytes = word
+        .ok_or_else(way_out)?
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+    bytes.collect::<Option<_>>().ok_or_else(way_out)
+}
+
 fn flag_bits(word: Option<&str>) -> Result<u8, String> {
     let word = word.ok_or("has no flags behind flags; write them like S. or P.")?;
     if word == "none" {
@@ -401,6 +474,19 @@ mod tests {
     }
 
     #[test]
+    fn k03_a_sum_is_made_to_come_to_zero_from_another_end() {
+        let text = "udp 192.0.2.1:5000 > 198.51.100.7:53 len 20 fill 255 zero 203.0.113.254:6000";
+
+        let mut datagram = Draft::read(text).unwrap().bytes();
+
+        datagram[12..16].copy_from_slice(&[203, 0, 113, 254]);
+        datagram[20..22].copy_from_slice(&6000_u16.to_be_bytes());
+        wire::fill_transport(&mut datagram);
+        assert_eq!(datagram[26..28], [0xFF; 2]);
+        assert_eq!(datagram[28..46], [0xFF; 18]);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named_with_a_way_out() {
         for (text, named) in [
             ("", "is empty"),
@@ -411,6 +497,8 @@ mod tests {
             ("tcp 192.0.2.1:1 > 192.0.2.2:1 flags Q", "has 'Q' among its flags"),
             ("udp 192.0.2.1:1 > 192.0.2.2:1 ttl 256", "has \"256\" for ttl"),
             ("udp 192.0.2.1:1 > 192.0.2.2:1 piece 4/3", "piece 4 of 3"),
+            ("tcp 192.0.2.1:1 > 192.0.2.2:1 options 0204", "four bytes at a time"),
+            ("tcp 192.0.2.1:1 > 192.0.2.2:1 options 0204zzzz", "four bytes at a time"),
         ] {
             let error = Draft::read(text).unwrap_err();
             assert!(error.contains(named), "{text}: {error}");

@@ -47,6 +47,8 @@ pub struct RouterNode<'t> {
     /// Whether anybody wants to know what becomes of frames.
     watched: bool,
     fate: Option<Fate>,
+    /// The frame that it was given last, as it has left it, unless it has sent it on.
+    left: Vec<u8>,
 }
 
 impl<'t> RouterNode<'t> {
@@ -69,12 +71,19 @@ impl<'t> RouterNode<'t> {
             entropy,
             watched: false,
             fate: None,
+            left: Vec::new(),
         }
     }
 
     /// What became of every frame so far.
     pub fn summary(&self) -> Summary<'_> {
         self.machine.summary()
+    }
+
+    /// What it has to tell its engine.
+    pub(crate) fn settings(&self) -> napt::Settings {
+        let [lan, wan] = self.ports.map(|port| port.mtu);
+        router::settings(&self.config, lan, wan)
     }
 
     /// What it works by.
@@ -112,6 +121,12 @@ impl<'t> RouterNode<'t> {
     /// What became of the frame that it was given last, if anybody wants to know.
     pub(crate) fn fate(&self) -> Option<Fate> {
         self.fate
+    }
+
+    /// The frame that it was given last, as it has left it, unless it has sent it on: one that waits has been translated
+    /// by then.
+    pub(crate) fn left(&self) -> &[u8] {
+        &self.left
     }
 
     /// A link of its comes up.
@@ -158,6 +173,8 @@ impl<'t> RouterNode<'t> {
         self.fate = before.map(|before| before.fate(disposition, &Books::of(&self.machine.summary(), from)));
         if let Disposition::Send(to) = disposition {
             out.push(Departure { index: to as usize, frame, packet: Some(packet) });
+        } else {
+            self.left = frame;
         }
         self.own(out);
     }

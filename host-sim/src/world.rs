@@ -10,7 +10,7 @@ use router::Side;
 
 use crate::agenda::{Agenda, Event};
 use crate::chance::Stream;
-use crate::checkers::{Cause, Checkers, Passage};
+use crate::checkers::{Cause, Checkers, Deed, Passage};
 use crate::host::Host;
 use crate::link::{Cable, Delivery, Faults, Link, Quality};
 use crate::nat::{Nat, NatSetup};
@@ -224,7 +224,7 @@ impl<'t> World<'t> {
     /// A router works by another configuration from now on.
     pub fn reconfigure(&mut self, router: RouterId, config: &Config) {
         let now = self.now;
-        self.on_router(router, |node, out| node.reconfigure(now, config, out));
+        self.on_router(router, Deed::Reconfigured, |node, out| node.reconfigure(now, config, out));
     }
 
     /// A router loses all its state and begins again.
@@ -233,7 +233,7 @@ impl<'t> World<'t> {
     /// If it has no tables left for that.
     pub fn reboot(&mut self, router: RouterId) {
         let now = self.now;
-        self.on_router(router, |node, out| node.reboot(now, out));
+        self.on_router(router, Deed::Restarted, |node, out| node.reboot(now, out));
     }
 
     /// A link comes up, or goes down. What is under way arrives all the same.
@@ -283,12 +283,17 @@ impl<'t> World<'t> {
         NodeId(self.places.len() - 1)
     }
 
-    fn on_router(&mut self, router: RouterId, act: impl FnOnce(&mut RouterNode<'t>, &mut Vec<Departure>)) {
+    fn on_router(
+        &mut self,
+        router: RouterId,
+        deed: Deed,
+        act: impl FnOnce(&mut RouterNode<'t>, &mut Vec<Departure>),
+    ) {
         let Node::Router(node) = &mut self.places[router.0.0].node else {
             unreachable!("this world gave the id to a router")
         };
         act(node, &mut self.departures);
-        self.inspect(router.0, Cause::Operator);
+        self.inspect(router.0, Cause::Operator(deed));
         self.send(router.0);
     }
 

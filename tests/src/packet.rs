@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 
 use etherparse::{IcmpEchoHeader, Icmpv4Header};
 use etherparse::{Icmpv4Type, IpNumber, Ipv4Header, Ipv4HeaderSlice, PacketBuilder, TcpHeader, UdpHeader};
+use host_sim::oracle;
 use napt::Checksum;
 
 /// One IPv4 packet, with what a driver would say of it.
@@ -113,6 +114,11 @@ impl Finish for etherparse::PacketBuilderStep<Icmpv4Header> {
 }
 
 impl Packet {
+    /// The packet as the oracle looks at it.
+    pub fn view(&self) -> oracle::Packet<'_> {
+        oracle::Packet { bytes: &self.bytes, checksum: self.checksum, segment: self.segment }
+    }
+
     /// The header's length, options included.
     pub fn header_len(&self) -> usize {
         usize::from(self.bytes[0] & 0x0F) * 4

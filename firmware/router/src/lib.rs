@@ -43,6 +43,7 @@ pub use alarm::Alarm;
 pub use counters::{Counters, Refusal, Summary};
 pub use port::{Disposition, Link, Offload, Side};
 pub use router::Router;
+pub use settings::settings;
 
 /// Sessions, and mappings, that the standard build has room for.
 pub const SESSIONS: usize = 65_536;

@@ -23,7 +23,7 @@ use crate::neighbours::{Neighbours, Overdue};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::reassembly::Reassembly;
 use crate::rules::Addresses;
-use crate::settings;
+use crate::settings::settings;
 use crate::unsolicited::Unsolicited;
 
 mod early;
@@ -83,7 +83,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             counters: Counters::default(),
         };
         Self {
-            engine: Engine::new(tables, settings::settings(config, lan.mtu, wan.mtu), seed),
+            engine: Engine::new(tables, settings(config, lan.mtu, wan.mtu), seed),
             addresses,
             ports: [port(Side::Lan, lan), port(Side::Wan, wan)],
             outbox: Outbox::new(),
@@ -185,7 +185,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             self.engine.flush();
         }
         let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
-        self.engine.reconfigure(now, settings::settings(config, lan, wan));
+        self.engine.reconfigure(now, settings(config, lan, wan));
         self.refusals = config.nat().refusals;
         self.unsolicited_syn = config.nat().unsolicited_syn;
         if self.unsolicited_syn == Response::Silent || before.wan != self.addresses.wan {

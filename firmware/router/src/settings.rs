@@ -7,8 +7,8 @@ use napt::{ByProtocol, Dependence, Endpoint, Forwards, PortRange, Protocols, Set
 
 const _: () = assert!(config::MAX_FORWARDS <= napt::MAX_FORWARDS);
 
-/// What the engine is told. Lan and wan become internal and external here, and in `Side::realm`.
-pub(crate) fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
+/// What the engine of a box is told that works by `config` between links with these MTUs. Lan and wan become internal and external here, and in `Side::realm`.
+pub fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
     let nat = config.nat();
     Settings {
         external: Some(config.wan().address().address()),

@@ -25,7 +25,7 @@ pub(super) struct Bijection {
 
 impl Checker for Bijection {
     fn see(&mut self, passage: &Passage<'_, '_>) -> Result<(), String> {
-        if let Cause::Operator = passage.cause {
+        if let Cause::Operator(_) = passage.cause {
             (self.holders, self.ports) = (HashMap::new(), HashMap::new());
         }
         match passage.packet() {

@@ -33,7 +33,7 @@ const TIDY: Duration = Duration::from_secs(3600);
 impl Checker for Expiry {
     fn see(&mut self, passage: &Passage<'_, '_>) -> Result<(), String> {
         let now = passage.at;
-        if let Cause::Operator = passage.cause {
+        if let Cause::Operator(_) = passage.cause {
             self.expected.clear();
         }
         if self.tidied + TIDY < now {

@@ -49,6 +49,17 @@ fn v5_two_endpoints_never_share_a_port_and_one_never_has_two() {
 }
 
 #[test]
+fn v2_what_the_box_says_itself_is_right() {
+    let said = |text| Departure::own(Side::Lan as usize, frame(text));
+
+    assert_eq!(of(&[(Cause::LinkUp, vec![said("echo-reply 192.0.2.254 > 192.0.2.1")])]), [""; 0]);
+    assert_eq!(
+        of(&[(Cause::LinkUp, vec![said("echo-reply 192.0.2.254 > 192.0.2.1 bad")])]),
+        ["V2 checksums"]
+    );
+}
+
+#[test]
 fn an_answer_that_is_expected_may_not_be_dropped() {
     assert_eq!(broken(&[(OUT, Some(TRANSLATED)), (BACK, None)]), ["no early expiry"]);
     assert_eq!(broken(&[(BACK, None)]), [""; 0]);
@@ -68,6 +79,41 @@ fn a_frame_that_is_not_counted_is_missed() {
     let cause = Cause::Frame { side: Side::Lan, before: &before, fate: Fate::Held };
 
     assert_eq!(of_uncounted(&[(cause, vec![])]), ["accounting"]);
+}
+
+#[test]
+fn the_oracle_notices_what_no_other_rule_does() {
+    let unsummed = "udp 192.0.2.1:5000 > 203.0.113.1:53 len 20 unsummed";
+    let source_port = 35;
+
+    assert_eq!(really(&[(unsummed, true)], |_| ()), [""; 0]);
+    assert_eq!(really(&[(unsummed, true)], |frame| frame[source_port] ^= 1), ["oracle agrees"]);
+    // The router has translated a packet more than can be explained.
+    assert_eq!(really(&[(unsummed, false), (OUT, true)], |_| ()), ["accounting", "oracle agrees"]);
+}
+
+/// The rules that are broken where a router is really given these packets, of which the checkers see some, and they
+/// leave with a change made to them.
+fn really(packets: &[(&str, bool)], change: impl Fn(&mut [u8])) -> Vec<&'static str> {
+    let mut tables = Tables::new(Size::Tiny);
+    let mut router =
+        router(&mut tables, [[192, 0, 2, 254], [203, 0, 113, 254]].map(|own| hardware(own.into()).0));
+    router.watch();
+    let mut checkers = Checkers::new("box");
+    checkers.see(&Passage { at: Time::ZERO, cause: Cause::LinkUp, out: &[], router: &router });
+    for (packet, is_seen) in packets {
+        let before = frame(packet);
+        router.receive(Time::ZERO, Side::Lan as usize, PacketId(1), before.clone(), &mut Vec::new());
+        // It waits for its next hop, as it would leave.
+        let mut after = router.left().to_vec();
+        change(&mut after);
+        let out = [Departure { packet: Some(PacketId(1)), ..departure(&after) }];
+        let cause = Cause::Frame { side: Side::Lan, before: &before, fate: Fate::Forwarded };
+        if *is_seen {
+            checkers.see(&Passage { at: Time::ZERO, cause, out: &out, router: &router });
+        }
+    }
+    checkers.violations().iter().map(|violation| violation.rule).collect()
 }
 
 /// The rules that are broken by packets that came and left like this; what does not leave is dropped as filtered.
@@ -95,15 +141,18 @@ fn of(passages: &[(Cause<'_>, Vec<Departure>)]) -> Vec<&'static str> {
 
 fn of_uncounted(passages: &[(Cause<'_>, Vec<Departure>)]) -> Vec<&'static str> {
     let mut tables = Tables::new(Size::Tiny);
-    let config = reference_config();
-    let ports = [[0; 6]; 2].map(|hardware| Link { hardware, mtu: 1500 });
-    let setup = RouterSetup { config, ports, clock: Duration::ZERO };
-    let router = RouterNode::new(vec![&mut tables], &setup, Stream::new(1, "router"));
+    let router = router(&mut tables, [[0; 6]; 2]);
     let mut checkers = Checkers::new("box");
     for (second, (cause, out)) in passages.iter().enumerate() {
         checkers.see(&Passage { at: Time::from_secs(second as u64), cause: *cause, out, router: &router });
     }
     checkers.violations().iter().map(|violation| violation.rule).collect()
+}
+
+fn router(tables: &mut Tables, hardware: [[u8; 6]; 2]) -> RouterNode<'_> {
+    let ports = hardware.map(|hardware| Link { hardware, mtu: 1500 });
+    let setup = RouterSetup { config: reference_config(), ports, clock: Duration::ZERO };
+    RouterNode::new(vec![tables], &setup, Stream::new(1, "router"))
 }
 
 fn departure(frame: &[u8]) -> Departure {

@@ -85,7 +85,7 @@ impl<'a> View<'a> {
 
     /// The sum over the header, 0 if its checksum is right.
     pub(super) fn header_error(&self) -> u16 {
-        !fold(sum(self.header()))
+        header_error(self.header())
     }
 
     /// How far the transport's checksum is from right, 0 if it is or if there is none; `None` if it cannot be told.
@@ -116,6 +116,11 @@ impl<'a> View<'a> {
     fn address(&self, at: usize) -> Ipv4Addr {
         Ipv4Addr::new(self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3])
     }
+}
+
+/// The sum over a header, 0 if its checksum is right.
+pub(super) fn header_error(header: &[u8]) -> u16 {
+    !fold(sum(header))
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {

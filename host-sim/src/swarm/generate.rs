@@ -24,6 +24,9 @@ use crate::time::Time;
 const BUSY: u64 = 300;
 const QUIET: u64 = 8_000;
 
+/// How long an unanswered SYN is remembered, in seconds.
+const OPENING: u64 = 240;
+
 /// From one ping of liveness to the next: longer than a ping's session, so that two ports are enough for all.
 const APART: u64 = 70;
 
@@ -244,7 +247,7 @@ impl Generator {
 
     /// Some of the things that can happen, some of them often.
     fn happenings(&mut self) {
-        let weights = [0; 9].map(|_| if self.dice.below(3) == 0 { 0 } else { 1 + self.dice.below(8) });
+        let weights = [0; 11].map(|_| if self.dice.below(3) == 0 { 0 } else { 1 + self.dice.below(8) });
         let total: u64 = weights.iter().sum();
         for _ in 0..10 + self.dice.below(60) {
             let mut pick = self.dice.below(total.max(1));
@@ -261,6 +264,8 @@ impl Generator {
                 4 | 5 => self.packets("insider"),
                 6 => self.packets(MALLORY),
                 7 => self.trouble(),
+                8 => self.pieces(),
+                9 => self.punctual(),
                 _ => self.operate(),
             }
         }
@@ -327,6 +332,59 @@ impl Generator {
         self.steps.push(Step { count, ..step });
     }
 
+    /// A datagram in pieces, which come in any order, one of them perhaps twice.
+    fn pieces(&mut self) {
+        let from = *self.dice.choose(&["192.0.2.66", "192.0.2.66", "192.0.2.1"]);
+        let to = *self.dice.choose(&["203.0.113.1", "203.0.113.2", "203.0.113.254"]);
+        let at = self.some_time();
+        for moment in 0..4 + self.dice.below(6) {
+            let (id, piece) = (self.dice.below(2), 1 + self.dice.below(3));
+            let port = 40_000 + id;
+            let text = format!("udp {from}:{port} > {to}:53 len 3000 id {id} piece {piece}/3");
+            self.station_sends(Time::from_secs(at) + Duration::from_millis(moment), text);
+        }
+    }
+
+    /// A connection that nobody answers, spoken of in the last millisecond that it is known, and in the next.
+    fn punctual(&mut self) {
+        let ends = format!("192.0.2.66:{} > 203.0.113.66:9", 41_000 + self.dice.below(1_000));
+        let begin = Time::from_secs(1 + self.dice.below(BUSY - OPENING));
+        let end = begin + Duration::from_secs(OPENING);
+        // Whoever has to be found on the way is found before that.
+        for at in [begin, end] {
+            let found = Time::from_micros(at.micros() - 900_000);
+            self.station_sends(found, "udp 192.0.2.66:9 > 203.0.113.66:9 len 1".to_owned());
+        }
+        self.station_sends(begin, format!("tcp {ends} flags S seq 1"));
+        self.station_sends(
+            Time::from_micros(end.micros() - 1_000),
+            format!("tcp {ends} flags S. seq 1 ack 1"),
+        );
+        self.station_sends(end, format!("tcp {ends} flags S. seq 1 ack 1"));
+    }
+
+    fn station_sends(&mut self, at: Time, text: String) {
+        let act = Act::Packet { station: "insider".to_owned(), text };
+        self.steps.push(Step { at, ..step(0, act) });
+    }
+
+    /// What may be special about a packet's data, or its options.
+    fn contents(&mut self, kind: u64, port: &str) -> String {
+        let own = if self.between == Between::Nothing { "203.0.113.254" } else { "10.0.0.1" };
+        match kind {
+            // It goes no further, and the error about it is hard to add up (K01).
+            1 if self.dice.below(4) == 0 => " ttl 1 carry".to_owned(),
+            // Translated to the same port, its checksum comes to zero (K03).
+            0 if self.dice.below(4) == 0 => format!(" zero {own}:{port}"),
+            2 | 3 => {
+                let sizes = ["", "", " options 020405b4", " options 01020405b4010100", " options 03030700"];
+                (*self.dice.choose(&sizes)).to_owned()
+            }
+            // Sums with every carry there is.
+            _ => (*self.dice.choose(&["", "", "", " fill 255"])).to_owned(),
+        }
+    }
+
     fn packet(&mut self, from: &str, to: &str) -> String {
         let ports = ["80", "53", "5000", "8000", "8001", "{2000+n}", "{1024+n}", "{40000+n}"];
         let (one, other) = (*self.dice.choose(&ports), *self.dice.choose(&ports));
@@ -352,6 +410,9 @@ impl Generator {
                 );
             }
         };
+        if kind != 6 {
+            text += &self.contents(kind, one);
+        }
         for (particular, in_how_many) in [(" df", 4), (" ttl 1", 10), (" bad", 10), (" trailer 7", 6)] {
             if self.dice.below(in_how_many) == 0 && kind != 6 {
                 text += particular;

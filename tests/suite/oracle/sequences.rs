@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
+use host_sim::oracle::streams::Streams;
 use sekisho_tests::Packet;
-use sekisho_tests::oracle::streams::Streams;
 
 /// The ends of a connection as its internal host sees them: its own, and its peer's.
 pub(crate) type Ends = (SocketAddrV4, SocketAddrV4);

@@ -5,10 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use host_sim::oracle::wire::{self, ICMP, TCP, UDP};
 use napt::{DropReason, Realm, Tables, Verdict};
-use sekisho_tests::oracle::Bench;
-use sekisho_tests::oracle::wire::{ICMP, TCP, UDP};
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, raw, tcp, udp};
+use sekisho_tests::{ALICE, BOB, Bench, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, raw, tcp, udp};
 
 use super::Plan;
 use super::sequences::{Ends, Sequences, Speaker};
@@ -196,7 +195,7 @@ impl<'t, const N: usize> World<'t, N> {
     }
 
     fn translate(&mut self, from: Realm, packet: &Packet) -> Result<(Verdict, Packet), String> {
-        if self.bench.oracle.is_open(from, packet) {
+        if self.bench.oracle.is_open(from, packet.view()) {
             self.tally.leave_out();
             return Ok((Verdict::Drop(DropReason::NoSession), packet.clone()));
         }
@@ -227,7 +226,7 @@ fn pick(memory: &VecDeque<(Realm, Packet)>, which: Pick) -> Option<(Realm, Packe
 }
 
 fn brief(packet: &Packet) -> String {
-    match sekisho_tests::oracle::wire::read(packet) {
+    match wire::read(packet.view()) {
         Ok(view) => format!("{} > {} {:?}", view.source, view.destination, view.subject),
         Err(faults) => format!("{faults:?}"),
     }

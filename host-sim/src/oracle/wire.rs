@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use napt::DropReason;
 
+use super::Packet;
 use super::tcp::{Kind, Segment};
-use crate::Packet;
 
 /// IP protocol numbers.
 pub const ICMP: u8 = 1;
@@ -91,8 +91,8 @@ pub struct Part {
 ///
 /// # Errors
 /// Its faults, if it has any: each a reason to drop it.
-pub fn read(packet: &Packet) -> Result<View, Vec<DropReason>> {
-    let bytes = &packet.bytes[..];
+pub fn read(packet: Packet<'_>) -> Result<View, Vec<DropReason>> {
+    let bytes = packet.bytes;
     let (header, len) = header(bytes).map_err(|fault| vec![fault])?;
     let (protocol, body) = (bytes[9], &bytes[header..len]);
     let is_whole = !is_fragment(bytes);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use napt::{Dependence, Instant, Occupancy};
 
@@ -21,24 +22,43 @@ impl Oracle {
     /// Lets time pass: what must have been noticed by now is gone.
     pub fn pass_time(&mut self, now: Instant) {
         self.now = now;
+        if now < self.due {
+            return;
+        }
         self.note_lingering();
         let mut last = BTreeMap::new();
-        for session in &self.sessions {
+        for session in self.sessions.iter() {
             let latest = last.entry((session.protocol, session.external)).or_insert(session.deadline);
             *latest = session.deadline.max(*latest);
         }
-        for mapping in &mut self.mappings {
-            mapping.last = *last.get(&(mapping.protocol, mapping.external)).unwrap_or(&mapping.last);
+        for (port, mapping) in &mut self.mappings {
+            mapping.last = *last.get(port).unwrap_or(&mapping.last);
         }
         let late = self.late;
         self.sessions.retain(|session| session.deadline + late > now);
         // Of mappings that have cooled down, so many go in a tick.
         let ticks = 1 + self.mappings.len() as u32 / TIDIED;
-        let revived = self.mappings.iter().filter(|mapping| mapping.revived).count() as u32;
+        let revived = self.mappings.values().filter(|mapping| mapping.revived).count() as u32;
         let longest = late + self.settings.timers.port_cooldown * (1 + revived) + late * ticks;
-        self.mappings.retain(|mapping| mapping.last + longest >= now);
+        self.mappings.retain(|_, mapping| mapping.last + longest >= now);
         self.spent.retain(|until| *until > now);
         self.datagrams.retain(|datagram| datagram.until > now);
+        self.due = self.next_change(longest).unwrap_or(now);
+    }
+
+    /// When something will change by itself, given how long mappings are kept. Whatever begins makes it earlier.
+    fn next_change(&self, longest: Duration) -> Option<Instant> {
+        let (now, late) = (self.now, self.late);
+        let of_session = |session: &Session| match session.deadline {
+            deadline if deadline > now => deadline,
+            deadline => deadline + late,
+        };
+        let sessions = self.sessions.iter().map(of_session);
+        let mappings = self.mappings.values().map(|mapping| mapping.last + longest);
+        let lingering = self.lingering.iter().map(|(_, last)| *last + late + LINGER);
+        let datagrams = self.datagrams.iter().map(|datagram| datagram.until);
+        let rest = lingering.chain(self.spent.iter().copied()).chain(datagrams);
+        sessions.chain(mappings).chain(rest).min()
     }
 
     /// Whether the tables are as full as they may be.
@@ -49,7 +69,7 @@ impl Oracle {
         self.pass_time(now);
         let alive = self.sessions.iter().filter(|session| session.deadline > now).count();
         let late = self.sessions.iter().filter(|session| session.deadline <= now && !session.ended).count();
-        let sure = self.mappings.iter().filter(|mapping| !self.may_be_free(mapping)).count();
+        let sure = self.mappings.values().filter(|mapping| !self.may_be_free(mapping)).count();
         let (sessions, mappings) = (alive..=alive + late, sure..=self.mappings.len());
         self.mappings_seen = seen.mappings as usize;
         if sessions.contains(&(seen.sessions as usize)) && mappings.contains(&(seen.mappings as usize)) {
@@ -68,7 +88,7 @@ impl Oracle {
             let connection = session.connection.map(|(connection, _)| connection);
             (ends, from_now(session.deadline), connection, session.begun, session.ended)
         });
-        let mappings = self.mappings.iter().map(|mapping| {
+        let mappings = self.mappings.values().map(|mapping| {
             (
                 mapping.protocol,
                 mapping.internal,
@@ -137,28 +157,31 @@ impl Oracle {
         external: u16,
         last: Instant,
     ) {
-        let ours = |mapping: &&Mapping| (mapping.protocol, mapping.external) == (protocol, external);
-        let before = self.mappings.iter().find(ours).filter(|mapping| mapping.internal == internal);
+        let key = (protocol, external);
+        let before = self.mappings.get(&key).filter(|mapping| mapping.internal == internal);
         let revived = before.is_some_and(|mapping| mapping.revived || mapping.last <= self.now);
-        self.mappings.retain(|mapping| !ours(&mapping));
-        self.mappings.push(Mapping { protocol, internal, external, last, doubted: false, revived });
+        let mapping = Mapping { protocol, internal, external, last, doubted: false, revived };
+        if self.mappings.insert(key, mapping).is_some() {
+            // What it was has kept others waiting, perhaps.
+            self.due = self.now;
+        }
     }
 
     /// A table that was full makes room for a mapping with a new port at the expense of the one that has cooled
     /// longest; as far as lateness lets one know which that is.
     pub(super) fn make_room(&mut self, protocol: u8, port: u16) {
-        let ours = |mapping: &&Mapping| (mapping.protocol, mapping.external) == (protocol, port);
-        let replaced = self.mappings.iter().find(ours).is_some_and(|mapping| !self.may_be_free(mapping));
+        let known = self.mappings.get(&(protocol, port));
+        let replaced = known.is_some_and(|mapping| !self.may_be_free(mapping));
         if self.mappings_seen < self.capacity || replaced {
             return;
         }
-        let disordered = self.mappings.iter().any(|mapping| mapping.revived);
+        let disordered = self.mappings.values().any(|mapping| mapping.revived);
         let (now, late) = (self.now, self.late);
         // Those in doubt may be gone already; of the others, the one that has cooled longest may be the next.
         let certain =
-            self.mappings.iter().filter(|mapping| mapping.last <= now && !self.may_be_free(mapping));
+            self.mappings.values().filter(|mapping| mapping.last <= now && !self.may_be_free(mapping));
         let Some(longest) = certain.map(|mapping| mapping.last).min() else { return };
-        for mapping in self.mappings.iter_mut().filter(|mapping| mapping.last <= now) {
+        for mapping in self.mappings.values_mut().filter(|mapping| mapping.last <= now) {
             mapping.doubted |= disordered || mapping.last <= longest + late;
         }
     }

@@ -1,7 +1,7 @@
-//! The oracle: a NAPT over ordinary vectors, naive enough to be believed, that judges what the engine does.
+//! The oracle: a NAPT over ordinary maps, naive enough to be believed, that judges what the engine does.
 //!
-//! It is written from the RFCs and from the decisions in `firmware/ARCHITECTURE.md`, not from the engine: it scans
-//! where the engine has an index, recomputes where the engine updates, and keeps what has expired until everybody must
+//! It is written from the RFCs and from the decisions in `firmware/ARCHITECTURE.md`, not from the engine: it counts
+//! where the engine keeps counts, recomputes where the engine updates, and keeps what has expired until everybody must
 //! have noticed. [`Oracle::judge`] is shown each packet with what the engine made of it, and says what is wrong.
 //!
 //! Two things are the engine's to decide, within limits that the oracle knows. *Which port* a new mapping gets: of the
@@ -12,35 +12,36 @@
 //!
 //! What it expects of packets stands in `wire` and `change`, of flows and ICMP errors in `flows` and `errors`, of
 //! connections in `tcp` and `streams`, of fragments in `datagrams`; what it keeps, in `sessions`, `ports`, `shares`,
-//! `forwards` and `time`; what it leaves open, in `open`. Other settings while the engine works are not its business, nor
-//! what happens without an external address.
+//! `forwards` and `time`; what it leaves open, in `open`; what an operator changes, in `operator`. What happens without an external
+//! address is not its business.
 
-mod bench;
 mod change;
 mod datagrams;
 mod errors;
 mod flows;
 mod forwards;
 mod open;
+mod operator;
 mod ports;
 mod sessions;
 mod shares;
 pub mod streams;
+mod table;
 pub mod tcp;
 mod time;
 pub mod wire;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
-use napt::{DropReason, Instant, Realm, RejectReason, Settings, Verdict};
+use napt::{Checksum, DropReason, Instant, Realm, RejectReason, Settings, Verdict};
 
-pub use self::bench::Bench;
 use self::change::Change;
 use self::datagrams::Datagram;
-use self::sessions::Session;
+use self::table::Table;
 use self::wire::{Hop, Subject, View};
-use crate::Packet;
 
 /// How late an engine that is woken when it asks to be notices the end of a session where no packet of the session
 /// itself asks: a tick of the wheel.
@@ -48,6 +49,17 @@ pub const TICK: Duration = Duration::from_millis(1_024);
 
 /// How long the record of a session may stay that others were counted by, after the last of them: a turn of the wheel.
 const LINGER: Duration = Duration::from_millis(64 * 1_024);
+
+/// One IPv4 packet, with what a driver says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// The packet, and whatever is behind it.
+    pub bytes: &'a [u8],
+    /// Whether its transport checksum is finished.
+    pub checksum: Checksum,
+    /// For a large packet that stands for many: the payload of each.
+    pub segment: Option<NonZeroU16>,
+}
 
 /// What the oracle expects of an engine with some settings.
 #[derive(Clone)]
@@ -57,12 +69,17 @@ pub struct Oracle {
     /// How late the end of a session may be noticed.
     late: Duration,
     now: Instant,
-    sessions: Vec<Session>,
-    mappings: Vec<Mapping>,
+    /// Nothing changes by itself before this moment.
+    due: Instant,
+    sessions: Table,
+    /// By protocol and external port.
+    mappings: BTreeMap<(u8, u16), Mapping>,
     lingering: Vec<(Group, Instant)>,
     /// Until when slots may be of no use although no session has them.
     spent: Vec<Instant>,
     datagrams: Vec<Datagram>,
+    /// Those given last, the last first.
+    identifications: VecDeque<u16>,
     /// How many mappings the engine had after the last packet.
     mappings_seen: usize,
     external: Ipv4Addr,
@@ -98,11 +115,13 @@ impl Oracle {
             capacity,
             late,
             now: Instant::from_millis(0),
-            sessions: vec![],
-            mappings: vec![],
+            due: Instant::from_millis(0),
+            sessions: Table::default(),
+            mappings: BTreeMap::new(),
             lingering: vec![],
             spent: vec![],
             datagrams: vec![],
+            identifications: VecDeque::new(),
             mappings_seen: 0,
         }
     }
@@ -115,25 +134,42 @@ impl Oracle {
         &mut self,
         now: Instant,
         from: Realm,
-        before: &Packet,
+        before: Packet<'_>,
         verdict: Verdict,
-        after: &Packet,
+        after: Packet<'_>,
     ) -> Result<(), String> {
-        self.pass_time(now);
-        let told = Told::new(verdict, after);
-        let change = match wire::header(&before.bytes) {
-            Ok(_) if wire::is_fragment(&before.bytes) => self.judge_fragment(from, before, &told)?,
-            _ => self.judge_whole(from, before, &told)?,
-        };
-        match change {
+        match self.judge_verdict(now, from, before, &Told::new(verdict, after))? {
             Some(change) => change.check(before, after),
             None if before == after => Ok(()),
             None => Err("changed, but not forwarded".into()),
         }
     }
 
+    /// The same for a fragment, not the first, that nobody has seen leave: judges its verdict alone.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn judge_unseen(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        before: Packet<'_>,
+        verdict: Verdict,
+    ) -> Result<(), String> {
+        // The others of its datagram have told what becomes of it.
+        self.judge_verdict(now, from, before, &Told::new(verdict, before)).map(|_| ())
+    }
+
+    fn judge_verdict(&mut self, now: Instant, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
+        self.pass_time(now);
+        match wire::header(before.bytes) {
+            Ok(_) if wire::is_fragment(before.bytes) => self.judge_fragment(from, before, told),
+            _ => self.judge_whole(from, before, told),
+        }
+    }
+
     /// Judges a packet that is whole, or the first part of one.
-    fn judge_whole(&mut self, from: Realm, before: &Packet, told: &Told) -> Judgement {
+    fn judge_whole(&mut self, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
         let view = match wire::read(before) {
             Ok(view) => view,
             Err(faults) => return self.faulty(from, faults, told),
@@ -218,9 +254,9 @@ impl Oracle {
 }
 
 /// Whether a packet that leaves with our address is a piece of a datagram, or may yet be cut (RFC 6864 s.5.3.1).
-fn needs_identification(from: Realm, before: &Packet, view: &View) -> bool {
+fn needs_identification(from: Realm, before: Packet<'_>, view: &View) -> bool {
     let may_be_cut = !view.hop.dont_fragment && !view.hop.is_many;
-    from == Realm::Internal && (may_be_cut || wire::is_fragment(&before.bytes))
+    from == Realm::Internal && (may_be_cut || wire::is_fragment(before.bytes))
 }
 
 /// What the engine is seen to have done.
@@ -233,8 +269,8 @@ struct Told {
 }
 
 impl Told {
-    fn new(verdict: Verdict, after: &Packet) -> Self {
-        let id = if after.bytes.len() < 6 { 0 } else { wire::word(&after.bytes, 4) };
+    fn new(verdict: Verdict, after: Packet<'_>) -> Self {
+        let id = if after.bytes.len() < 6 { 0 } else { wire::word(after.bytes, 4) };
         Self { verdict, port: wire::read(after).map_or(0, |view| view.source.port()), id }
     }
 

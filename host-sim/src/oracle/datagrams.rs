@@ -4,7 +4,8 @@
 //! nothing of the datagram comes twice. What leaves in pieces from inside gets an identification of the engine's choice:
 //! it must not be that of another that is under way.
 //!
-//! Not modelled is who loses its place if there are more datagrams than places: the scripts make too few.
+//! There are places for so many datagrams, and for so many of one source. Who needs another takes that of the oldest, of
+//! its own if it has too many itself.
 
 use std::net::Ipv4Addr;
 
@@ -12,11 +13,17 @@ use napt::{DropReason, Instant, Realm, Verdict};
 
 use super::change::Change;
 use super::wire::{Part, address, header, hop, part, word};
-use super::{Judgement, Oracle, Told};
-use crate::Packet;
+use super::{Judgement, Oracle, Packet, Told};
+
+/// How many packets get other identifications than the one before them, at least.
+const RECENT: usize = 64;
 
 /// How many gaps, less one, there may be between the parts that have come.
 const RUNS: usize = 16;
+
+/// How many datagrams there may be, and how many of one source.
+const PLACES: usize = 128;
+const PLACES_EACH: usize = 32;
 
 /// A datagram of which a part has passed.
 #[derive(Clone, Debug)]
@@ -67,12 +74,12 @@ impl Datagram {
 
 impl Oracle {
     /// Judges what became of a fragment.
-    pub(super) fn judge_fragment(&mut self, from: Realm, before: &Packet, told: &Told) -> Judgement {
-        let part = match part(&before.bytes) {
+    pub(super) fn judge_fragment(&mut self, from: Realm, before: Packet<'_>, told: &Told) -> Judgement {
+        let part = match part(before.bytes) {
             Ok(part) => part,
             Err(fault) => return self.faulty(from, vec![fault], told),
         };
-        let key = key_of(from, &before.bytes);
+        let key = key_of(from, before.bytes);
         let known = self.datagrams.iter().position(|datagram| datagram.key == key);
         match (known, part.first) {
             (Some(_), 0) => told.is(DropReason::FragmentOverlap),
@@ -86,8 +93,14 @@ impl Oracle {
         }
     }
 
-    /// Whether a packet that leaves in pieces has got an identification that no other has that is under way.
-    pub(super) fn check_id(&self, told: &Told) -> Result<(), String> {
+    /// Whether a packet that leaves in pieces, or may yet, has got an identification that no other has that is under way,
+    /// nor any of those before it.
+    pub(super) fn check_id(&mut self, told: &Told) -> Result<(), String> {
+        if self.identifications.contains(&told.id) {
+            return Err(format!("F13: {} has just been the identification of another", told.id));
+        }
+        self.identifications.truncate(RECENT - 1);
+        self.identifications.push_front(told.id);
         let under_way =
             |datagram: &Datagram| datagram.id == told.id && datagram.key.0 == number(Realm::Internal);
         match self.datagrams.iter().find(|datagram| under_way(datagram)) {
@@ -107,15 +120,31 @@ impl Oracle {
         let mut datagram = Datagram { key, to, ends, id, come: vec![], end: None, until };
         // The first part meets no other.
         let _ = datagram.add(part);
+        self.make_place(key.3);
         self.datagrams.push(datagram);
+        self.due = self.due.min(until);
         Change { id: (key.0 == number(Realm::Internal)).then_some(id), ..change }
     }
 
-    fn continue_datagram(&mut self, known: usize, part: Part, before: &Packet, told: &Told) -> Judgement {
+    /// Sees to it that another datagram of a source has a place. They are in the order in which they have begun.
+    fn make_place(&mut self, source: Ipv4Addr) {
+        let of_source = |datagram: &Datagram| datagram.key.3 == source;
+        let is_over = self.datagrams.iter().filter(|datagram| of_source(datagram)).count() >= PLACES_EACH;
+        let oldest = match self.datagrams.len() {
+            _ if is_over => self.datagrams.iter().position(of_source),
+            PLACES.. => Some(0),
+            _ => None,
+        };
+        if let Some(oldest) = oldest {
+            self.datagrams.remove(oldest);
+        }
+    }
+
+    fn continue_datagram(&mut self, known: usize, part: Part, before: Packet<'_>, told: &Told) -> Judgement {
         let Datagram { to, ends, id, .. } = self.datagrams[known];
         let mut after = self.datagrams[known].clone();
-        let (_, len) = header(&before.bytes).map_err(|fault| format!("{fault:?}"))?;
-        let hop = self.next_hop(hop(&before.bytes, len), to);
+        let (_, len) = header(before.bytes).map_err(|fault| format!("{fault:?}"))?;
+        let hop = self.next_hop(hop(before.bytes, len), to);
         let refusal = after.add(part).err();
         let refusals = [hop, refusal.map(Verdict::Drop)];
         if refusals.iter().any(Option::is_some) {

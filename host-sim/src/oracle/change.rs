@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use napt::Checksum;
 
+use super::Packet;
 use super::wire::{ICMP, TCP, UDP, covers_addresses, header, is_fragment, option, sum, word};
-use crate::Packet;
 
 /// A translation: the ends that a packet gets. What has no port keeps none.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +37,16 @@ impl Change {
     }
 
     /// Whether `after` is what becomes of `before`, a packet without faults.
-    pub(super) fn check(&self, before: &Packet, after: &Packet) -> Result<(), String> {
-        let (start, len) = header(&before.bytes).map_err(|fault| format!("{fault:?} has passed"))?;
-        let mut want = before.bytes.clone();
+    pub(super) fn check(&self, before: Packet<'_>, after: Packet<'_>) -> Result<(), String> {
+        let (start, len) = header(before.bytes).map_err(|fault| format!("{fault:?} has passed"))?;
+        let mut want = before.bytes.to_vec();
         want[8] -= 1;
         if let Some(id) = self.id {
             want[4..6].copy_from_slice(&id.to_be_bytes());
         }
         if is_fragment(&want) && word(&want, 6) & 0x1FFF != 0 {
             readdress(&mut want, self.source, self.destination);
-            return same(&want, &after.bytes);
+            return same(&want, after.bytes);
         }
         readdress(&mut want, self.source, self.destination);
         if self.quoted.is_none() {
@@ -61,8 +61,8 @@ impl Change {
             complete_stays(&before.bytes[inner.clone()], &after.bytes[inner.clone()])?;
             copy_checksum(&mut want[inner.clone()], &after.bytes[inner]);
         }
-        copy_checksum(&mut want, &after.bytes);
-        same(&want, &after.bytes)
+        copy_checksum(&mut want, after.bytes);
+        same(&want, after.bytes)
     }
 }
 
@@ -77,8 +77,12 @@ fn readdress(bytes: &mut [u8], source: SocketAddrV4, destination: SocketAddrV4) 
     bytes[12..16].copy_from_slice(&source.ip().octets());
     bytes[16..20].copy_from_slice(&destination.ip().octets());
     bytes[10..12].fill(0);
-    let sum = 0xFFFF - sum(&bytes[..start]);
-    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+    // A header is never all zeros, so its sum is never that zero of the two whose complement is 0xFFFF (RFC 1624 s.3).
+    let checksum = match sum(&bytes[..start]) {
+        0 => 0,
+        sum => 0xFFFF - sum,
+    };
+    bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
 }
 
 fn set_ports(bytes: &mut [u8], source: SocketAddrV4, destination: SocketAddrV4) {
@@ -127,15 +131,15 @@ fn copy_checksum(want: &mut [u8], got: &[u8]) {
 }
 
 /// Whether the transport checksum is as right, or as wrong, as it was (V2, K02 to K05).
-fn checksum_stays(before: &Packet, after: &Packet, transport: Range<usize>) -> Result<(), String> {
-    let bytes = |packet: &Packet| packet.bytes[..transport.end].to_vec();
+fn checksum_stays(before: Packet<'_>, after: Packet<'_>, transport: Range<usize>) -> Result<(), String> {
+    let bytes = |packet: Packet<'_>| packet.bytes[..transport.end].to_vec();
     match before.checksum {
         Checksum::Partial if [TCP, UDP].contains(&before.bytes[9]) => {
             // The field holds the pseudo-header's sum: what it falls short of that stays the same.
-            let at = checksum_at(&before.bytes).ok_or("no checksum")?;
-            let short = |packet: &Packet| {
+            let at = checksum_at(before.bytes).ok_or("no checksum")?;
+            let short = |packet: Packet<'_>| {
                 let pseudo = u32::from(sum(&packet.bytes[12..20]));
-                (pseudo + 0xFFFF - u32::from(word(&packet.bytes, at))) % 0xFFFF
+                (pseudo + 0xFFFF - u32::from(word(packet.bytes, at))) % 0xFFFF
             };
             let same = short(before) == short(after);
             same.then_some(()).ok_or("a partial checksum went wrong".into())
@@ -155,5 +159,21 @@ fn complete_stays(before: &[u8], after: &[u8]) -> Result<(), String> {
         UDP if old == 0 || new == 0 => (old == new).then_some(()).ok_or("K02, K03: no checksum".to_string()),
         _ if remainder(before) == remainder(after) => Ok(()),
         _ => Err(format!("V2: a checksum of {old:04x} became {new:04x}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k01_a_header_checksum_is_never_all_ones() {
+        let mut header = [0x45, 0, 0, 0x1D, 3, 0xD0, 0, 0, 0x3E, 17, 0x12, 0x34, 10, 0, 0, 1, 203, 0, 113, 1];
+        let [source, destination] =
+            [[203, 0, 113, 254], [203, 0, 113, 1]].map(|end| SocketAddrV4::new(end.into(), 0));
+
+        readdress(&mut header, source, destination);
+
+        assert_eq!(header[10..12], [0, 0]);
     }
 }

@@ -37,6 +37,7 @@ pub(super) enum Begun {
 }
 
 /// What is told of a session that begins.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) protocol: u8,
     pub(super) internal: SocketAddrV4,
@@ -69,8 +70,7 @@ impl Oracle {
     }
 
     pub(super) fn sessions_of(&self, protocol: u8, external: u16) -> impl Iterator<Item = &Session> {
-        let ours = move |session: &&Session| session.protocol == protocol && session.external == external;
-        self.sessions.iter().filter(|session| !session.ended).filter(ours)
+        self.sessions.of_port(protocol, external).filter(|session| !session.ended)
     }
 
     /// The session between an internal and a remote end.
@@ -80,24 +80,21 @@ impl Oracle {
         internal: SocketAddrV4,
         remote: SocketAddrV4,
     ) -> Option<usize> {
-        let key = (protocol, internal, self.scoped(protocol, remote));
-        self.find(|session| (session.protocol, session.internal, session.remote) == key)
+        let known = self.sessions.outwards((protocol, internal, self.scoped(protocol, remote)));
+        known.filter(|known| self.sessions[*known].deadline > self.now)
     }
 
     /// The session between an external port and a remote end.
     pub(super) fn find_in(&self, protocol: u8, external: u16, remote: SocketAddrV4) -> Option<usize> {
-        let key = (protocol, external, self.scoped(protocol, remote));
-        self.find(|session| (session.protocol, session.external, session.remote) == key)
-    }
-
-    fn find(&self, is_it: impl Fn(&Session) -> bool) -> Option<usize> {
-        self.sessions.iter().position(|session| session.deadline > self.now && is_it(session))
+        let known = self.sessions.inwards((protocol, external, self.scoped(protocol, remote)));
+        known.filter(|known| self.sessions[*known].deadline > self.now)
     }
 
     pub(super) fn open(&mut self, start: Start) {
         let Start { protocol, internal, external, remote, begun, connection } = start;
         let remote = self.scoped(protocol, remote);
         let deadline = self.now + self.idle(protocol, connection);
+        self.due = self.due.min(deadline);
         for before in self.sessions.iter_mut().filter(|before| before.protocol == protocol) {
             // What had these ends before has been found expired, and a port that has changed hands belongs to one.
             before.ended |=
@@ -140,9 +137,21 @@ impl Oracle {
         }
         if refreshed {
             let (protocol, connection) = (session.protocol, session.connection);
-            self.sessions[known].deadline = self.now + self.idle(protocol, connection);
+            let deadline = self.now + self.idle(protocol, connection);
+            self.sessions[known].deadline = deadline;
+            self.due = self.due.min(deadline);
         }
         Fit::Fits
+    }
+
+    /// What a packet is to a session, which does not notice it.
+    pub(super) fn fit(&self, known: usize, way: Way, view: &View) -> Fit {
+        match (self.sessions[known].connection, &view.subject) {
+            (Some((connection, mut streams)), Subject::Segment(segment)) => {
+                streams.fit(&connection, way, segment)
+            }
+            _ => Fit::Fits,
+        }
     }
 
     fn idle(&self, protocol: u8, connection: Option<(Connection, Streams)>) -> Duration {

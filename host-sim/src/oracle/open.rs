@@ -4,17 +4,16 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use napt::{Dependence, Realm};
 
-use super::Oracle;
 use super::sessions::Session;
 use super::tcp::Way;
 use super::wire::{self, Subject, View};
-use crate::Packet;
+use super::{Oracle, Packet};
 
 impl Oracle {
     /// Whether what becomes of a packet from realm `from` is left open. So is that of a hairpin whose sender needs a new
     /// port, and that with some ports would be refused: which port it was, nobody sees, nor how long it cools.
-    pub fn is_open(&self, from: Realm, packet: &Packet) -> bool {
-        let is_first = wire::part(&packet.bytes).is_ok_and(|part| part.first == 0);
+    pub fn is_open(&self, from: Realm, packet: Packet<'_>) -> bool {
+        let is_first = wire::part(packet.bytes).is_ok_and(|part| part.first == 0);
         let Some(view) = wire::read(packet).ok().filter(|_| is_first) else { return false };
         let is_ours = *view.destination.ip() == self.external;
         let hairpins = from == Realm::Internal && is_ours;

@@ -50,7 +50,7 @@ impl Oracle {
         let (external, remote) = (view.destination.port(), view.source);
         let change = |internal| Change::new(remote, internal);
         if let Some(known) = self.find_in(view.protocol, external, remote) {
-            if self.clone().track(known, Way::In, view) == Fit::Foreign {
+            if self.fit(known, Way::In, view) == Fit::Foreign {
                 return told.is(DropReason::OutOfWindow);
             }
             told.is(Verdict::Forward(Realm::Internal))?;
@@ -107,7 +107,7 @@ impl Oracle {
         let to_itself = ours.is_none() && receiver == view.source && port == external;
         let ambiguous = theirs.is_none() && !to_itself && self.find_out(protocol, receiver, source).is_some();
         if let Some(theirs) = theirs
-            && self.clone().track(theirs, Way::In, view) == Fit::Foreign
+            && self.fit(theirs, Way::In, view) == Fit::Foreign
         {
             return told.is(DropReason::OutOfWindow);
         }

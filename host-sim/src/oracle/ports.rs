@@ -46,10 +46,9 @@ impl Oracle {
         if !self.pool(protocol).any(|candidate| candidate == port) {
             return Err(format!("{port} is not in the pool"));
         }
-        let best = self.pool(protocol).map(|port| self.rank(protocol, internal, port).1).min();
         match self.rank(protocol, internal, port).0 {
             TAKEN => Err(format!("REQ-3: {port} is taken")),
-            rank if Some(rank) > best => {
+            rank if self.is_any_better(protocol, internal, rank) => {
                 Err(format!("{port} is not of the best there are: {:?}", self.mappings))
             }
             _ => {
@@ -103,8 +102,7 @@ impl Oracle {
     }
 
     fn has_mapping(&self, protocol: u8, internal: SocketAddrV4, port: u16) -> bool {
-        let sought = (protocol, internal, port);
-        self.mappings.iter().any(|mapping| (mapping.protocol, mapping.internal, mapping.external) == sought)
+        self.mappings.get(&(protocol, port)).is_some_and(|mapping| mapping.internal == internal)
     }
 
     /// The port that a flow from inside will have, if that is sure.
@@ -119,8 +117,8 @@ impl Oracle {
     pub(super) fn take_back(&mut self, view: &View, port: u16) {
         self.spend();
         let now = self.now;
-        let ours = |mapping: &&mut Mapping| (mapping.protocol, mapping.external) == (view.protocol, port);
-        if let Some(mapping) = self.mappings.iter_mut().find(ours) {
+        self.due = now;
+        if let Some(mapping) = self.mappings.get_mut(&(view.protocol, port)) {
             mapping.last = mapping.last.max(now);
             mapping.revived = true;
         }
@@ -137,7 +135,7 @@ impl Oracle {
             |end: SocketAddrV4| scope(self.mapping(protocol), end) == scope(self.mapping(protocol), remote);
         if self.mapping(protocol) == Dependence::Endpoint {
             let ours = |mapping: &&Mapping| (mapping.protocol, mapping.internal) == (protocol, internal);
-            let ports = self.mappings.iter().filter(ours);
+            let ports = self.mappings.values().filter(ours);
             return ports.map(|mapping| (mapping.external, !self.may_be_free(mapping))).collect();
         }
         let ours = self.sessions.iter().filter(|session| {
@@ -149,19 +147,36 @@ impl Oracle {
         ours.map(|session| (session.external, session.deadline > self.now)).collect()
     }
 
+    /// Whether there is a port that is better than of this rank, at worst. Most are not even if they are free.
+    fn is_any_better(&self, protocol: u8, internal: SocketAddrV4, rank: u8) -> bool {
+        let is_better = |port: u16| {
+            self.rank_if_free(protocol, internal, port) < rank
+                && self.number(protocol, port).is_none()
+                && self.rank(protocol, internal, port).1 < rank
+        };
+        let (own, pool) = (internal.port(), self.settings.ports);
+        match rank {
+            // Only the internal port itself can be better.
+            0 | 1 => pool.contains(own) && is_better(own),
+            _ => (pool.first()..=pool.last()).any(is_better),
+        }
+    }
+
+    /// How good a port is as long as nobody has had it.
+    fn rank_if_free(&self, protocol: u8, internal: SocketAddrV4, port: u16) -> u8 {
+        match (is_of_class(protocol, internal, port), port % 2 == internal.port() % 2) {
+            _ if self.settings.preserve_ports && port == internal.port() => 0,
+            (true, same_parity) if same_parity || protocol == ICMP => 1,
+            (true, _) => 2,
+            (false, _) => 4,
+        }
+    }
+
     /// How good a port is at best, and at worst, as far as lateness lets one know.
     fn rank(&self, protocol: u8, internal: SocketAddrV4, port: u16) -> (u8, u8) {
-        let class = protocol == ICMP || (port < 1024) == (internal.port() < 1024);
-        let parity = protocol == ICMP || port % 2 == internal.port() % 2;
-        let free = match (class, parity) {
-            _ if self.settings.preserve_ports && port == internal.port() => 0,
-            (true, true) => 1,
-            (true, false) => 2,
-            (false, _) => 4,
-        };
-        let cooling = if class { 3 } else { 5 };
-        let ours = |mapping: &&Mapping| (mapping.protocol, mapping.external) == (protocol, port);
-        let Some(mapping) = self.mappings.iter().find(ours) else { return (free, free) };
+        let free = self.rank_if_free(protocol, internal, port);
+        let cooling = if is_of_class(protocol, internal, port) { 3 } else { 5 };
+        let Some(mapping) = self.mappings.get(&(protocol, port)) else { return (free, free) };
         let alive = self.sessions_of(protocol, port).any(|session| session.deadline > self.now);
         let late = self.sessions_of(protocol, port).next().is_some();
         match (alive, self.may_be_free(mapping)) {
@@ -181,6 +196,11 @@ impl Oracle {
     /// The ports that mappings may have: none of them belongs to a forward (M19).
     fn pool(&self, protocol: u8) -> impl Iterator<Item = u16> {
         let all = self.settings.ports.first()..=self.settings.ports.last();
-        all.filter(move |port| self.forwards_to(protocol, *port).is_none())
+        all.filter(move |port| self.number(protocol, *port).is_none())
     }
+}
+
+/// Whether a port is one of the well-known if the internal one is, and only then; identifiers are all alike.
+fn is_of_class(protocol: u8, internal: SocketAddrV4, port: u16) -> bool {
+    protocol == ICMP || (port < 1024) == (internal.port() < 1024)
 }

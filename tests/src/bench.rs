@@ -3,9 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use host_sim::oracle::{Oracle, TICK};
 use napt::{Engine, Instant, Realm, Settings, Tables, Verdict};
 
-use super::{Oracle, TICK};
 use crate::Packet;
 
 /// An engine with room for `N` sessions, and who judges it.
@@ -44,7 +44,7 @@ impl<'t, const N: usize> Bench<'t, N> {
             Ok(parsed) => self.engine.translate(self.now, from, parsed),
             Err(reason) => Verdict::Drop(reason),
         };
-        self.oracle.judge(self.now, from, packet, verdict, &after)?;
+        self.oracle.judge(self.now, from, packet.view(), verdict, after.view())?;
         self.oracle.check_occupancy(self.now, self.engine.occupancy())?;
         Ok((verdict, after))
     }
