@@ -1,8 +1,9 @@
 //! How long something that a session keeps alive must live, as far as can be told from outside.
 //!
 //! A packet that goes out keeps its session for the shortest timer of its protocol. Not every segment does: somebody may
-//! send them for ever, unanswered; and once an end or a reset has passed, in either direction, a connection only has its
-//! closing time left (RFC 7857 s.2). To say too short a time is always safe.
+//! send them for ever, unanswered; once an end or a reset has passed, in either direction, a connection only has its
+//! closing time left (RFC 7857 s.2); and after a SYN that was damaged on its way, which a router does not see, what is sent
+//! does not fit the numbers that it said. To say too short a time is always safe.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Life {
     pub(super) fn begin(now: Time, config: &Config, packet: &View<'_>) -> Self {
         let answered = packet.protocol() != TCP;
         let until = answered.then(|| now + shortest(config, packet.protocol()));
-        Self { until, closing: has(packet, FIN | RST), answered }
+        Self { until, closing: closes(packet), answered }
     }
 
     /// Until when it must go on, if it must at all.
@@ -48,7 +49,7 @@ impl Life {
             *self = Self::begin(now, config, packet);
             return;
         }
-        self.closing |= has(packet, FIN | RST);
+        self.closing |= closes(packet);
         if self.answered && !self.closing && !has(packet, SYN) {
             self.until = Some(now + shortest(config, packet.protocol()));
         }
@@ -56,9 +57,14 @@ impl Life {
 
     /// What comes in does not, but it may begin its end.
     pub(super) fn comes_in(&mut self, packet: &View<'_>) {
-        self.closing |= has(packet, FIN | RST);
+        self.closing |= closes(packet);
         self.answered |= !has(packet, RST);
     }
+}
+
+/// Whether nothing that follows need keep the connection.
+fn closes(packet: &View<'_>) -> bool {
+    has(packet, FIN | RST) || (has(packet, SYN) && packet.transport_error() != Some(0))
 }
 
 /// Whether a segment has one of these flags.
