@@ -69,16 +69,19 @@ impl Oracle {
         let each_forward = shares.half_open_each_forward.unwrap_or((capacity / 16).max(4)) as usize;
         let forward = self.number(protocol, external);
         let of_source = self.count(|session| session.begun == Begun::HalfOpen(source));
-        // Where no behaviour looks at addresses, sessions do not keep them, and need not be counted by them.
+        // Where no behaviour looks at addresses, sessions do not keep them, and need not be counted by them; nor has the
+        // new one an address to be counted by.
         let known = self.count(|session| {
             session.begun == Begun::HalfOpen(source) && !session.remote.ip().is_unspecified()
         });
+        let is_counted = !self.scoped(protocol, SocketAddrV4::new(source, 0)).ip().is_unspecified();
         let of_forward = self.count(|session| {
             !session.vouches() && self.number(session.protocol, session.external) == forward
         });
         Share {
-            may_be_used_up: *of_source.end() >= each_source || *of_forward.end() >= each_forward,
-            is_used_up: *known.start() >= each_source || *of_forward.start() >= each_forward,
+            may_be_used_up: (is_counted && *of_source.end() >= each_source)
+                || *of_forward.end() >= each_forward,
+            is_used_up: (is_counted && *known.start() >= each_source) || *of_forward.start() >= each_forward,
         }
     }
 
