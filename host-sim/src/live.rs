@@ -2,8 +2,7 @@
 //!
 //! Words: a *line* is a Unix stream socket that carries the frames of one side, and its *peer* whoever is at the other end;
 //! lines are had from a [`Meeting`]. The world begins when they are there, and from then on what happens in it at t happens
-//! t after that; what comes in by a line is put on the link at the present time. A world that is late catches up and loses
-//! nothing.
+//! t after that; what comes in by a line is put on the link at the present time. A world that is late catches up.
 //!
 //! Frames travel as QEMU's `-netdev stream` sends them (`framing`). Everything is bounded: a peer that does not read loses
 //! frames, as at a link whose queue is full, and one that writes faster than we read has to wait. There is one thread and one
@@ -38,6 +37,8 @@ pub struct Lines {
     lines: [Line; 2],
     /// What came before the world began.
     early: VecDeque<(Side, Vec<u8>)>,
+    /// What is wrong with one of them, to be told after what came before.
+    broken: Option<Broken>,
 }
 
 /// How many of the frames that come before the world begins are kept: the last.
@@ -54,7 +55,7 @@ impl Lines {
     }
 
     fn new(lines: [Line; 2]) -> Self {
-        Self { lines, early: VecDeque::new() }
+        Self { lines, early: VecDeque::new(), broken: None }
     }
 
     /// What went over them so far, lan first.
@@ -69,7 +70,7 @@ impl Lines {
 
     /// Waits until there is something to read, or room for what is to be written, but no longer than so long.
     fn wait(&self, long: Duration) -> Result<(), Broken> {
-        if !self.early.is_empty() {
+        if !self.early.is_empty() || self.broken.is_some() {
             return Ok(());
         }
         let [lan, wan] = &self.lines;
@@ -77,16 +78,22 @@ impl Lines {
         sleep(&mut fds, long).map_err(|error| lan.broken(Fault::System(error)))
     }
 
-    /// Writes what their peers take at present, and reads what is there: what came by which side, in its order; first what
-    /// came early.
+    /// Reads what is there, and writes what their peers take at present: what came by which side, in its order; first what
+    /// came early. A line that is broken is told of when nothing comes any more.
     fn exchange(&mut self) -> Result<Vec<(Side, Vec<u8>)>, Broken> {
         let mut came: Vec<_> = self.early.drain(..).collect();
         for side in Side::ALL {
+            if self.broken.is_some() {
+                break;
+            }
             let line = &mut self.lines[side as usize];
-            line.write()?;
-            line.read(&mut |frame| came.push((side, frame)))?;
+            let exchanged = line.read(&mut |frame| came.push((side, frame))).and_then(|()| line.write());
+            self.broken = exchanged.err();
         }
-        Ok(came)
+        match self.broken.take_if(|_| came.is_empty()) {
+            Some(broken) => Err(broken),
+            None => Ok(came),
+        }
     }
 }
 
@@ -145,5 +152,27 @@ impl Live {
             self.lines.send(side, &frame);
         }
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_peer_says_last_is_heard_although_we_are_talking() {
+        let [(lan, mut theirs), (wan, _outside)] = [(); 2].map(|()| UnixStream::pair().unwrap());
+        let mut lines = Lines::over([("lan".to_owned(), lan), ("wan".to_owned(), wan)]).unwrap();
+        theirs.write_all(&[0, 0, 0, 2, 5, 6]).unwrap();
+        drop(theirs);
+        lines.send(Side::Lan, &[1; 60]);
+
+        let came = lines.exchange();
+        let then = lines.exchange();
+
+        assert_eq!(came.ok(), Some(vec![(Side::Lan, vec![5, 6])]));
+        assert_eq!(then.unwrap_err().to_string(), "lan: the peer has left");
     }
 }

@@ -31,17 +31,13 @@ impl Lab {
 
     /// An engine with the recommended settings, changed.
     pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_seed(&[7; 32], change)
+    }
+
+    /// The same, with a seed.
+    pub fn with_seed(seed: &Seed, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(OUTSIDE.0);
         change(&mut settings);
-        Self::of(settings, &[7; 32])
-    }
-
-    /// An engine with the recommended settings, and a seed.
-    pub fn with_seed(seed: &Seed) -> Self {
-        Self::of(Settings::new(OUTSIDE.0), seed)
-    }
-
-    fn of(settings: Settings, seed: &Seed) -> Self {
         let engine = Engine::new(Box::leak(Box::new(Tables::new())), settings, seed);
         Self { engine, now: Instant::from_millis(1_000_000) }
     }

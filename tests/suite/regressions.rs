@@ -149,6 +149,32 @@ fn t12_nobody_outside_keeps_an_open_filter_open() {
     lab.deliver(tcp("S", CAROL.port(2), external));
 }
 
+/// What waits for an answer on a mapping was counted up to 127, and one sender could use that up for all others.
+#[test]
+fn a06_one_source_does_not_shut_others_out_of_a_mapping() {
+    let mut lab = Lab::with(|settings| {
+        settings.filtering = Dependence::Endpoint.into();
+        settings.shares.half_open_each_source = Some(140);
+        settings.shares.half_open_each_forward = Some(256);
+    });
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    for port in 1000..1150 {
+        let _ = lab.try_deliver(tcp("S", CAROL.port(port), external));
+    }
+    lab.deliver(tcp("S", BOB.port(1234), external));
+}
+
+/// The filter has no say inside: a hairpinned flow whose sessions live goes on, wanted or not.
+#[test]
+fn h08_t12_a_hairpinned_session_that_waits_goes_on() {
+    let mut lab = Lab::new();
+    let external = lab.send(tcp("S", ALICE.port(5000), BOB.port(80))).source();
+    lab.wait_secs(200);
+    lab.hairpin(tcp("S", DAVE.port(6000), external));
+    lab.wait_secs(42);
+    lab.hairpin(tcp("S", DAVE.port(6000), external));
+}
+
 /// An answer from inside is as good as a session that began there.
 #[test]
 fn t12_an_open_filter_stays_open_for_what_the_inside_has_answered() {

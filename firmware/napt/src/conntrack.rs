@@ -12,7 +12,7 @@ use crate::half_open::HalfOpen;
 use crate::hosts::Hosts;
 use crate::index::Slot;
 use crate::keys::at;
-use crate::mapping::Mappings;
+use crate::mapping::{Mapping, Mappings};
 use crate::ports::{Class, Parity, Ports};
 use crate::session::{Beginning, Begun, Ends, First, Grouping, Met, Sessions};
 use crate::settings::Dependence;
@@ -150,12 +150,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.host(&self.keys, grouping, protocol, near, remote).is_some()
     }
 
-    /// Where an external port leads whose mapping the inside wants. It may outlive its last session by a tick of the
-    /// wheel.
-    pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
+    /// The live mapping of an external port. It may outlive its last session by a tick of the wheel.
+    pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<&Mapping> {
         let slot = self.tables.mappings.by_external(&self.keys, protocol, external)?;
-        let mapping = self.tables.mappings.at(slot);
-        mapping.is_wanted().then_some(mapping.internal)
+        Some(self.tables.mappings.at(slot)).filter(|mapping| mapping.is_live())
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
@@ -252,8 +250,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[inline(always)]
     fn open_on(&mut self, now: Instant, wanted: &Wanted, mapping: Slot) -> Result<Slot, Verdict> {
         let waits = wanted.first.begun == Begun::HalfOpen;
-        let full = if waits { DropReason::HalfOpen.into() } else { RejectReason::TableFull.into() };
-        self.tables.mappings.retain(mapping, waits).ok_or::<Verdict>(full)?;
+        self.tables.mappings.retain(mapping, waits).ok_or(RejectReason::TableFull)?;
         let external = self.tables.mappings.at(mapping).external;
         let slot = self.insert(now, wanted, external);
         if slot.is_err() {
@@ -409,8 +406,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     #[inline(always)]
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
-        let pool = self.tables.ports.get(protocol as usize)?;
-        pool.choose(class, parity, || self.keys.draw_third())
+        let (pool, range) = (self.tables.ports.get(protocol as usize)?, self.settings.ports);
+        pool.choose(class, range, parity, || self.keys.draw_third())
     }
 
     /// The external ports of a protocol; those that have none have no pool.
@@ -453,8 +450,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
     }
 
-    /// Ends what has expired, and nothing that lives (RFC 6888 REQ-11), where that may make room for a new session. To be called before anything is looked up:
-    /// nothing that is in hand afterwards is ended until the session stands.
+    /// Ends what has expired, and nothing that lives (RFC 6888 REQ-11), where that may make room for a new session. To be
+    /// called before anything is looked up: nothing that is in hand afterwards is ended until the session stands.
     #[inline(always)]
     pub(crate) fn make_room(&mut self, now: Instant) {
         if self.is_reserve() && self.tables.sessions.next_meeting() <= now {

@@ -166,7 +166,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
 
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let place = self.place(bucket, |entry| entry.has_tag_of(hash))?;
+        let place = self.place(bucket, |entry| entry.has_tag_of(hash) && entry.slot().is_some())?;
         self.entries(bucket).get(place)?.slot()
     }
 

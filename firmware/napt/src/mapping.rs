@@ -47,10 +47,12 @@ pub(crate) struct Mapping {
     pub(crate) internal: Endpoint,
     pub(crate) external: u16,
     pub(crate) protocol: Protocol,
-    marks: Marks,
+    /// Whether it is in the queue of cooling mappings. One that was revived stays there until its turn comes.
+    queued: bool,
     sessions: u16,
-    /// While it cools: until when.
-    until: Stamp,
+    /// While sessions have it: how many of them wait for an answer from inside. While it cools: the word of the [`Stamp`]
+    /// until when.
+    waiting_or_until: u32,
     /// The next in the queue of cooling mappings, or in the list of free slots.
     next: Option<Slot>,
 }
@@ -60,9 +62,9 @@ impl Mapping {
         internal: at(0),
         external: 0,
         protocol: Protocol::Tcp,
-        marks: Marks(0),
+        queued: false,
         sessions: 0,
-        until: Stamp::ZERO,
+        waiting_or_until: 0,
         next: None,
     };
 
@@ -73,53 +75,33 @@ impl Mapping {
 
     /// Whether one has it that the inside has begun, or answered.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.sessions > self.marks.waiting()
+        u32::from(self.sessions) > self.waiting()
     }
 
     /// How many sessions have it now.
-    pub(crate) fn live_sessions(&self) -> u16 {
+    pub(crate) fn sessions(&self) -> u16 {
         self.sessions
     }
 
     /// How long it has to cool yet, if it does.
     pub(crate) fn cools_for(&self, now: Instant) -> Option<Duration> {
-        let cools = self.marks.is_queued() && !self.is_live() && !self.until.passed(now);
-        cools.then(|| Duration::from_millis(self.until.remaining(now).unsigned_abs().into()))
-    }
-}
-
-/// In the lower bits how many of a mapping's sessions wait for an answer from inside; in the highest one whether it is
-/// in the queue of cooling mappings. One that was revived stays there until its turn comes.
-#[derive(Clone, Copy)]
-struct Marks(u8);
-
-impl Marks {
-    const QUEUED: u8 = 0x80;
-
-    const fn is_queued(self) -> bool {
-        self.0 & Self::QUEUED != 0
+        let until = self.until().filter(|until| self.queued && !until.passed(now))?;
+        Some(Duration::from_millis(until.remaining(now).unsigned_abs().into()))
     }
 
-    const fn set_queued(&mut self, queued: bool) {
-        self.0 = self.0 & !Self::QUEUED | if queued { Self::QUEUED } else { 0 };
+    fn waiting(&self) -> u32 {
+        if self.is_live() { self.waiting_or_until } else { 0 }
     }
 
-    const fn waiting(self) -> u16 {
-        (self.0 & !Self::QUEUED) as u16
+    fn until(&self) -> Option<Stamp> {
+        (!self.is_live()).then_some(Stamp::of_word(self.waiting_or_until))
     }
 
-    /// `None` if so many wait that no more can be counted.
-    fn wait(&mut self) -> Option<()> {
-        (self.waiting() < MAX_WAITING).then(|| self.0 += 1)
-    }
-
+    /// Counts a session less that waits.
     fn wait_no_more(&mut self) {
-        self.0 -= u8::from(self.waiting() > 0);
+        self.waiting_or_until = self.waiting().saturating_sub(1);
     }
 }
-
-/// How many sessions of one mapping may wait for an answer from inside at a time.
-const MAX_WAITING: u16 = 127;
 
 /// Mappings that cool, in the order in which they began to.
 #[derive(Clone, Copy)]
@@ -202,30 +184,28 @@ impl<const N: usize> Mappings<N> {
         Some(slot)
     }
 
-    /// Notes that one more session has the mapping, which `waits` for an answer from inside or does not. `None` if as
-    /// many have it, or wait, as can be counted.
+    /// Notes that one more session has the mapping, which `waits` for an answer from inside or does not. `None` if 65,535
+    /// have it already.
     pub(crate) fn retain(&mut self, slot: Slot, waits: bool) -> Option<()> {
         let mapping = &mut self.records[slot.index() & (N - 1)];
         let sessions = mapping.sessions.checked_add(1)?;
-        if waits {
-            mapping.marks.wait()?;
-        }
+        mapping.waiting_or_until = mapping.waiting() + u32::from(waits);
         mapping.sessions = sessions;
         Some(())
     }
 
     /// Notes that a session that has waited waits no more.
     pub(crate) fn answer(&mut self, slot: Slot) {
-        self.records[slot.index() & (N - 1)].marks.wait_no_more();
+        self.records[slot.index() & (N - 1)].wait_no_more();
     }
 
     /// Notes that one session less has the mapping. After the last, it cools for `cooldown` milliseconds.
     pub(crate) fn release(&mut self, now: Instant, slot: Slot, waits: bool, cooldown: u32) {
         let mapping = &mut self.records[slot.index() & (N - 1)];
-        mapping.sessions = mapping.sessions.saturating_sub(1);
         if waits {
-            mapping.marks.wait_no_more();
+            mapping.wait_no_more();
         }
+        mapping.sessions = mapping.sessions.saturating_sub(1);
         self.cool(now, slot, cooldown);
     }
 
@@ -235,8 +215,8 @@ impl<const N: usize> Mappings<N> {
         if mapping.is_live() {
             return;
         }
-        mapping.until = Stamp::after(now, cooldown);
-        if !mapping.marks.is_queued() {
+        mapping.waiting_or_until = Stamp::after(now, cooldown).word();
+        if !mapping.queued {
             self.enqueue(slot);
         }
     }
@@ -257,10 +237,10 @@ impl<const N: usize> Mappings<N> {
         // Queued again in the order in which they cool down, as nearly as one pass can tell: by slot.
         for slot in Slot::all::<N>() {
             let mapping = *self.at(slot);
-            if !mapping.marks.is_queued() {
+            if !mapping.queued {
                 continue;
             }
-            self.records[slot.index() & (N - 1)].marks.set_queued(false);
+            self.records[slot.index() & (N - 1)].queued = false;
             match mapping.is_live() {
                 true => (),
                 false if keep(&mapping) => self.enqueue(slot),
@@ -272,12 +252,12 @@ impl<const N: usize> Mappings<N> {
     /// The protocol and the external port of the mapping in a slot, if there is one.
     pub(crate) fn taken(&self, slot: Slot) -> Option<(Protocol, u16)> {
         let mapping = self.at(slot);
-        (mapping.is_live() || mapping.marks.is_queued()).then_some((mapping.protocol, mapping.external))
+        (mapping.is_live() || mapping.queued).then_some((mapping.protocol, mapping.external))
     }
 
     /// Removes one mapping of `protocol` that has cooled down by `now`; its external port.
     pub(crate) fn expire(&mut self, now: Instant, keys: &Keys, protocol: Protocol) -> Option<u16> {
-        let cooled = |mapping: &Mapping| mapping.until.passed(now);
+        let cooled = |mapping: &Mapping| mapping.until().is_some_and(|until| until.passed(now));
         (0..CLASSES).find_map(|class| self.end_coolest(keys, protocol, class, cooled))
     }
 
@@ -316,9 +296,10 @@ impl<const N: usize> Mappings<N> {
         })
     }
 
-    /// How long the first in a queue has to cool yet, in milliseconds.
+    /// How long the first in a queue has to cool yet, in milliseconds. One that was revived has to leave the queue first.
     fn cool_down_left(&self, now: Instant, (protocol, class): (Protocol, usize)) -> i32 {
-        self.head(protocol, class).map_or(i32::MAX, |head| self.at(head).until.remaining(now))
+        self.head(protocol, class)
+            .map_or(i32::MAX, |head| self.at(head).until().map_or(i32::MIN, |until| until.remaining(now)))
     }
 
     fn head(&self, protocol: Protocol, class: usize) -> Option<Slot> {
@@ -358,7 +339,7 @@ impl<const N: usize> Mappings<N> {
 
     fn enqueue(&mut self, slot: Slot) {
         let mapping = &mut self.records[slot.index() & (N - 1)];
-        mapping.marks.set_queued(true);
+        mapping.queued = true;
         mapping.next = None;
         let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
         let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {
@@ -374,7 +355,7 @@ impl<const N: usize> Mappings<N> {
     /// Takes the head of its queue out.
     fn dequeue(&mut self, head: Slot) {
         let mapping = &mut self.records[head.index() & (N - 1)];
-        mapping.marks.set_queued(false);
+        mapping.queued = false;
         let next = mapping.next.take();
         let (protocol, class) = (mapping.protocol as usize, class(mapping.external));
         let Some(queue) = self.cooling.get_mut(protocol).and_then(|classes| classes.get_mut(class)) else {

@@ -5,6 +5,7 @@
 //! leads to the next free one in its word of 64. Where four words have none, two summaries find one that has, so that the
 //! last free port costs no more than a few hundred instructions and an exhausted pool even less.
 
+use crate::PortRange;
 use crate::keys::THIRD;
 
 const WORDS: usize = 1024;
@@ -38,8 +39,12 @@ impl Class {
         self.first <= word && word <= self.last
     }
 
-    const fn ports(self) -> u32 {
-        (self.last - self.first + 1) as u32 * 64
+    const fn first_port(self) -> u16 {
+        self.first as u16 * 64
+    }
+
+    const fn last_port(self) -> u16 {
+        self.last as u16 * 64 + 63
     }
 }
 
@@ -109,13 +114,21 @@ impl Ports {
         }
     }
 
-    /// A free port of `class` and `parity`, if there is one; `draw` gives random bits. The port stays in the pool.
+    /// A free port of `class` and `parity`, if there is one, of a pool that has none beyond `range`; `draw` gives random
+    /// bits. The port stays in the pool.
     #[inline(always)]
-    pub(crate) fn choose(&self, class: Class, parity: Parity, mut draw: impl FnMut() -> u32) -> Option<u16> {
+    pub(crate) fn choose(
+        &self,
+        class: Class,
+        range: PortRange,
+        parity: Parity,
+        mut draw: impl FnMut() -> u32,
+    ) -> Option<u16> {
+        let (first, last) = (range.first().max(class.first_port()), range.last().min(class.last_port()));
+        let count = u64::from(last.checked_sub(first)?) + 1;
         for _ in 0..DRAWS {
-            let port = random_port(class, parity, draw());
-            let word = usize::from(port / 64);
-            if let Some(port) = self.next_in(word, parity, u32::from(port) % 64) {
+            let port = (first + below(count, draw()) as u16) & !1 | parity as u16;
+            if let Some(port) = self.next_in(usize::from(port / 64), parity, u32::from(port) % 64) {
                 return Some(port);
             }
         }
@@ -175,15 +188,4 @@ const fn bit(port: u16) -> u64 {
 /// A number below `limit`, from [`THIRD`] random bits.
 const fn below(limit: u64, random: u32) -> u64 {
     (random as u64 * limit) >> THIRD
-}
-
-/// Any port of the class with the parity, each as likely as the other.
-fn random_port(class: Class, parity: Parity, random: u32) -> u16 {
-    let first = class.first as u32 * 64;
-    let port = first + below(u64::from(class.ports()), random) as u32;
-    let even = port as u16 & !1;
-    match parity {
-        Parity::Even => even,
-        Parity::Odd => even | 1,
-    }
 }

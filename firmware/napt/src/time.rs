@@ -50,6 +50,16 @@ impl Stamp {
 
     pub(crate) const ZERO: Self = Self(0);
 
+    /// The stamp that [`Stamp::word`] was had from.
+    pub(crate) const fn of_word(word: u32) -> Self {
+        Self(word)
+    }
+
+    /// All there is to it.
+    pub(crate) const fn word(self) -> u32 {
+        self.0
+    }
+
     /// The deadline `millis` after `now`.
     pub(crate) const fn after(now: Instant, millis: u32) -> Self {
         Self((now.0 as u32).wrapping_add(millis))

@@ -107,7 +107,7 @@ fn session_view(session: &Session, rules: &Rules, now: Instant) -> Option<Sessio
 
 fn mapping_view(mapping: &Mapping, now: Instant) -> Option<MappingView> {
     let Mapping { protocol, internal, external, .. } = *mapping;
-    let phase = match mapping.live_sessions() {
+    let phase = match mapping.sessions() {
         0 => MappingPhase::Cooling(mapping.cools_for(now)?),
         sessions => MappingPhase::Live(sessions),
     };

@@ -279,7 +279,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if let Some(internal) = self.settings.forwards.inward(protocol, external) {
             return Ok(internal);
         }
-        let internal = self.mapped(protocol, external).ok_or(DropReason::NoMapping)?;
+        // One that the inside does not want any more lets nobody else in, or the outside could keep it open (T12).
+        let wanted = self.mapped(protocol, external).filter(|mapping| mapping.is_wanted());
+        let internal = wanted.ok_or(DropReason::NoMapping)?.internal;
         let known = match self.settings.filtering.of(protocol) {
             Dependence::Endpoint => true,
             Dependence::Address => self.knows_address(protocol, external, internal, remote.address),
@@ -300,9 +302,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if has_room { Ok(()) } else { Err(DropReason::HalfOpen) }
     }
 
-    /// Where an external port leads, by forward or by mapping.
+    /// Where an external port leads from inside, by forward or by mapping: there is no filter.
     fn leads_to(&self, protocol: Protocol, external: u16) -> Option<Endpoint> {
-        self.settings.forwards.inward(protocol, external).or_else(|| self.mapped(protocol, external))
+        self.settings
+            .forwards
+            .inward(protocol, external)
+            .or_else(|| Some(self.mapped(protocol, external)?.internal))
     }
 
     /// Moves the session's state and timer on; its internal endpoint and its external port.

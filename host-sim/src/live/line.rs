@@ -106,7 +106,12 @@ impl Line {
     /// Has a frame written as soon as the peer takes it; loses it if there is no room for it.
     pub(super) fn send(&mut self, frame: &[u8]) {
         self.tally.sent += 1;
-        if self.to_write.len() + LENGTH + frame.len() > ROOM {
+        let is_full = |line: &Self| line.to_write.len() + LENGTH + frame.len() > ROOM;
+        if is_full(self) {
+            // The peer may have read meanwhile. A line that is broken is told of when it is read from.
+            let _ = self.write();
+        }
+        if is_full(self) {
             self.tally.lost += 1;
             return;
         }
@@ -213,6 +218,16 @@ mod tests {
         let whole: Vec<u8> = framed(&frame).collect();
         assert_eq!(all.len() as u64, (sent - lost) * whole.len() as u64);
         assert!(all.chunks(whole.len()).all(|one| one == whole));
+    }
+
+    #[test]
+    fn a_burst_goes_to_the_peer_before_any_of_it_is_lost() {
+        let (mut line, _theirs) = pair();
+        while line.tally().lost == 0 {
+            line.send(&[7; 1514]);
+        }
+        let LineTally { sent, lost, .. } = line.tally();
+        assert!((sent - lost) as usize * (LENGTH + 1514) > ROOM + CHUNK);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use router::Side;
 use rustix::event::{PollFd, PollFlags};
+use rustix::net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, recv, socket_with};
 
 use super::line::Line;
 use super::{Lines, sleep};
@@ -130,9 +131,11 @@ impl Place {
     fn meet(&self) -> io::Result<Option<Line>> {
         let met = match self {
             Self::Listening(at) => at.socket.accept().map(|(socket, _)| socket),
-            Self::Connecting(path) => UnixStream::connect(path),
+            Self::Connecting(path) => connect(path),
         };
         match met {
+            // Somebody has only looked whether anybody listens here (`is_left_over`).
+            Ok(socket) if matches!(self, Self::Listening(_)) && has_gone(&socket)? => Ok(None),
             Ok(socket) => Line::new(self.path().display().to_string(), socket).map(Some),
             Err(error) if is_too_early(&error) => Ok(None),
             Err(error) => Err(error),
@@ -160,7 +163,22 @@ fn listen(path: &Path) -> io::Result<Listening> {
 /// Whether a path is that of a socket at which nobody listens any more.
 fn is_left_over(path: &Path) -> bool {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
-    is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    is_socket && connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// Goes to a socket, but does not wait where others are waiting to be let in.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
+/// Whether whoever came has left again and has said nothing.
+fn has_gone(socket: &UnixStream) -> io::Result<bool> {
+    socket.set_nonblocking(true)?;
+    let peeked = recv(socket, &mut [0; 1][..], RecvFlags::PEEK);
+    Ok(peeked.is_ok_and(|(_, len)| len == 0))
 }
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> String {
@@ -193,6 +211,35 @@ mod tests {
 
         assert_eq!(ours.tallies(), theirs.tallies());
         assert!(paths.iter().all(|path| !path.exists()));
+    }
+
+    #[test]
+    fn who_only_looks_whether_somebody_listens_is_not_taken_for_a_peer() {
+        let paths = paths("looks");
+        let ours = open(&paths, Role::Listen).unwrap();
+        let _taken = open(&paths, Role::Listen).unwrap_err();
+
+        let theirs = open(&paths, Role::Connect).unwrap().wait(Duration::ZERO).unwrap();
+        let mut ours = ours.wait(Duration::from_secs(5)).unwrap();
+
+        assert!(ours.exchange().is_ok());
+        drop(theirs);
+    }
+
+    #[test]
+    fn who_waits_for_a_crowded_socket_waits_no_longer_than_it_may() {
+        let paths = paths("crowd");
+        let listeners = paths.each_ref().map(|path| UnixListener::bind(path).unwrap());
+        let mut crowd = Vec::new();
+        while let Ok(socket) = connect(&paths[0]) {
+            crowd.push(socket);
+        }
+
+        let told = open(&paths, Role::Connect).unwrap().wait(Duration::ZERO).unwrap_err();
+
+        assert!(told.contains("for the lan"), "{told}");
+        drop(listeners);
+        paths.iter().for_each(|path| fs::remove_file(path).unwrap());
     }
 
     #[test]

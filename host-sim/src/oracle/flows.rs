@@ -150,7 +150,7 @@ impl Oracle {
     }
 
     /// Where a packet from outside may go without a session; each view that lateness allows. Only what the inside has
-    /// begun, or answered, lets others in.
+    /// begun, or answered, lets others in (T12).
     fn admit(
         &self,
         protocol: u8,
@@ -160,7 +160,7 @@ impl Oracle {
         if let Some(internal) = self.forwards_to(protocol, external) {
             return vec![Ok(internal)];
         }
-        let (sure, Some(internal)) = self.leads_to(protocol, external) else {
+        let (sure, Some(internal)) = self.leads_by(protocol, external, Session::vouches) else {
             return vec![Err(DropReason::NoMapping)];
         };
         let mut views = if sure { vec![] } else { vec![Err(DropReason::NoMapping)] };

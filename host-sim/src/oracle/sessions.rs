@@ -55,18 +55,27 @@ impl Session {
 }
 
 impl Oracle {
-    /// Where an external port leads, and whether that is sure or may be history: to whom it belongs, by a session that
-    /// the inside has begun, or answered (T12).
+    /// Whom an external port belongs to, and whether that is sure or may be history.
     pub(super) fn leads_to(&self, protocol: u8, external: u16) -> (bool, Option<SocketAddrV4>) {
+        self.leads_by(protocol, external, |_| true)
+    }
+
+    /// The same by sessions of which `such` holds alone.
+    pub(super) fn leads_by(
+        &self,
+        protocol: u8,
+        external: u16,
+        such: impl Fn(&Session) -> bool,
+    ) -> (bool, Option<SocketAddrV4>) {
         if let Some(internal) = self.forwards_to(protocol, external) {
             return (true, Some(internal));
         }
         if !has_ports(protocol) {
             return (true, None);
         }
-        let wanted = || self.sessions_of(protocol, external).filter(|session| session.vouches());
-        let sure = wanted().any(|session| session.deadline > self.now);
-        (sure, wanted().next().map(|session| session.internal))
+        let theirs = || self.sessions_of(protocol, external).filter(|session| such(session));
+        let sure = theirs().any(|session| session.deadline > self.now);
+        (sure, theirs().next().map(|session| session.internal))
     }
 
     pub(super) fn sessions_of(&self, protocol: u8, external: u16) -> impl Iterator<Item = &Session> {
