@@ -139,16 +139,16 @@ fn any_byte_damaged_in_either_slot_boots_the_other_and_says_why() {
 }
 
 #[test]
-fn a_byte_damaged_where_nothing_lies_changes_nothing_and_a_mark_costs_no_configuration() {
+fn any_byte_damaged_anywhere_still_boots_and_beside_header_and_blob_it_changes_nothing() {
     let device = both();
     run(store(&device).boot());
     let good = device.bytes();
-    for offset in (0..good.len()).filter(|offset| ![GAP, 2 * GAP + SLOT].contains(&(offset / BLOB * BLOB))) {
+    for offset in 0..good.len() {
         let mut damaged = good.clone();
         damaged[offset] ^= 0x55;
         assert!(configuration(&damaged).is_some(), "byte {offset}");
     }
-    for offset in (SECTOR..BLOB).flat_map(|offset| [GAP + offset, 2 * GAP + SLOT + offset]) {
+    for offset in (HEADER..BLOB).flat_map(|offset| [GAP + offset, 2 * GAP + SLOT + offset]) {
         let mut damaged = good.clone();
         damaged[offset] ^= 0x55;
         assert_eq!(configuration(&damaged), Some(config(&small(2))), "byte {offset}");

@@ -12,33 +12,34 @@
 //! that nobody has confirmed; a slot whose three tries are used up has *failed*.
 //!
 //! **Which slot is booted.** The newest valid one that has not failed. If all valid ones have failed, their tries are
-//! forgotten, and it begins again with the newest: three boots may have been cut short by no more than a loose plug, and
-//! then a box that stays shut for good would be worse than one that takes turns. (A valid slot alone is thus booted
-//! whatever has become of its tries; [`Booted::all_had_failed`] is for who thinks otherwise.) No valid slot: no
+//! forgotten, and it begins again with the newest: three boots may have been cut short by no more than a loose plug,
+//! and then a box that stays shut for good would be worse than one that takes turns. (A valid slot alone is thus
+//! booted whatever has become of its tries; [`Booted::all_had_failed`] is for who thinks otherwise.) No valid slot: no
 //! configuration, and the reasons for both. Of two slots with the same sequence, which only a copy makes, the first is
 //! the newest.
 //!
-//! **Which slot is written.** The one that would not be booted now, hence the older, the damaged or the failed one. Not
-//! the one that the box does not run from: between a write and the next boot that would be the one just written, and a
-//! power cut would take away a configuration that had been reported as written.
+//! **Which slot is written.** The one that would not be booted now, hence the older, the damaged or the failed one.
+//! After a write and before the next boot that is the one which the box runs from: to spare that one instead would
+//! mean to write over what had just been reported as written, and a power cut would take it away.
 //!
-//! **How it is written.** Four steps; each but the first begins when the one before it is on the device and has been
-//! read back:
+//! **How it is written.** In three steps; each begins when the one before it is on the device and has been read back:
 //!
-//! 1. the header is blanked: from here on the slot is not valid, and boots come from the other;
-//! 2. the blob is written, and the tries are blanked;
+//! 1. the header is blanked: from here on the slot is not valid (a failed one would be the newest again without its
+//!    tries);
+//! 2. the tries are blanked, and the blob is written;
 //! 3. the header is written: now it counts.
 //!
-//! A power cut leaves the sectors of one step old, new or torn, in any mixture. Torn or not, a header is either the whole
-//! new one, behind which all else has been on the device before, or its checksum fails.
+//! A power cut leaves the sectors of one step old, new or torn, in any mixture. Torn or not, a header is either the
+//! whole new one, behind which all else has been on the device before, or its checksum fails.
 //!
-//! **How tries are counted.** In each slot by three marks, each in a sector of its own, so that no mark is at risk while
-//! another is written. A mark names the sequence and the checksum of the header, and is made if each of its bytes is
-//! right; what is left of others, or torn, is none. It is made before the box runs. [`Store::confirm`] blanks them, once
-//! the box has run well for a while: the next three tries are counted anew. A mark that cannot be made stops no boot.
+//! **How tries are counted.** In each slot by three marks, each in a sector of its own, so that no mark is at risk
+//! while another is written. A mark names the sequence and the checksum of the header, and is made if each of its
+//! bytes is right; what is left of others, or torn, is none. It is made before the box runs. [`Store::confirm`] blanks
+//! them, once the box has run well for a while: the next three tries are counted anew. A mark that cannot be made
+//! stops no boot.
 //!
-//! Invariants: a valid slot is never written while the other is not valid; no bytes on a device make anything here
-//! panic; nothing allocates, nothing is kept in memory between two calls.
+//! Invariants: the header and blob of a valid slot are never touched unless the other slot is valid; no bytes on a
+//! device make anything here panic; nothing allocates, nothing is kept in memory between two calls.
 
 mod fault;
 mod layout;

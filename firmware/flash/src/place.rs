@@ -7,12 +7,12 @@ use crate::Problem;
 /// How many bytes are compared at a time when what was written is read back.
 const CHUNK: usize = 64;
 
-/// Where a slot lies: a device, and where on it the slot begins. From there on [`SLOT_BYTES`](crate::SLOT_BYTES) are the
-/// slot's; whether the device has them is found out by using them.
+/// Where a slot lies: a device, and where on it the slot begins. From there on [`SLOT_BYTES`](crate::SLOT_BYTES) are
+/// the slot's; whether the device has them is found out by using them.
 ///
 /// Two things are the device's to keep, because the traits do not say them. What was written before `flush` returned
-/// survives a power cut: for a file that takes `fsync`, and the standard library's `flush` does nothing at all. And what
-/// is read after it comes from the medium: from a cache, whatever was written is read back.
+/// survives a power cut: for a file that takes `fsync`, and the standard library's `flush` does nothing at all. And
+/// what is read after it comes from the medium: from a cache, whatever was written is read back.
 #[derive(Clone, Debug)]
 pub struct Place<D> {
     device: D,

@@ -64,8 +64,8 @@ impl<D: Read + Write + Seek> Store<D> {
         Self { first, second }
     }
 
-    /// Chooses the configuration to run with, and counts this as a try of it. Call it once a boot, before anything is done
-    /// with the configuration.
+    /// Chooses the configuration to run with, and counts this as a try of it. Call it once a boot, before anything is
+    /// done with the configuration.
     pub fn boot(&mut self) -> Boot {
         let (mut content, why_not_other) = match choose(self.slots()) {
             Ok(choice) => choice,
@@ -89,11 +89,12 @@ impl<D: Read + Write + Seek> Store<D> {
         forget(self.place(slot)).map_err(|problem| problem.of(slot))
     }
 
-    /// Writes a blob to the slot that would not be booted now, so that it will be. Says which that is, and the blob's sequence.
+    /// Writes a blob to the slot that would not be booted now, so that it will be. Says which that is, and the blob's
+    /// sequence.
     ///
     /// # Errors
-    /// Any [`Error`]. What would have been booted before is booted after it, except if the device fails at the very end and
-    /// then refuses to have the slot blanked: that may be booted, and it has all of the new blob.
+    /// Any [`Error`]. What would have been booted before is booted after it, except if the device fails at the very
+    /// end and then refuses to have the slot blanked: that may be booted, and it has all of the new blob.
     pub fn write(&mut self, blob: &[u8]) -> Result<(Slot, Sequence), Error> {
         Config::decode(blob).map_err(Error::Refused)?;
         let slots = self.slots();
@@ -118,8 +119,8 @@ impl<D: Read + Write + Seek> Store<D> {
         self.place(content.slot).put(at, &content.header.mark(index))
     }
 
-    /// Takes back the tries of both slots. The one that is booted now comes last: cut short before, it stays failed, and
-    /// the other has three tries first.
+    /// Takes back the tries of both slots. The one that is booted now comes last: cut short before, it stays failed,
+    /// and the other has three tries first.
     fn forget_all(&mut self, content: &mut Content) {
         // The other may be no valid slot, on a broken device.
         let _ = forget(self.place(content.slot.other()));

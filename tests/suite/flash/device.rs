@@ -1,8 +1,8 @@
 //! A device to lose power: sectors behind a cache, and a log of what was on its way to them.
 //!
-//! What is written is in the cache until `flush`. Between two flushes the device may take the sectors in any order, so a
-//! power cut leaves any of them new and the others old, and one of them torn: at any byte, with what was there before
-//! or rubbish for the rest.
+//! What is written is in the cache until `flush`. Between two flushes the device may take the sectors in any order, so
+//! a power cut leaves any of them new and the others old, and one of them torn: at any byte, with what was there
+//! before or rubbish for the rest.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
