@@ -9,6 +9,7 @@ mod compliance;
 mod config_blob;
 mod demo;
 mod explain;
+mod flash;
 mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
