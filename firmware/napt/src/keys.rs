@@ -1,8 +1,8 @@
 //! Secrets: where a table entry lies and which port comes next, so that nobody outside can aim at either (A7, RFC 6056).
 //!
 //! Table positions are SipHash-1-3, with a key of its own for each kind of entry and each protocol, so that what is
-//! hashed is nothing but addresses and ports. Those keys, and random numbers, are the same function of a counter, under
-//! the two halves of the seed.
+//! hashed is nothing but addresses and ports; those of external ports alone are a cheaper keyed hash. Those keys, and
+//! random numbers, are SipHash of a counter, under the two halves of the seed.
 
 use core::net::Ipv4Addr;
 
