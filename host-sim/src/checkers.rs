@@ -9,7 +9,8 @@
 
 mod accounting;
 mod bijection;
-mod bounds;
+mod capacity;
+mod causes;
 mod checksums;
 mod expiry;
 mod hops;
@@ -18,6 +19,7 @@ mod oracle;
 mod payload;
 mod sources;
 mod view;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -128,10 +130,10 @@ impl Checkers {
             ("V1 sources", Box::new(sources::Sources)),
             ("V2 checksums", Box::new(checksums::Checksums)),
             ("V3 hops", Box::new(hops::Hops)),
-            ("V4 causes", Box::new(bounds::Causes)),
+            ("V4 causes", Box::new(causes::Causes)),
             ("V5 bijection", Box::new(bijection::Bijection::default())),
-            ("V6 capacity", Box::new(bounds::Capacity)),
-            ("V7 work", Box::new(bounds::Work)),
+            ("V6 capacity", Box::new(capacity::Capacity)),
+            ("V7 work", Box::new(work::Work)),
             ("payload", Box::new(payload::Payload)),
             ("accounting", Box::new(accounting::Accounting::default())),
             ("no early expiry", Box::new(expiry::Expiry::default())),

@@ -20,6 +20,8 @@ mod early;
 mod verdicts;
 
 use config::InterfaceAddress;
+use std::time::Duration;
+
 use napt::{Checksum, Counters, DropReason, Instant, Occupancy, Realm, Verdict};
 use router::Side;
 
@@ -61,6 +63,9 @@ enum Sight {
     Lost,
 }
 
+/// How long the box puts a datagram for itself together.
+const GATHERED: Duration = Duration::from_secs(60);
+
 /// An oracle, and what was seen last.
 struct Witness {
     oracle: Oracle,
@@ -69,8 +74,8 @@ struct Witness {
     held: [u64; 2],
     occupancy: Occupancy,
     early: Early,
-    /// The datagrams in pieces for the box itself whose first has come.
-    own: Vec<Key>,
+    /// The datagrams in pieces for the box itself whose first has come, and until when it waits for the others.
+    own: Vec<(Key, Instant)>,
 }
 
 /// A packet that came.
@@ -161,6 +166,11 @@ impl Witness {
         arrival.side == Side::Lan && arrival.view.is_some_and(is_to_us)
     }
 
+    /// Whether a datagram for the box itself is being put together.
+    fn gathers(&self, now: Instant, key: Key) -> bool {
+        self.own.iter().any(|(known, until)| *known == key && *until > now)
+    }
+
     /// Into which realm a packet goes if it goes on.
     fn leads_to(&self, passage: &Passage<'_, '_>, arrival: &Arrival<'_>) -> Realm {
         let external = passage.router.config().wan().address().address();
@@ -181,10 +191,11 @@ impl Witness {
     ) -> Result<Sight, String> {
         let (now, side, key) = (arrival.now, arrival.side, Key::of(arrival.side, &view));
         if verdict == Verdict::Local && view.is_fragment() {
-            self.own.push(key);
+            self.own.retain(|(_, until)| *until > now);
+            self.own.push((key, now + GATHERED));
         }
         // One of the others, which the router could not put to the first.
-        if matches!(verdict, Verdict::Drop(_)) && !view.is_first() && self.own.contains(&key) {
+        if matches!(verdict, Verdict::Drop(_)) && !view.is_first() && self.gathers(now, key) {
             return Ok(Sight::Clear);
         }
         let before = plain(view.bytes);
@@ -208,7 +219,7 @@ impl Witness {
         let Some(view) = view.filter(|_| is_held) else { return Ok(()) };
         self.oracle.judge(now, side.realm(), plain(bytes), Verdict::Hold, plain(bytes))?;
         let key = Key::of(side, &view);
-        if !self.own.contains(&key) {
+        if !self.gathers(now, key) {
             self.early.push(now, key, view.bytes);
         }
         Ok(())
