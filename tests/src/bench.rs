@@ -63,6 +63,16 @@ impl<'t, const N: usize> Bench<'t, N> {
         self.oracle.check_occupancy(self.now, self.engine.occupancy())
     }
 
+    /// Goes on with other settings.
+    ///
+    /// # Errors
+    /// What the oracle finds wrong with the tables afterwards.
+    pub fn reconfigure(&mut self, settings: Settings) -> Result<(), String> {
+        self.engine.reconfigure(self.now, settings.clone());
+        self.oracle.reconfigure(self.now, settings);
+        self.oracle.check_occupancy(self.now, self.engine.occupancy())
+    }
+
     /// A number for the state: the oracle's, how full the engine's tables are, and when it wants to be woken.
     pub fn fingerprint(&self) -> u64 {
         let (occupancy, due) = (self.engine.occupancy(), self.engine.poll_timeout());

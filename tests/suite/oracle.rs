@@ -14,7 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use napt::{ByProtocol, Dependence, Endpoint, Forward, Protocols, Settings, Shares, Tables};
+use napt::{ByProtocol, Dependence, Endpoint, Forward, Forwards, Protocols, Settings, Shares, Tables};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 use sekisho_tests::{ALICE, DAVE, Host, OUTSIDE, range};
@@ -125,21 +125,16 @@ impl Plan {
         // Timers that differ, so that no other can be taken for them.
         settings.timers.tcp_closing = Duration::from_secs(270);
         settings.external_mtu = 1_496;
-        forwards()
-            .swap_remove(self.forwards)
-            .into_iter()
-            .for_each(|forward| settings.forwards.push(forward).unwrap());
+        settings.forwards = forwarding(self.forwards);
         settings
     }
 }
 
 /// Every behaviour, over pools from two ports to many.
 fn plan() -> impl Strategy<Value = Plan> {
-    const POOLS: [(u16, u16); 5] = [(2000, 2001), (1020, 1027), (2000, 2005), (900, 2000), (900, 2000)];
-    let ports = proptest::sample::select(&POOLS[..]);
     let cooldown = proptest::sample::select(&[0, 120_u64][..]);
     let bits = (proptest::bool::weighted(0.3), proptest::bool::weighted(0.9), proptest::bool::weighted(0.9));
-    (behaviour(), behaviour(), ports, cooldown, 0..forwards().len(), shares(), bits).prop_map(
+    (behaviour(), behaviour(), ports(), cooldown, 0..forwards().len(), shares(), bits).prop_map(
         |(mapping, filtering, ports, cooldown, forwards, shares, (preserve, more, woken))| Plan {
             mapping,
             filtering,
@@ -152,6 +147,12 @@ fn plan() -> impl Strategy<Value = Plan> {
             woken,
         },
     )
+}
+
+/// Pools of ports: narrow ones, in both classes, and wide ones.
+fn ports() -> impl Strategy<Value = (u16, u16)> {
+    const POOLS: [(u16, u16); 5] = [(2000, 2001), (1020, 1027), (2000, 2005), (900, 2000), (900, 2000)];
+    proptest::sample::select(&POOLS[..])
 }
 
 /// Mostly the same for all protocols.
@@ -176,6 +177,13 @@ fn shares() -> impl Strategy<Value = Shares> {
         half_open_each_forward: Some(3),
     };
     prop_oneof![Just(Shares::default()), Just(none), Just(narrow)]
+}
+
+/// The forwards with this number.
+fn forwarding(number: usize) -> Forwards {
+    let mut all = Forwards::default();
+    forwards().swap_remove(number).into_iter().for_each(|forward| all.push(forward).unwrap());
+    all
 }
 
 /// None; one; one whose ports lie in the pools; two that lead to the same endpoint.

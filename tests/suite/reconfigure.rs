@@ -1,10 +1,13 @@
 //! Other settings while the box works: what they do not touch lives on, what they do ends at once (X05 to X07).
 
-use napt::{Dependence, DropReason, Protocols, Realm, Settings, Verdict};
+use napt::{Dependence, DropReason, Protocols, Realm, Settings, Tables, Verdict};
 use router::Side;
-use sekisho_tests::{ALICE, BOB, CAROL, DAVE, Desk, Host, INSIDE, Lab, OUTSIDE, Packet, range, tcp, udp};
+use sekisho_tests::{
+    ALICE, BOB, Bench, CAROL, DAVE, Desk, Host, INSIDE, Lab, OUTSIDE, Packet, range, tcp, udp,
+};
 
 const IN: Verdict = Verdict::Forward(Realm::Internal);
+const OUT: Verdict = Verdict::Forward(Realm::External);
 const ELSEWHERE: Host = Host(std::net::Ipv4Addr::new(203, 0, 113, 77));
 
 /// Applies changed settings to an engine.
@@ -113,6 +116,34 @@ fn x07_a_forward_that_is_removed_or_leads_elsewhere_loses_its_sessions() {
     }
 }
 
+/// The record of a connection that vouches for others stays until they end, cut or not: it still fills a place, which
+/// the oracle did not expect.
+#[test]
+fn x07_a05_a_connection_that_is_cut_keeps_its_place_while_others_rest_on_it() {
+    let mut tables = Tables::<8>::new();
+    let mut settings = Settings::new(OUTSIDE.0);
+    settings.mapping = Dependence::Address.into();
+    settings.filtering = Dependence::AddressAndPort.into();
+    forward(&mut settings, 8080, ALICE.port(80));
+    let remaining = settings.clone();
+    forward(&mut settings, 8081, ALICE.port(80));
+    let mut bench = Bench::new(&mut tables, &settings, true);
+    let mut judge = |from, packet| bench.translate(from, &packet).unwrap().0;
+    for (from, to) in [(BOB.port(1), OUTSIDE.port(8081)), (BOB.port(2), OUTSIDE.port(8080))] {
+        assert_eq!(judge(Realm::External, tcp("S", from, to)), IN);
+        assert_eq!(judge(Realm::Internal, tcp("S.", ALICE.port(80), from)), OUT);
+        assert_eq!(judge(Realm::External, tcp(".", from, to)), IN);
+    }
+    for port in 5000..5005 {
+        assert_eq!(judge(Realm::Internal, udp(DAVE.port(port), BOB.port(53))), OUT);
+    }
+    bench.reconfigure(remaining).unwrap();
+    assert_eq!(bench.engine.occupancy().sessions, 6);
+    let (verdict, _) =
+        bench.translate(Realm::External, &tcp("S", CAROL.port(1), OUTSIDE.port(8080))).unwrap();
+    assert_eq!(verdict, Verdict::Drop(DropReason::Reserve));
+}
+
 #[test]
 fn x07_m19_a_new_forward_takes_its_port_from_whoever_has_it() {
     let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_001));
@@ -133,18 +164,24 @@ fn x07_a_host_that_gets_a_forward_has_one_external_port_only() {
     assert_eq!(lab.send(udp(ALICE.port(5000), BOB.port(53))).source(), OUTSIDE.port(8080));
 }
 
+/// With ports preserved, sessions on the others lived on, and their ports were given again when they had cooled down.
 #[test]
 fn x07_ports_that_are_no_longer_ours_to_give_are_given_up() {
-    let mut lab = Lab::with(|settings| settings.ports = range(40_000, 40_099));
-    let outs: Vec<_> = (0..50).map(|n| lab.send(udp(ALICE.port(2000 + n), BOB.port(53))).source()).collect();
-    change(&mut lab, |settings| settings.ports = range(40_000, 40_049));
-    for external in outs {
-        let passes = lab.try_deliver(udp(BOB.port(53), external)) == IN;
-        assert_eq!(passes, external.port() < 40_050, "{external}");
-    }
-    for n in 0..100 {
-        let (verdict, out) = lab.translate(Realm::Internal, &udp(DAVE.port(2000 + n), BOB.port(53)));
-        assert!(verdict != Verdict::Forward(Realm::External) || out.source().port() < 40_050);
+    for preserve in [false, true] {
+        let mut lab = Lab::with(|settings| {
+            (settings.ports, settings.preserve_ports) = (range(40_000, 40_099), preserve);
+        });
+        let outs: Vec<_> =
+            (0..50).map(|n| lab.send(udp(ALICE.port(2000 + n), BOB.port(53))).source()).collect();
+        change(&mut lab, |settings| settings.ports = range(40_000, 40_049));
+        for external in outs {
+            let passes = lab.try_deliver(udp(BOB.port(53), external)) == IN;
+            assert_eq!(passes, external.port() < 40_050, "{external}");
+        }
+        for n in 0..100 {
+            let (verdict, out) = lab.translate(Realm::Internal, &udp(DAVE.port(2000 + n), BOB.port(53)));
+            assert!(verdict != Verdict::Forward(Realm::External) || out.source().port() < 40_050);
+        }
     }
 }
 

@@ -64,8 +64,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             (Some(_), after) => after == Some(internal),
             (None, Some(_)) => false,
             (None, None) => {
-                let is_ours = settings.ports.contains(external) || settings.preserve_ports;
-                is_ours && settings.forwards.outward(protocol, internal).is_none()
+                settings.ports.contains(external) && settings.forwards.outward(protocol, internal).is_none()
             }
         }
     }

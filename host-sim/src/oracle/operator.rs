@@ -1,7 +1,6 @@
 //! What an operator changes while the engine works (X06, X07): what the new settings would have made just so lives on,
 //! everything else ends at once.
 
-use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use napt::{Instant, Settings};
@@ -22,16 +21,16 @@ impl Oracle {
         }
         let before = self.clone();
         let after = Self::new(settings.clone(), self.capacity, self.late);
-        self.settings = settings;
-        let mut sessions = mem::take(&mut self.sessions);
-        for session in sessions.iter().filter(|session| session.deadline > now) {
-            let mapping = self.mappings.get_mut(&(session.protocol, session.external));
-            if let Some(mapping) = mapping.filter(|_| !before.keeps(session, &after)) {
+        let ended = |session: &Session| !before.keeps(session, &after);
+        for session in self.sessions.iter_mut().filter(|session| ended(session) && session.deadline > now) {
+            session.deadline = now;
+            if let Some(mapping) = self.mappings.get_mut(&(session.protocol, session.external)) {
                 mapping.last = now;
             }
         }
-        sessions.retain(|session| before.keeps(session, &after));
-        self.sessions = sessions;
+        self.note_lingering();
+        self.sessions.retain(|session| !ended(session));
+        self.settings = settings;
         self.forget_ports();
         self.datagrams.clear();
         self.due = now;
@@ -53,13 +52,10 @@ impl Oracle {
         match (self.forwards_to(protocol, external), after.forwards_to(protocol, external)) {
             (Some(_), led) => led == Some(internal),
             (None, Some(_)) => false,
-            (None, None) => after.may_give(external) && after.forwarded_from(protocol, internal).is_none(),
+            (None, None) => {
+                after.settings.ports.contains(external) && after.forwarded_from(protocol, internal).is_none()
+            }
         }
-    }
-
-    /// Whether a port is one that mappings have, or may have if it is preserved.
-    fn may_give(&self, port: u16) -> bool {
-        self.settings.ports.contains(port) || self.settings.preserve_ports
     }
 
     /// Of the ports that cool those are forgotten that are no longer in the pool. The others cool in any order.

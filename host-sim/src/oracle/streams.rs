@@ -199,6 +199,7 @@ fn distance(from: u32, to: u32) -> u64 {
     to.wrapping_sub(from).into()
 }
 
+/// The later of two numbers. Half the space apart, where RFC 1982 s.3.2 leaves it open, the `other` is the later one.
 fn later(one: u32, other: u32) -> u32 {
-    if distance(one, other) < 1 << 31 { other } else { one }
+    if distance(one, other) <= 1 << 31 { other } else { one }
 }

@@ -131,7 +131,7 @@ impl Oracle {
 
     /// One session of each group that has ended before others of it, if only by its place in the same tick, may still
     /// have its slot.
-    fn note_lingering(&mut self) {
+    pub(super) fn note_lingering(&mut self) {
         let (now, late) = (self.now, self.late);
         for (group, last) in &mut self.lingering {
             let deadlines =

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::{forwards, ports};
+
 /// One of however many there will be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pick(u16);
@@ -61,6 +63,8 @@ pub(crate) enum Step {
     Scan { host: Pick, port: Pick, count: Pick },
     /// Time passes.
     Wait(Duration),
+    /// The operator has other forwards, and another pool of ports.
+    Reconfigure { forwards: usize, ports: (u16, u16) },
 }
 
 /// The pieces of a datagram, and how long the last of them takes longer.
@@ -138,6 +142,8 @@ fn step() -> impl Strategy<Value = Step> {
             }),
         1 => (index(), index(), index()).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
         8 => wait().prop_map(Step::Wait),
+        1 => (0..forwards().len(), ports())
+            .prop_map(|(forwards, ports)| Step::Reconfigure { forwards, ports }),
     ]
 }
 

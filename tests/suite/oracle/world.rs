@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use host_sim::oracle::wire::{self, ICMP, TCP, UDP};
 use napt::{DropReason, Realm, Tables, Verdict};
-use sekisho_tests::{ALICE, BOB, Bench, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, raw, tcp, udp};
+use sekisho_tests::{
+    ALICE, BOB, Bench, CAROL, DAVE, Host, OUTSIDE, Packet, echo, echo_reply, range, raw, tcp, udp,
+};
 
-use super::Plan;
 use super::sequences::{Ends, Sequences, Speaker};
 use super::steps::{Pick, Pieces, Quote, Step, Tweak, What};
 use super::tally::Tally;
+use super::{Plan, forwarding};
 
 const INSIDE: [Host; 3] = [ALICE, DAVE, Host(Ipv4Addr::new(192, 0, 2, 3))];
 const FAR: [Host; 3] = [BOB, CAROL, Host(Ipv4Addr::new(198, 51, 100, 8))];
@@ -55,6 +57,11 @@ impl<'t, const N: usize> World<'t, N> {
     pub(crate) fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Wait(time) => self.wait(*time),
+            Step::Reconfigure { forwards, ports } => {
+                let mut settings = self.bench.engine.settings().clone();
+                (settings.forwards, settings.ports) = (forwarding(*forwards), range(ports.0, ports.1));
+                self.bench.reconfigure(settings)
+            }
             Step::Send { host, port, to, what, tweak } => {
                 let near = host.of(&INSIDE).port(port.of(&NEAR_PORTS));
                 let far = to.of(&self.peers());
