@@ -29,8 +29,8 @@ fn the_blob_of_a_board_is_these_bytes() {
 
     let blob = blob(&board.unwrap());
 
-    assert_eq!(blob[..8], *b"SKBD\x01\x00\x1d\x00");
-    assert_eq!(blob[HEADER..], *b"\x0bqemu-x86_64\x00\x00\x00\x02\x0c0000:00:03.0\x00"[..]);
+    assert_eq!(blob[..8], *b"SKBD\x01\x00\x1e\x00");
+    assert_eq!(blob[HEADER..], b"\x0bqemu-x86_64\x00\x00\x00\x02\x0c0000:00:03.0\x00"[..]);
 }
 
 #[test]
@@ -169,5 +169,5 @@ fn sealed(body: &[u8]) -> Vec<u8> {
     let checksum = !covered.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
     });
-    [b"SKBD", &[1, 0], &length, &checksum.to_le_bytes(), body].concat()
+    [&b"SKBD"[..], &[1, 0], &length, &checksum.to_le_bytes(), body].concat()
 }
