@@ -5,7 +5,7 @@
 
 use std::io::{self, Cursor, Read as _, Write as _};
 
-use fatfs::{FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{Date, DateTime, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider};
 
 use crate::Architecture;
 
@@ -24,7 +24,8 @@ pub fn build(program: &[u8], architecture: Architecture, serial: u32) -> io::Res
     let mut bytes = vec![0; (program.len() + OVERHEAD).next_multiple_of(MEBIBYTE)];
     let options = FormatVolumeOptions::new().volume_id(serial).volume_label(LABEL);
     fatfs::format_volume(Cursor::new(&mut bytes[..]), options)?;
-    let system = FileSystem::new(Cursor::new(&mut bytes[..]), FsOptions::new())?;
+    let settings = FsOptions::new().time_provider(&FIRST_DAY);
+    let system = FileSystem::new(Cursor::new(&mut bytes[..]), settings)?;
     let root = system.root_dir();
     for directory in DIRECTORIES {
         root.create_dir(directory)?;
@@ -50,6 +51,22 @@ pub fn program(partition: &[u8]) -> io::Result<(Architecture, Vec<u8>)> {
         return Ok((architecture, program));
     }
     Err(io::Error::new(io::ErrorKind::NotFound, "no program for any machine in EFI/BOOT"))
+}
+
+/// The first day that FAT knows, for ever.
+#[derive(Debug)]
+struct FirstDay;
+
+static FIRST_DAY: FirstDay = FirstDay;
+
+impl TimeProvider for FirstDay {
+    fn get_current_date(&self) -> Date {
+        Date { year: 1980, month: 1, day: 1 }
+    }
+
+    fn get_current_date_time(&self) -> DateTime {
+        DateTime { date: self.get_current_date(), time: Time { hour: 0, min: 0, sec: 0, millis: 0 } }
+    }
 }
 
 fn path(architecture: Architecture) -> String {

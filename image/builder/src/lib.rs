@@ -7,12 +7,13 @@
 //!
 //! Navigating: `image` puts the parts together; of these `board_file` is the board, `init` checks the program, `modules`
 //! finds parts of the kernel. `cpio`, `initramfs`, `uki`, `esp` and `disk` are the layers of an image from inside out. `debian` has
-//! kernels, by way of `apt` and `cache`.
+//! kernels, by way of `apt` and `cache`. `unpacked` takes an image apart, `qemu` boots it and `console` watches it.
 
 mod apt;
 mod architecture;
 pub mod board_file;
 mod cache;
+pub mod console;
 pub mod cpio;
 pub mod debian;
 pub mod disk;
@@ -21,6 +22,8 @@ pub mod image;
 mod init;
 pub mod initramfs;
 pub mod modules;
+pub mod qemu;
 pub mod uki;
+pub mod unpacked;
 
 pub use architecture::Architecture;

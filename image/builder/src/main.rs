@@ -23,11 +23,14 @@ struct CommandLine {
 enum Command {
     /// Build an image for a board, and print what it weighs.
     Build(cli::build::Build),
+    /// Boot an image in QEMU, by default among simulated hosts, and print what came of them.
+    Boot(cli::boot::Boot),
 }
 
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Build(build) => cli::build::build(&build),
+        Command::Boot(boot) => cli::boot::boot(&boot),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
