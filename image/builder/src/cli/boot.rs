@@ -97,7 +97,7 @@ fn alone(
     console.end();
     say_ready(&console);
     match ended {
-        Some(status) if status.success() => tell("the machine has switched itself off"),
+        Some(status) if status.success() => tell("the machine has ended"),
         Some(status) => return Err(Failure::Operation(format!("QEMU has ended with {status}"))),
         None => tell(&format!("switched off after {} s", options.seconds)),
     }

@@ -1,7 +1,7 @@
 //! The command that builds an image.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use builder::board_file::{self, BoardFile};
@@ -113,7 +113,8 @@ impl Build {
 
     fn cache(&self) -> Result<PathBuf, Failure> {
         if let Some(directory) = &self.cache {
-            return Ok(directory.clone());
+            // apt works in a directory of its own.
+            return path::absolute(directory).map_err(|error| Failure::to_read(directory.display(), &error));
         }
         let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
