@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
 
@@ -17,11 +18,15 @@ use host_sim::live::{Meeting, Role};
 use host_sim::report::Palette;
 use host_sim::scenario::{Foreign, Scenario, find, foreign, on_paper, play_live};
 use provision::Failure;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::files::{self, tell};
 
 /// How long QEMU may take to connect its network cards, before it boots anything.
 const CONNECTING: Duration = Duration::from_secs(20);
+
+/// How long QEMU may take to find out that it cannot be started as it is told to.
+const STARTING: Duration = Duration::from_millis(300);
 
 #[derive(Args)]
 pub(crate) struct Boot {
@@ -72,25 +77,19 @@ pub(crate) fn boot(options: &Boot) -> Result<bool, Failure> {
         Failure::Input(format!("{name}: {what}; give an image that sekisho-image build wrote"))
     })?;
     let board = board_file::find(options.board.as_ref().unwrap_or(&unpacked.board))?;
-    let desk = Desk::new()?;
     if let Some(ports) = options.ports() {
-        return alone(options, &desk, &board, &unpacked, ports);
+        return alone(options, &board, &unpacked, ports);
     }
     let scenario = find(&options.scenario)?;
     let foreign = foreign(&scenario, None).map_err(Failure::Input)?;
     check_addresses(options, &unpacked, &foreign)?;
+    let desk = Desk::new()?;
     among_hosts(options, &desk, &board, &unpacked, (&scenario, &foreign))
 }
 
 /// Boots with the ports connected elsewhere, until the machine switches itself off or its time is over.
-fn alone(
-    options: &Boot,
-    desk: &Desk,
-    board: &BoardFile,
-    unpacked: &Unpacked,
-    ports: [Port; 2],
-) -> Result<bool, Failure> {
-    let (mut qemu, mut console) = options.start(desk, board, unpacked, ports)?;
+fn alone(options: &Boot, board: &BoardFile, unpacked: &Unpacked, ports: [Port; 2]) -> Result<bool, Failure> {
+    let (mut qemu, mut console) = options.start(board, unpacked, ports)?;
     let limit = Duration::from_secs(options.seconds);
     let ended = qemu.wait(limit).map_err(|error| Failure::Operation(format!("QEMU: {error}")))?;
     drop(qemu);
@@ -114,9 +113,13 @@ fn among_hosts(
 ) -> Result<bool, Failure> {
     let sockets = ["lan.sock", "wan.sock"].map(|name| desk.0.join(name));
     let meeting = Meeting::open([&sockets[0], &sockets[1]], Role::Listen).map_err(Failure::Operation)?;
-    let (mut qemu, mut console) = options.start(desk, board, unpacked, sockets.map(Port::Socket))?;
+    let (mut qemu, mut console) = options.start(board, unpacked, sockets.map(Port::Socket))?;
     let limit = Duration::from_secs(options.seconds);
     qemu.end_after(limit).map_err(|error| Failure::Operation(format!("QEMU: {error}")))?;
+    // It connects its cards before all else, or ends because it cannot: nobody needs to wait for it then.
+    if let Ok(Some(status)) = qemu.wait(STARTING) {
+        return Err(Failure::Operation(format!("QEMU has ended with {status}")));
+    }
     let mut lines = meeting.wait(CONNECTING).map_err(Failure::Operation)?;
     let addresses = foreign.addresses();
     let found = lines.find(addresses, limit);
@@ -187,7 +190,6 @@ impl Boot {
 
     fn start(
         &self,
-        desk: &Desk,
         board: &BoardFile,
         unpacked: &Unpacked,
         ports: [Port; 2],
@@ -198,12 +200,15 @@ impl Boot {
                 board.name
             ))
         })?;
-        let [kernel, initrd] = [("kernel", &unpacked.kernel), ("initrd", &unpacked.initrd)]
-            .map(|(name, bytes)| desk.put(name, bytes));
-        let (kernel, initrd, firmware) = (kernel?, initrd?, self.firmware(board)?);
+        let (kernel, initrd) = (InMemory::new(&unpacked.kernel)?, InMemory::new(&unpacked.initrd)?);
+        let firmware = self.firmware(board)?;
         let start = match &firmware {
             Some(firmware) => Start::Uefi { firmware },
-            None => Start::Direct { kernel: &kernel, initrd: &initrd, command_line: &unpacked.command_line },
+            None => Start::Direct {
+                kernel: &kernel.path(),
+                initrd: &initrd.path(),
+                command_line: &unpacked.command_line,
+            },
         };
         let setup = Setup {
             machine,
@@ -239,7 +244,24 @@ impl Boot {
     }
 }
 
-/// A directory for what is needed while the machine runs.
+/// A file for QEMU that takes no room on any disk, and is gone when nobody has it open any more.
+struct InMemory(File);
+
+impl InMemory {
+    fn new(bytes: &[u8]) -> Result<Self, Failure> {
+        // It is QEMU's to open, so it is handed on to it.
+        let made = memfd_create("sekisho", MemfdFlags::empty()).map_err(io::Error::from);
+        let file = made.map(File::from).and_then(|mut file| file.write_all(bytes).map(|()| file));
+        file.map(Self).map_err(|error| Failure::to_write("<memory>", &error))
+    }
+
+    /// Its path, for us and for what we start.
+    fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+}
+
+/// A directory for the sockets, while the machine runs.
 struct Desk(PathBuf);
 
 impl Desk {
@@ -247,12 +269,6 @@ impl Desk {
         let path = std::env::temp_dir().join(format!("sekisho-boot-{}", process::id()));
         fs::create_dir(&path).map_err(|error| Failure::to_write(path.display(), &error))?;
         Ok(Self(path))
-    }
-
-    fn put(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, Failure> {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).map_err(|error| Failure::to_write(Path::new(&path).display(), &error))?;
-        Ok(path)
     }
 }
 
