@@ -183,10 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_with_half_a_manifest_is_none_and_makes_room_for_another() {
+    fn a_tree_with_a_damaged_manifest_is_none_and_makes_room_for_another() {
         let (cache, package_once) = cache("half");
         let tree = cache.keep(&package_once, "linux").unwrap();
-        let manifest = fs::read(tree.path().join(MANIFEST)).unwrap();
+        let manifest = fs::read_to_string(tree.path().join(MANIFEST)).unwrap();
+        fs::write(tree.path().join(MANIFEST), manifest.replace("vmlinuz", "vmlinux")).unwrap();
+        assert!(cache.find("linux").is_none());
         fs::write(tree.path().join(MANIFEST), &manifest[..manifest.len() / 2]).unwrap();
         assert!(cache.find("linux").is_none());
 

@@ -22,7 +22,7 @@ fn parts(test: &str) -> Desk {
 fn run(desk: &Desk, arguments: &str) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho-image"));
     let Output { status, stdout, stderr } =
-        command.args(arguments.split(' ')).current_dir(&desk.0).env_clear().output().unwrap();
+        command.args(arguments.split(' ')).current_dir(&desk.0).env_clear().env("PATH", "").output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
@@ -87,7 +87,7 @@ fn where_nothing_can_be_fetched_it_ends_with_1_and_says_what_to_do_instead() {
 
     let (code, _, err) = run(&desk, &BUILD.replace(" --kernel vmlinuz --modules modules", ""));
 
-    // There is no program of any name where no path is.
+    // There is no program of any name on an empty path.
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("give files of your own with --kernel, --modules and --stub"), "{err}");
 }

@@ -5,10 +5,10 @@ use std::io::Read as _;
 use board::Board;
 use builder::Architecture;
 use builder::board_file;
-use builder::image::{self, Named};
+use builder::image::{self, Named, Parts};
 use builder::unpacked::Unpacked;
 
-use crate::fixtures::{AARCH64, INTERPRETER, LOAD, X86_64, blob, image, program};
+use crate::fixtures::{AARCH64, INTERPRETER, LOAD, X86_64, blob, image, program, stub};
 
 #[test]
 fn the_same_parts_make_the_same_bytes_and_others_do_not() {
@@ -47,6 +47,26 @@ fn the_first_file_system_has_the_program_the_board_and_its_modules_in_order() {
     assert_eq!(board.name(), "qemu-x86_64");
     assert_eq!(board.modules().collect::<Vec<_>>(), ["/modules/failover.ko", "/modules/virtio_net.ko"]);
     assert_eq!(board.watchdog(), Some("/dev/watchdog"));
+}
+
+#[test]
+fn no_image_is_made_of_a_damaged_configuration_or_of_a_program_that_is_none() {
+    let board = board_file::find("qemu-x86_64").unwrap();
+    let (program, stub, blob) = (program(X86_64, &[LOAD], b"code"), stub(4), blob());
+    let mut damaged = blob.clone();
+    damaged[20] ^= 1;
+    let refused = |program, blob| {
+        let [program, kernel, stub, blob] =
+            [("init", program), ("kernel", &b""[..]), ("stub", &stub[..]), ("blob", blob)]
+                .map(|(name, bytes)| Named { name, bytes });
+        image::build(&Parts { board: &board, program, kernel, modules: &[], stub, blob }).unwrap_err()
+    };
+
+    let (configuration, script) = (refused(&program, &damaged[..]), refused(&b"#!"[..], &blob[..]));
+
+    assert_eq!((configuration.exit_code(), script.exit_code()), (2, 2));
+    assert!(configuration.to_string().starts_with("blob: wrong checksum: the blob is damaged; "));
+    assert!(script.to_string().starts_with("init: is no 64-bit ELF program; "));
 }
 
 #[test]

@@ -58,6 +58,18 @@ fn a_unified_kernel_has_the_stubs_sections_and_ours_apart_from_each_other() {
 }
 
 #[test]
+fn the_checksum_of_a_unified_kernel_is_right_for_any_bytes_and_length() {
+    for byte in 0..=255 {
+        let kernel = vec![byte; 70_000 + usize::from(byte)];
+
+        let unified = uki::build(&stub(1), &[(uki::LINUX, &kernel)]).unwrap();
+
+        let file = PeFile64::parse(&unified[..]).unwrap();
+        assert_eq!(file.nt_headers().optional_header().check_sum(), checksum(&unified), "{byte}");
+    }
+}
+
+#[test]
 fn a_stub_without_room_in_its_headers_and_what_is_no_stub_are_refused() {
     let section = (uki::LINUX, &b"kernel"[..]);
 
@@ -74,14 +86,17 @@ fn the_system_partition_has_its_label_and_the_program_of_its_machine() {
         for length in [0, 511, 3 << 20, 40 << 20] {
             let program = vec![9; length];
 
-            let system = esp::build(&program, architecture, 0x1234_5678).unwrap();
+            let system = esp::build(&program, architecture, 0x0bad_cafe).unwrap();
 
             assert_eq!(esp::program(&system).unwrap(), (architecture, program));
             assert_eq!((&system[510..512], system.len() % (1 << 20)), (&[0x55, 0xaa][..], 0));
             // The boot sector of a FAT12 or FAT16 file system, or of a FAT32 one.
             let at = if system[22..24] == [0, 0] { 67 } else { 39 };
-            assert_eq!(&system[at..at + 4], [0x78, 0x56, 0x34, 0x12]);
+            assert_eq!(&system[at..at + 4], [0xfe, 0xca, 0xad, 0x0b]);
             assert_eq!(&system[at + 4..at + 15], b"SEKISHO    ");
+            // The directory is of FAT's first day, the first of the first month.
+            let entry = system.windows(12).position(|window| window == b"EFI        \x10").unwrap();
+            assert_eq!(system[entry + 24..entry + 26], [1 << 5 | 1, 0]);
         }
     }
 }
