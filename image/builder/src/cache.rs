@@ -30,9 +30,11 @@ pub(crate) struct Tree {
 }
 
 impl Cache {
-    /// Keeps packages in this directory.
+    /// Keeps packages in this directory. What somebody left there who was cut short is taken away.
     pub(crate) fn new(directory: PathBuf) -> Self {
-        Self(directory)
+        let cache = Self(directory);
+        cache.sweep();
+        cache
     }
 
     /// A package that was kept under this name, if its manifest is whole.
@@ -44,6 +46,15 @@ impl Cache {
     pub(crate) fn scratch(&self) -> PathBuf {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         self.0.join(format!(".{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Removes the scratch directories of those who are no more.
+    fn sweep(&self) {
+        // Where there is no cache yet there is nothing to remove, and what cannot be removed only takes room.
+        let entries = fs::read_dir(&self.0).into_iter().flatten().filter_map(Result::ok);
+        for entry in entries.filter(|entry| is_left_over(&entry.file_name().to_string_lossy())) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 
     /// Keeps a directory that is within the cache as the package with this name. What is there already makes room, unless it
@@ -98,6 +109,13 @@ impl Tree {
     pub(crate) fn is_whole(&self) -> bool {
         self.digests.keys().all(|name| self.has(&self.path.join(name)))
     }
+}
+
+/// Whether a name is that of a scratch directory whose process has ended.
+fn is_left_over(name: &str) -> bool {
+    let process = name.strip_prefix('.').and_then(|name| name.split_once('-')).map(|(process, _)| process);
+    let is_number = |text: &&str| text.parse::<u32>().is_ok();
+    process.filter(is_number).is_some_and(|process| !Path::new("/proc").join(process).exists())
 }
 
 /// Writes the manifest of a directory.
@@ -196,6 +214,21 @@ mod tests {
 
         assert_eq!(fs::read(again.path().join("vmlinuz")).unwrap(), b"another kernel");
         assert_eq!(fs::read_dir(&cache.0).unwrap().count(), 1);
+        end(cache);
+    }
+
+    #[test]
+    fn what_somebody_left_who_is_no_more_is_taken_away_and_nothing_else_is() {
+        let (cache, ours) = cache("left");
+        // No process has the highest number there is.
+        for name in [".4294967295-0", ".old", "linux"] {
+            fs::create_dir_all(cache.0.join(name)).unwrap();
+        }
+
+        let cache = Cache::new(cache.0);
+
+        assert!(ours.exists() && cache.0.join(".old").exists() && cache.0.join("linux").exists());
+        assert!(!cache.0.join(".4294967295-0").exists());
         end(cache);
     }
 
