@@ -267,6 +267,8 @@ struct Desk(PathBuf);
 impl Desk {
     fn new() -> Result<Self, Failure> {
         let path = std::env::temp_dir().join(format!("sekisho-boot-{}", process::id()));
+        // Who had our number before us is no more, but may have been cut short.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).map_err(|error| Failure::to_write(path.display(), &error))?;
         Ok(Self(path))
     }
