@@ -1,8 +1,8 @@
 //! The program that the image boots: which file it is, and whether it can be the first process of the board at all.
 
 use object::Endianness;
-use object::elf::{FileHeader64, PT_DYNAMIC, PT_INTERP};
-use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use object::elf::{DT_NEEDED, FileHeader64, PT_DYNAMIC, PT_INTERP, ProgramHeader64};
+use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
 
 use crate::Architecture;
 
@@ -38,13 +38,7 @@ pub(crate) fn check(program: &[u8], architecture: Architecture) -> Result<(), St
 }
 
 /// Whether a dynamic segment names libraries.
-fn needs(
-    segment: &<FileHeader64<Endianness> as object::read::elf::FileHeader>::ProgramHeader,
-    endian: Endianness,
-    program: &[u8],
-) -> bool {
-    use object::elf::DT_NEEDED;
-    use object::read::elf::Dyn as _;
+fn needs(segment: &ProgramHeader64<Endianness>, endian: Endianness, program: &[u8]) -> bool {
     let entries = segment.dynamic(endian, program).ok().flatten().unwrap_or_default();
     entries.iter().any(|entry| entry.tag(endian) == DT_NEEDED)
 }
