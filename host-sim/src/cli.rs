@@ -16,9 +16,8 @@ use anstream::{AutoStream, ColorChoice};
 use clap::Args;
 use host_sim::demo::DEFAULT_SEED;
 use host_sim::report::Palette;
-use host_sim::scenario::{self, Outcome, SHIPPED, Scenario, Unseen};
-use host_sim::{Seed, json, ladder, pcapng};
-use provision::reading::choose_from;
+use host_sim::scenario::{self, Outcome, SHIPPED, find, on_paper};
+use host_sim::{Seed, json, pcapng};
 
 pub(crate) use provision::Failure;
 
@@ -105,62 +104,4 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn list() -> String {
     let about = |name| scenario::shipped(name).and_then(Result::ok).map_or(String::new(), |it| it.about);
     SHIPPED.iter().map(|(name, _)| format!("{name:18} {}\n", about(name))).collect()
-}
-
-/// The scenario of a file, or of a name.
-fn find(name: &str) -> Result<Scenario, Failure> {
-    let path = PathBuf::from(name);
-    let is_path = path.extension().is_some() || path.components().count() > 1;
-    if !is_path {
-        let wrong = || {
-            let names = SHIPPED.map(|(name, _)| name);
-            format!(
-                "{name}: no scenario of this name comes with the simulator; {}",
-                choose_from(name, &names)
-            )
-        };
-        return scenario::shipped(name)
-            .ok_or_else(|| Failure::Input(wrong()))?
-            .map_err(|report| Failure::Input(report.to_string()));
-    }
-    let text = fs::read_to_string(&path).map_err(|error| Failure::to_read(name, &error))?;
-    let beside = path.parent().unwrap_or(Path::new("")).to_owned();
-    let find = |other: &str| fs::read_to_string(beside.join(other)).map_err(|error| error.to_string());
-    let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    scenario::read(&text, &stem, name, &find).map_err(|report| Failure::Input(report.to_string()))
-}
-
-/// What came of a scenario, with so many of its packets.
-fn on_paper(outcome: &Outcome, packets: usize, palette: &Palette) -> String {
-    let Palette { title, good, bad, .. } = palette;
-    let mut text = format!("{title}{}{title:#}: {}\n", outcome.name, outcome.about);
-    if packets > 0 {
-        text += &ladder::ladder(&outcome.sightings, packets, palette);
-    }
-    for (router, summary) in &outcome.summaries {
-        text += &format!("{title}{router}{title:#}\n{summary}");
-    }
-    for (line, tally) in &outcome.lines {
-        text += &format!("{line} line: {tally}\n");
-    }
-    for Unseen { line, what } in &outcome.unseen {
-        text += &format!("not looked at: line {line}: {what}\n");
-    }
-    for check in outcome.checks.iter().filter(|check| !check.held) {
-        text += &format!("{bad}not so:{bad:#} line {}, at {}: {}\n", check.line, check.at, check.what);
-    }
-    for violation in &outcome.violations {
-        text += &format!("{bad}violation:{bad:#} {violation}\n");
-    }
-    if let Some(broken) = &outcome.broken {
-        text += &format!("{bad}broken off:{bad:#} at {}: {broken}\n", outcome.end);
-    }
-    let (held, all) = (outcome.checks.iter().filter(|check| check.held).count(), outcome.checks.len());
-    let (style, word) = if outcome.passed() { (good, "ok") } else { (bad, "FAILED") };
-    text += &format!(
-        "{style}{word}:{style:#} {held} of {all} checks, {} violations, with seed {}\n",
-        outcome.violations.len(),
-        Seed(outcome.seed)
-    );
-    text
 }

@@ -6,13 +6,16 @@
 //! `provision` reads, beside it in a file or inline.
 //!
 //! `read` makes a [`Scenario`] of a file, or says what is wrong with it, in the words of `provision`; `build` makes a
-//! network of a scenario; `play` plays it, and `live` does so in real time around a router elsewhere; `judge` says whether what was expected was so; `show` is the way back to TOML.
+//! network of a scenario; `play` plays it, and `live` does so in real time around a router elsewhere; `judge` says whether what was expected was so; `show` is the way back to TOML; `find`
+//! and `paper` are for those who call a scenario by its name and read what came of it.
 
 mod amend;
 mod build;
+mod find;
 mod judge;
 mod live;
 mod outcome;
+mod paper;
 mod play;
 mod read;
 mod shipped;
@@ -33,8 +36,10 @@ use crate::nat::NatBehaviour;
 use crate::routing::Size;
 use crate::time::Time;
 
+pub use self::find::find;
 pub use self::live::{Foreign, foreign, play_live};
 pub use self::outcome::{Check, Outcome, Unseen};
+pub use self::paper::on_paper;
 pub use self::play::play;
 pub use self::read::{Finder, read};
 pub use self::shipped::{SHIPPED, shipped};

@@ -7,16 +7,29 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 #[test]
 fn dependencies_point_one_way() {
-    let ours =
-        ["napt", "config", "flash", "router", "linux", "sekisho", "host-sim", "provision", "sekisho-tests"];
-    let allowed: [(&str, &[&str]); 7] = [
+    let ours = [
+        "napt",
+        "board",
+        "config",
+        "flash",
+        "router",
+        "linux",
+        "sekisho",
+        "host-sim",
+        "provision",
+        "sekisho-image",
+        "sekisho-tests",
+    ];
+    let allowed: [(&str, &[&str]); 9] = [
         ("firmware/napt", &[]),
+        ("firmware/board", &[]),
         ("firmware/config", &[]),
         ("firmware/flash", &["config"]),
         ("firmware/linux", &[]),
         ("firmware/router", &["napt", "config"]),
         ("firmware/init", &["napt", "config", "router", "linux"]),
         ("image/provision", &["config", "router"]),
+        ("image/builder", &["board", "config", "flash", "provision", "router", "host-sim"]),
     ];
     for (directory, allowed) in allowed {
         let manifest = read(&format!("{directory}/Cargo.toml"));
@@ -30,7 +43,7 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
-    for library in ["napt", "config", "flash", "router", "linux"] {
+    for library in ["napt", "board", "config", "flash", "router", "linux"] {
         assert!(read(&format!("firmware/{library}/src/lib.rs")).starts_with("#![no_std]"), "{library}");
         for (path, text) in sources(&format!("firmware/{library}/src")) {
             let code = text.split("#[cfg(test)]").next().unwrap();
@@ -43,6 +56,7 @@ fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
 fn unsafe_code_is_in_the_linux_crate_alone() {
     for directory in [
         "firmware/napt",
+        "firmware/board",
         "firmware/config",
         "firmware/flash",
         "firmware/router",
@@ -63,7 +77,7 @@ fn unsafe_code_is_in_the_linux_crate_alone() {
             assert!(strays.is_empty(), "{}: {strays:?}", path.display());
         }
     }
-    for library in ["napt", "config", "flash", "router"] {
+    for library in ["napt", "board", "config", "flash", "router"] {
         assert!(
             read(&format!("firmware/{library}/src/lib.rs")).contains("#![forbid(unsafe_code)]"),
             "{library}"

@@ -2,6 +2,7 @@
 //! The suite.
 
 mod attacks;
+mod board_blob;
 mod capacity;
 mod checksums;
 mod churn;

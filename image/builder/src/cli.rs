@@ -1,0 +1,4 @@
+//! The commands, a file each.
+
+pub(crate) mod boot;
+pub(crate) mod build;

@@ -1,0 +1,152 @@
+//! The command that builds an image.
+
+use std::env;
+use std::path::{self, Path, PathBuf};
+use std::time::Duration;
+
+use builder::board_file::{self, BoardFile};
+use builder::debian::{Debian, Kernel};
+use builder::image::{self, Named, Parts};
+use builder::modules::Directory;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use provision::Failure;
+
+use crate::files;
+
+#[derive(Args)]
+pub(crate) struct Build {
+    /// The board: the name of one that comes with the tool, or the path of a board's .toml file.
+    #[arg(long, value_name = "BOARD")]
+    board: String,
+    /// The configuration: a blob that provision compile wrote.
+    #[arg(long, value_name = "BLOB")]
+    config: PathBuf,
+    /// Where to write the image.
+    #[arg(short, long, value_name = "IMAGE")]
+    output: PathBuf,
+    /// The program that it boots; otherwise the sekisho beside this tool.
+    #[arg(long, value_name = "PROGRAM")]
+    init: Option<PathBuf>,
+    /// A kernel of your own, instead of Debian's.
+    #[arg(long, value_name = "VMLINUZ")]
+    kernel: Option<PathBuf>,
+    /// The directory of its modules; without one, it has everything built in.
+    #[arg(long, value_name = "DIRECTORY", requires = "kernel")]
+    modules: Option<PathBuf>,
+    /// systemd's EFI stub, instead of Debian's.
+    #[arg(long, value_name = "STUB")]
+    stub: Option<PathBuf>,
+    /// Where what was fetched is kept; otherwise sekisho/kernels in $XDG_CACHE_HOME, or in ~/.cache.
+    #[arg(long, value_name = "DIRECTORY")]
+    cache: Option<PathBuf>,
+    /// Look for newer packages than those that were kept.
+    #[arg(long)]
+    refresh: bool,
+}
+
+/// Builds, and prints what it weighs.
+pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
+    let board = board_file::find(&options.board)?;
+    let progress = Progress::new();
+    let blob = files::read(&options.config)?;
+    let program_path = options.program()?;
+    let program = files::read(&program_path)?;
+    // What is wrong with these is told before anything is fetched.
+    image::check(&board, named(&program_path.display().to_string(), &program))?;
+    image::check_blob(named(&options.config.display().to_string(), &blob))?;
+    let tell = |what: &str| progress.tell(what);
+    let cache = options.cache()?;
+    let debian = Debian::new(&cache, board.architecture, options.refresh, &tell);
+    let kernel = options.kernel(&board, &debian)?;
+    let stub = match &options.stub {
+        Some(path) => files::read(path)?,
+        None => debian.stub(board.architecture)?,
+    };
+    progress.tell("putting the image together");
+    let image = image::build(&Parts {
+        board: &board,
+        program: named(&program_path.display().to_string(), &program),
+        kernel: named(&kernel.package, &kernel.bytes),
+        modules: &kernel.modules,
+        stub: named(
+            &options.stub.as_ref().map_or("systemd-boot-efi".into(), |path| path.display().to_string()),
+            &stub,
+        ),
+        blob: named(&options.config.display().to_string(), &blob),
+    })?;
+    progress.tell("writing the image");
+    files::write(&options.output, &image.bytes)?;
+    progress.end();
+    files::print(&format!(
+        "{}\n  from       {}\n{}",
+        options.output.display(),
+        kernel.package,
+        image.weights
+    ))?;
+    Ok(true)
+}
+
+impl Build {
+    /// The program to boot.
+    fn program(&self) -> Result<PathBuf, Failure> {
+        if let Some(path) = &self.init {
+            return Ok(path.clone());
+        }
+        let own = env::current_exe().map_err(|error| Failure::to_read("this program", &error))?;
+        let beside = own.with_file_name("sekisho");
+        if beside.is_file() {
+            return Ok(beside);
+        }
+        let way_out = "build it with cargo build --release --package sekisho, or name one with --init";
+        Err(Failure::Input(format!("{}: there is no program to boot; {way_out}", beside.display())))
+    }
+
+    fn kernel(&self, board: &BoardFile, debian: &Debian<'_>) -> Result<Kernel, Failure> {
+        let Some(path) = &self.kernel else { return debian.kernel(&board.kernel, &board.modules) };
+        let modules = match &self.modules {
+            Some(directory) => Directory::open(directory)?.resolve(&board.modules)?.0,
+            None => Vec::new(),
+        };
+        Ok(Kernel { package: path.display().to_string(), bytes: files::read(path)?, modules })
+    }
+
+    fn cache(&self) -> Result<PathBuf, Failure> {
+        if let Some(directory) = &self.cache {
+            // apt works in a directory of its own.
+            return path::absolute(directory).map_err(|error| Failure::to_read(directory.display(), &error));
+        }
+        let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+        let missing = || {
+            Failure::Input("neither XDG_CACHE_HOME nor HOME is set; name a directory with --cache".to_owned())
+        };
+        Ok(home.ok_or_else(missing)?.join(Path::new("sekisho/kernels")))
+    }
+}
+
+fn named<'p>(name: &'p str, bytes: &'p [u8]) -> Named<'p> {
+    Named { name, bytes }
+}
+
+/// What is being done, on a terminal only; indicatif sees to that.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn tell(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

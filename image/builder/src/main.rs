@@ -1,0 +1,43 @@
+#![forbid(unsafe_code)]
+//! The image tool: `sekisho-image build`, `sekisho-image boot`.
+//!
+//! Exit codes: 0 success; 1 the operation failed, or a scenario did not come out as it had to; 2 the command line or the input
+//! is wrong. What was asked for goes to stdout, everything else to stderr.
+
+mod cli;
+mod files;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds and boots the image of a Sekisho box.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build an image for a board, and print what it weighs.
+    Build(cli::build::Build),
+    /// Boot an image in QEMU, by default among simulated hosts, and print what came of them.
+    Boot(cli::boot::Boot),
+}
+
+fn main() -> ExitCode {
+    let outcome = match CommandLine::parse().command {
+        Command::Build(build) => cli::build::build(&build),
+        Command::Boot(boot) => cli::boot::boot(&boot),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            files::tell(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,10 @@
+#![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
+//! Images, layer by layer and whole. `machine` needs QEMU and Debian's packages, the rest needs nothing.
+
+mod boards;
+mod cli;
+mod fixtures;
+mod images;
+mod kernel_modules;
+mod layers;
+mod machine;
