@@ -54,12 +54,4 @@ impl Architecture {
             Self::Aarch64 => EM_AARCH64,
         }
     }
-
-    /// The target that Rust builds the program for.
-    pub const fn target(self) -> &'static str {
-        match self {
-            Self::X86_64 => "x86_64-unknown-linux-musl",
-            Self::Aarch64 => "aarch64-unknown-linux-musl",
-        }
-    }
 }

@@ -98,7 +98,7 @@ impl Build {
         if beside.is_file() {
             return Ok(beside);
         }
-        let way_out = "build it with cargo build --release --package sekisho, or name one with --init";
+        let way_out = "name a static program with --init";
         Err(Failure::Input(format!("{}: there is no program to boot; {way_out}", beside.display())))
     }
 

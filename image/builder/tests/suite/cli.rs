@@ -65,7 +65,7 @@ fn what_cannot_become_an_image_ends_with_2_and_leaves_the_old_one_alone() {
         (
             "--init init",
             "--init arm",
-            "arm: is for aarch64; the board needs a program for x86_64; build it with",
+            "arm: is for aarch64; the board needs a program for x86_64; name a static program for x86_64 with --init",
         ),
         ("--init init", "--init vmlinuz", "vmlinuz: is no 64-bit ELF program;"),
         ("--modules modules", "--modules cli", "cli: has no module virtio_pci"),
