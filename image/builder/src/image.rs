@@ -3,7 +3,7 @@
 use std::fmt;
 
 use config::Config;
-use provision::Failure;
+use provision::{Failure, grouped};
 
 use crate::board_file::BoardFile;
 use crate::modules::Module;
@@ -143,17 +143,4 @@ impl fmt::Display for Weights {
         writeln!(f, "  kernel     {} bytes", grouped(*kernel))?;
         writeln!(f, "  image      {} bytes", grouped(*image))
     }
-}
-
-/// `65,536`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

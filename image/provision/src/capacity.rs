@@ -33,8 +33,8 @@ impl fmt::Display for Contract {
     }
 }
 
-/// `65,536`.
-fn grouped(number: usize) -> String {
+/// A number with its thousands apart: `65,536`.
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

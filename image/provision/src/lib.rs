@@ -26,7 +26,7 @@ mod values;
 
 use config::{Config, MAX_BLOB};
 
-pub use capacity::{Contract, contract};
+pub use capacity::{Contract, contract, grouped};
 pub use failure::Failure;
 pub use report::Report;
 pub use show::show;
