@@ -79,7 +79,7 @@ pub fn program(name: &str) -> PathBuf {
             "--release",
             "--quiet",
             "--package",
-            "sekisho",
+            "program",
             "--package",
             "provision",
             "--package",

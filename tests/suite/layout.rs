@@ -14,20 +14,22 @@ fn dependencies_point_one_way() {
         "flash",
         "router",
         "linux",
-        "sekisho",
+        "init",
+        "program",
         "host-sim",
         "provision",
         "sekisho-image",
         "sekisho-tests",
     ];
-    let allowed: [(&str, &[&str]); 9] = [
+    let allowed: [(&str, &[&str]); 10] = [
         ("firmware/napt", &[]),
         ("firmware/board", &[]),
         ("firmware/config", &[]),
         ("firmware/flash", &["config"]),
         ("firmware/linux", &[]),
         ("firmware/router", &["napt", "config"]),
-        ("firmware/init", &["napt", "config", "router", "linux"]),
+        ("firmware/init", &["napt", "board", "config", "flash", "router", "linux"]),
+        ("firmware/sekisho", &["init", "linux"]),
         ("image/provision", &["config", "router"]),
         ("image/builder", &["board", "config", "flash", "provision", "router", "host-sim"]),
     ];
@@ -43,7 +45,7 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
-    for library in ["napt", "board", "config", "flash", "router", "linux"] {
+    for library in ["napt", "board", "config", "flash", "router", "linux", "init"] {
         assert!(read(&format!("firmware/{library}/src/lib.rs")).starts_with("#![no_std]"), "{library}");
         for (path, text) in sources(&format!("firmware/{library}/src")) {
             let code = text.split("#[cfg(test)]").next().unwrap();
@@ -53,7 +55,7 @@ fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
 }
 
 #[test]
-fn unsafe_code_is_in_the_linux_crate_alone() {
+fn unsafe_code_is_where_the_kernel_and_the_compiler_are_met_alone() {
     for directory in [
         "firmware/napt",
         "firmware/board",
@@ -61,6 +63,7 @@ fn unsafe_code_is_in_the_linux_crate_alone() {
         "firmware/flash",
         "firmware/router",
         "firmware/init",
+        "firmware/program",
         "host-sim",
         "image",
         "tests/src",
@@ -77,12 +80,35 @@ fn unsafe_code_is_in_the_linux_crate_alone() {
             assert!(strays.is_empty(), "{}: {strays:?}", path.display());
         }
     }
-    for library in ["napt", "board", "config", "flash", "router"] {
+    for library in ["napt", "board", "config", "flash", "router", "init"] {
         assert!(
             read(&format!("firmware/{library}/src/lib.rs")).contains("#![forbid(unsafe_code)]"),
             "{library}"
         );
     }
+}
+
+/// The program is a workspace of its own, and what it is made of is what is tested.
+#[test]
+fn the_program_has_the_versions_of_the_workspace() {
+    let tested = packages("Cargo.lock");
+    for package in packages("firmware/sekisho/Cargo.lock") {
+        if package[0] == "name = \"sekisho\"" {
+            continue;
+        }
+        assert!(tested.contains(&package), "{package:?}: `cargo update` in firmware/sekisho");
+    }
+}
+
+/// Every package in a lock file: its name, its version and the checksum of its source, if it has one.
+fn packages(lock: &str) -> Vec<Vec<String>> {
+    let facts = |package: &str| {
+        let lines = package
+            .lines()
+            .filter(|line| ["name ", "version ", "checksum "].iter().any(|key| line.starts_with(key)));
+        lines.map(str::to_owned).collect()
+    };
+    read(lock).split("[[package]]").skip(1).map(facts).collect()
 }
 
 #[test]

@@ -68,6 +68,9 @@ impl fmt::Display for Mistake {
 mod tests {
     use super::*;
 
+    extern crate std;
+    use std::vec::Vec;
+
     fn parse<'a>(arguments: &[&'a str]) -> Result<Command<'a>, Mistake> {
         let bytes: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
         Command::parse(&bytes)

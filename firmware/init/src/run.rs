@@ -4,7 +4,9 @@
 //! time. So neither port starves the other, and time never waits longer than two batches. Without frames and without
 //! anything due in the router the sleep has no end, and the program costs nothing.
 
-use linux::{Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console};
+use linux::{
+    Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console, process,
+};
 use napt::{Checksum, Instant};
 use router::{Disposition, Link, Offload, Router, Side};
 
@@ -47,9 +49,12 @@ impl Gateway {
         loop {
             let timeout = if busy { Some(0) } else { self.until_due() };
             let wake = self.events.wait([&self.ports[0].rx, &self.ports[1].rx], timeout)?;
-            if let Some(signal) = wake.signal {
-                self.report();
-                if signal == Signal::Stop {
+            match wake.signal {
+                None => {}
+                Some(Signal::Child) => process::reap(),
+                Some(Signal::Report) => self.report(),
+                Some(Signal::Stop) => {
+                    self.report();
                     return Ok(());
                 }
             }

@@ -3,15 +3,18 @@
 use core::fmt::{self, Write};
 
 use log::{Level, LevelFilter, Metadata, Record};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{BorrowedFd, IntoRawFd, RawFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// Longer lines are cut; none of ours is.
 const LINE_BYTES: usize = 512;
 /// What a log line begins with.
 const PREFIX: &str = "sekisho: ";
 
-/// Sends what is logged to stderr. To be called once, at start; a second call changes nothing.
+/// Sends what is logged to stderr. To be called once, before anything is opened; a second call changes nothing.
 pub fn start_log() {
+    open_missing();
     if log::set_logger(&Console).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }
@@ -122,14 +125,29 @@ impl Write for Lines {
 }
 
 fn stdout() -> BorrowedFd<'static> {
-    // SAFETY: the descriptor must stay open and keep its meaning for ever. Nothing in this program closes or replaces
-    // it; if it was closed before us, the C library or `std` opened /dev/null in its place.
-    unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
+    standard(1)
 }
 
 fn stderr() -> BorrowedFd<'static> {
-    // SAFETY: as for `stdout`.
-    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+    standard(2)
+}
+
+/// One of the three that every program has from the start.
+fn standard(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: the descriptor must stay open and keep its meaning for ever. Nothing in this program closes or replaces
+    // it; if it was closed before us, `open_missing` or `std` has opened /dev/null in its place.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Opens /dev/null in the place of each of the three that is closed: what is opened next would be taken for it.
+fn open_missing() {
+    for stream in [standard(0), stdout(), stderr()] {
+        if rustix::io::fcntl_getfd(stream) == Err(Errno::BADF) {
+            // The lowest number that is free is this one. Without /dev/null there is nothing to be done.
+            let null = rustix::fs::open(c"/dev/null", OFlags::RDWR, Mode::empty());
+            let _ = null.map(IntoRawFd::into_raw_fd);
+        }
+    }
 }
 
 /// Writes the line. A console that cannot take it is no reason to stop routing.

@@ -52,6 +52,11 @@ impl Failure {
         self.errno
     }
 
+    /// The same for a call that rustix does not know.
+    pub(crate) fn of_raw(call: &'static str) -> impl FnOnce(syscalls::Errno) -> Self {
+        move |errno| Self { call, errno: Errno::from_raw_os_error(errno.into_raw()) }
+    }
+
     /// A closure for `map_err`, so that a call site names its call once.
     pub(crate) fn of(call: &'static str) -> impl FnOnce(Errno) -> Self {
         move |errno| Self { call, errno }

@@ -2,6 +2,10 @@
 
 use core::fmt;
 
+use linux_raw_sys::if_arp::ARPHRD_ETHER;
+use linux_raw_sys::ioctl::{SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCGIFMTU};
+use linux_raw_sys::net::ifmap;
+use linux_raw_sys::net::net_device_flags::{IFF_RUNNING, IFF_UP};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::ioctl::{Opcode, Updater, ioctl};
@@ -77,15 +81,15 @@ impl Inquiry {
     /// event that this causes makes the caller ask again.
     pub(crate) fn facts(&self, name: &Name) -> Result<Facts, InterfaceError> {
         let index = name_to_index(&self.0, name.as_str()).map_err(Failure::of("ioctl(SIOCGIFINDEX)"))?;
-        let hardware = self.ask::<{ libc::SIOCGIFHWADDR as Opcode }>(name, "ioctl(SIOCGIFHWADDR)")?;
-        let mtu = self.ask::<{ libc::SIOCGIFMTU as Opcode }>(name, "ioctl(SIOCGIFMTU)")?;
-        let flags = self.ask::<{ libc::SIOCGIFFLAGS as Opcode }>(name, "ioctl(SIOCGIFFLAGS)")?;
+        let hardware = self.ask::<{ SIOCGIFHWADDR as Opcode }>(name, "ioctl(SIOCGIFHWADDR)")?;
+        let mtu = self.ask::<{ SIOCGIFMTU as Opcode }>(name, "ioctl(SIOCGIFMTU)")?;
+        let flags = self.ask::<{ SIOCGIFFLAGS as Opcode }>(name, "ioctl(SIOCGIFFLAGS)")?;
         Ok(Facts { index, hardware: ethernet(&hardware)?, mtu: mtu_of(&mtu), up: is_up(&flags) })
     }
 
     /// The IPv4 address that the kernel itself answers to on `name`.
     pub(crate) fn address(&self, name: &Name) -> Option<[u8; 4]> {
-        let answer = self.ask::<{ libc::SIOCGIFADDR as Opcode }>(name, "ioctl(SIOCGIFADDR)").ok()?;
+        let answer = self.ask::<{ SIOCGIFADDR as Opcode }>(name, "ioctl(SIOCGIFADDR)").ok()?;
         // A `sockaddr_in`: family, port, address.
         Some([answer[4], answer[5], answer[6], answer[7]])
     }
@@ -116,12 +120,13 @@ struct Request {
     value: [u8; VALUE_BYTES],
 }
 
-const _: () = assert!(size_of::<Request>() >= size_of::<libc::ifreq>());
+// The largest that the kernel's union has.
+const _: () = assert!(VALUE_BYTES >= size_of::<ifmap>());
 
 /// Reads a `sockaddr` that holds an Ethernet address.
 fn ethernet(value: &[u8; VALUE_BYTES]) -> Result<[u8; 6], InterfaceError> {
     let [kind_low, kind_high, a, b, c, d, e, f, ..] = *value;
-    if u16::from_ne_bytes([kind_low, kind_high]) != libc::ARPHRD_ETHER {
+    if u16::from_ne_bytes([kind_low, kind_high]) != ARPHRD_ETHER as u16 {
         return Err(InterfaceError::NotEthernet);
     }
     Ok([a, b, c, d, e, f])
@@ -134,7 +139,7 @@ fn mtu_of(value: &[u8; VALUE_BYTES]) -> u16 {
 }
 
 fn is_up(value: &[u8; VALUE_BYTES]) -> bool {
-    let wanted = (libc::IFF_UP | libc::IFF_RUNNING) as u16;
+    let wanted = IFF_UP as u16 | IFF_RUNNING as u16;
     u16::from_ne_bytes([value[0], value[1]]) & wanted == wanted
 }
 
@@ -163,9 +168,9 @@ mod tests {
     #[test]
     fn an_interface_without_carrier_is_not_up() {
         let mut value = [0; VALUE_BYTES];
-        value[..2].copy_from_slice(&(libc::IFF_UP as u16).to_ne_bytes());
+        value[..2].copy_from_slice(&(IFF_UP as u16).to_ne_bytes());
         assert!(!is_up(&value));
-        value[..2].copy_from_slice(&((libc::IFF_UP | libc::IFF_RUNNING) as u16).to_ne_bytes());
+        value[..2].copy_from_slice(&(IFF_UP as u16 | IFF_RUNNING as u16).to_ne_bytes());
         assert!(is_up(&value));
     }
 }

@@ -12,6 +12,7 @@
 //! | `socket.rs` | packet sockets: address, options, statistics |
 //! | `interface.rs` | the interface `ioctl`s |
 //! | `signals.rs` | the signal mask and `signalfd` |
+//! | `process.rs` | `exit_group` |
 //!
 //! Everything is mapped and opened at start; afterwards nothing allocates, here or in the kernel's view of us. The one
 //! exception is an interface that was deleted and created again: its sockets and rings are then opened anew.
@@ -28,6 +29,8 @@ mod interface;
 mod links;
 mod memory;
 mod port;
+pub mod power;
+pub mod process;
 mod receiver;
 mod ring;
 mod signals;

@@ -3,6 +3,7 @@
 //! A message is only a hint to look: what it says is not read. So a lost one (the socket ran over) is as good as one
 //! that came, and there is nothing to parse.
 
+use linux_raw_sys::netlink::RTMGRP_LINK;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -23,7 +24,7 @@ impl LinkNews {
         // Protocol 0 is NETLINK_ROUTE.
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)
             .map_err(Failure::of("socket(NETLINK_ROUTE)"))?;
-        let every_link = SocketAddrNetlink::new(0, libc::RTMGRP_LINK as u32);
+        let every_link = SocketAddrNetlink::new(0, RTMGRP_LINK);
         bind(&socket, &every_link).map_err(Failure::of("bind(RTMGRP_LINK)"))?;
         Ok(Self(socket))
     }

@@ -10,6 +10,8 @@
 
 use core::iter;
 
+use linux_raw_sys::if_packet::tpacket_versions::TPACKET_V2;
+use linux_raw_sys::if_packet::{TP_STATUS_COPY, TP_STATUS_KERNEL, TP_STATUS_USER, TP_STATUS_VLAN_VALID};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -68,7 +70,7 @@ impl Receiver {
     /// Starts to receive from the interface `index`.
     pub(crate) fn open(index: u32) -> Result<Self, Failure> {
         let socket = socket::open()?;
-        socket::set(&socket, PacketOption::Version, libc::tpacket_versions::TPACKET_V2 as i32)?;
+        socket::set(&socket, PacketOption::Version, TPACKET_V2 as u32)?;
         socket::set(&socket, PacketOption::CopyThreshold, 1)?;
         socket::set(&socket, PacketOption::IgnoreOutgoing, 1)?;
         socket::widen(&socket)?;
@@ -115,7 +117,7 @@ impl Receiver {
             let header = Header::read(slot.word, slot.body);
             let in_slot = header.wanted_in_slot(index);
             if in_slot.is_none() {
-                slot.give.to_kernel(libc::TP_STATUS_KERNEL);
+                slot.give.to_kernel(TP_STATUS_KERNEL);
             }
             self.ring.advance();
             let arrival = in_slot.or_else(|| self.not_in_slot(&header));
@@ -197,8 +199,8 @@ impl Header {
             length: word(0),
             present: word(4),
             offset: usize::from(u16::from_ne_bytes([body[8], body[9]])),
-            copied: status & libc::TP_STATUS_COPY != 0,
-            vlan: status & libc::TP_STATUS_VLAN_VALID != 0,
+            copied: status & TP_STATUS_COPY != 0,
+            vlan: status & TP_STATUS_VLAN_VALID != 0,
         }
     }
 
@@ -240,12 +242,12 @@ struct ReturnOnDrop<'a>(Give<'a>);
 
 impl Drop for ReturnOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.to_kernel(libc::TP_STATUS_KERNEL);
+        self.0.to_kernel(TP_STATUS_KERNEL);
     }
 }
 
 fn is_user(status: u32) -> bool {
-    status & libc::TP_STATUS_USER != 0
+    status & TP_STATUS_USER != 0
 }
 
 #[cfg(test)]
@@ -269,22 +271,22 @@ mod tests {
 
     #[test]
     fn a_whole_frame_is_used_where_it_lies() {
-        assert_eq!(place(libc::TP_STATUS_USER, &body(60, 60, 76)), Some((62, 132)));
-        assert_eq!(place(libc::TP_STATUS_USER, &body(1972, 1972, 76)), Some((62, 2044)));
+        assert_eq!(place(TP_STATUS_USER, &body(60, 60, 76)), Some((62, 132)));
+        assert_eq!(place(TP_STATUS_USER, &body(1972, 1972, 76)), Some((62, 2044)));
     }
 
     #[test]
     fn a_copied_tagged_or_truncated_frame_is_not() {
-        assert_eq!(place(libc::TP_STATUS_USER | libc::TP_STATUS_COPY, &body(9000, 1972, 76)), None);
-        assert_eq!(place(libc::TP_STATUS_USER | libc::TP_STATUS_VLAN_VALID, &body(60, 60, 76)), None);
-        assert_eq!(place(libc::TP_STATUS_USER, &body(9000, 1972, 76)), None);
+        assert_eq!(place(TP_STATUS_USER | TP_STATUS_COPY, &body(9000, 1972, 76)), None);
+        assert_eq!(place(TP_STATUS_USER | TP_STATUS_VLAN_VALID, &body(60, 60, 76)), None);
+        assert_eq!(place(TP_STATUS_USER, &body(9000, 1972, 76)), None);
     }
 
     #[test]
     fn a_header_that_points_out_of_its_slot_is_not_followed() {
-        assert_eq!(place(libc::TP_STATUS_USER, &body(60, 60, 0)), None);
-        assert_eq!(place(libc::TP_STATUS_USER, &body(60, 60, 12)), None);
-        assert_eq!(place(libc::TP_STATUS_USER, &body(1973, 1973, 76)), None);
-        assert_eq!(place(libc::TP_STATUS_USER, &body(u32::MAX, u32::MAX, 76)), None);
+        assert_eq!(place(TP_STATUS_USER, &body(60, 60, 0)), None);
+        assert_eq!(place(TP_STATUS_USER, &body(60, 60, 12)), None);
+        assert_eq!(place(TP_STATUS_USER, &body(1973, 1973, 76)), None);
+        assert_eq!(place(TP_STATUS_USER, &body(u32::MAX, u32::MAX, 76)), None);
     }
 }

@@ -1,11 +1,12 @@
-//! Signals as something to read: SIGINT, SIGTERM and SIGUSR1 arrive on a descriptor and interrupt nothing.
+//! Signals as something to read: SIGINT, SIGTERM, SIGUSR1 and SIGCHLD arrive on a descriptor and interrupt nothing.
 //!
-//! SIGHUP and SIGPIPE are ignored: a closed terminal or log must not stop the router.
+//! SIGHUP and SIGPIPE are kept away for good: a closed terminal or log must not stop the router.
 
-use core::mem::MaybeUninit;
-
+use linux_raw_sys::general::{SIG_BLOCK, SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
 use rustix::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
-use rustix::io::{Errno, read};
+use rustix::fs::OFlags;
+use rustix::io::read;
+use syscalls::{Sysno, syscall};
 
 use crate::error::Failure;
 
@@ -19,6 +20,8 @@ pub enum Signal {
     Stop,
     /// SIGUSR1: show the counters.
     Report,
+    /// SIGCHLD: a process has ended that we never started, but are the parent of as PID 1.
+    Child,
 }
 
 /// The pending signals of this program.
@@ -28,19 +31,16 @@ pub(crate) struct Signals(OwnedFd);
 impl Signals {
     /// Takes over the signals of the calling thread; to be called before there are others.
     pub(crate) fn open() -> Result<Self, Failure> {
-        let set = handled();
-        ignore(libc::SIGHUP);
-        ignore(libc::SIGPIPE);
-        // SAFETY: the kernel reads a signal set through the pointer and must not write an old one: `set` is a local
-        // that `handled` filled, and null asks for no old set.
-        let masked = unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, core::ptr::null_mut()) };
-        // SAFETY: as above, the kernel reads a filled set; the flags are those of signalfd(2).
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
-        if masked != 0 || fd < 0 {
-            return Err(Failure::new("signalfd", Errno::INVAL));
-        }
+        block(set_of(&[SIGINT, SIGTERM, SIGUSR1, SIGCHLD, SIGHUP, SIGPIPE]))?;
+        let set = set_of(&[SIGINT, SIGTERM, SIGUSR1, SIGCHLD]);
+        let flags = (OFlags::CLOEXEC | OFlags::NONBLOCK).bits();
+        const NEW: isize = -1;
+        // SAFETY: the kernel reads `SET_BYTES` bytes through the pointer, which is that of a local; the flags are those
+        // of open(2).
+        let fd = unsafe { syscall!(Sysno::signalfd4, NEW, &raw const set, SET_BYTES, flags) };
+        let fd = fd.map_err(Failure::of_raw("signalfd"))?;
         // SAFETY: the descriptor must be open and nobody else's: it is the one signalfd(2) has just made.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
     /// The next signal, if one has arrived.
@@ -51,7 +51,11 @@ impl Signals {
             return None;
         }
         let number = u32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
-        Some(if number == libc::SIGUSR1 as u32 { Signal::Report } else { Signal::Stop })
+        Some(match number {
+            SIGUSR1 => Signal::Report,
+            SIGCHLD => Signal::Child,
+            _ => Signal::Stop,
+        })
     }
 }
 
@@ -61,21 +65,35 @@ impl AsFd for Signals {
     }
 }
 
-/// The set of the signals that we read.
-fn handled() -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigemptyset(3) writes a whole set through the pointer, which is that of a local of the right type.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: the set must be initialised, which the call above did; it cannot fail for a valid pointer.
-    let mut set = unsafe { set.assume_init() };
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1] {
-        // SAFETY: sigaddset(3) changes the initialised set through the pointer; the numbers are valid signals.
-        unsafe { libc::sigaddset(&raw mut set, signal) };
+/// A signal set as the kernel has it: a bit for each of 64.
+const SET_BYTES: usize = size_of::<u64>();
+
+const fn set_of(signals: &[u32]) -> u64 {
+    let mut set = 0;
+    let mut n = 0;
+    while n < signals.len() {
+        set |= 1 << (signals[n] - 1);
+        n += 1;
     }
     set
 }
 
-fn ignore(signal: i32) {
-    // SAFETY: signal(2) would let a handler run at any moment; SIG_IGN runs none.
-    unsafe { libc::signal(signal, libc::SIG_IGN) };
+/// Keeps signals from being delivered.
+fn block(set: u64) -> Result<(), Failure> {
+    const NO_OLD_SET: usize = 0;
+    // SAFETY: the kernel reads `SET_BYTES` bytes through the pointer, that of a local, and writes no old set to null.
+    let blocked =
+        unsafe { syscall!(Sysno::rt_sigprocmask, SIG_BLOCK, &raw const set, NO_OLD_SET, SET_BYTES) };
+    blocked.map(|_| ()).map_err(Failure::of_raw("sigprocmask"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_the_bit_below_its_number() {
+        assert_eq!(set_of(&[SIGHUP, SIGINT]), 0b11);
+        assert_eq!(set_of(&[SIGTERM]), 1 << 14);
+    }
 }

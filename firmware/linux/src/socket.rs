@@ -1,12 +1,16 @@
 //! Packet sockets: the address of an interface, the options rustix does not know, and the statistics.
 
-use core::ffi::{c_int, c_void};
-use core::mem::size_of;
-
+use linux_raw_sys::if_ether::ETH_P_ALL;
+use linux_raw_sys::if_packet::{
+    PACKET_COPY_THRESH, PACKET_IGNORE_OUTGOING, PACKET_LOSS, PACKET_RX_RING, PACKET_STATISTICS,
+    PACKET_TX_RING, PACKET_VERSION, PACKET_VNET_HDR, sockaddr_ll,
+};
+use linux_raw_sys::net::SOL_PACKET;
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use syscalls::{Sysno, syscall};
 
 use crate::error::Failure;
 
@@ -15,15 +19,15 @@ const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 
 /// An option of a packet socket (`linux/if_packet.h`).
 #[derive(Clone, Copy, Debug)]
-#[repr(i32)]
+#[repr(u32)]
 pub(crate) enum PacketOption {
-    ReceiveRing = libc::PACKET_RX_RING,
-    TransmitRing = libc::PACKET_TX_RING,
-    Version = libc::PACKET_VERSION,
-    CopyThreshold = libc::PACKET_COPY_THRESH,
-    Loss = libc::PACKET_LOSS,
-    VnetHeader = libc::PACKET_VNET_HDR,
-    IgnoreOutgoing = libc::PACKET_IGNORE_OUTGOING,
+    ReceiveRing = PACKET_RX_RING,
+    TransmitRing = PACKET_TX_RING,
+    Version = PACKET_VERSION,
+    CopyThreshold = PACKET_COPY_THRESH,
+    Loss = PACKET_LOSS,
+    VnetHeader = PACKET_VNET_HDR,
+    IgnoreOutgoing = PACKET_IGNORE_OUTGOING,
 }
 
 /// Opens a packet socket that speaks of whole frames with their vnet headers and is bound to nothing yet.
@@ -47,13 +51,13 @@ pub(crate) fn widen(socket: &OwnedFd) -> Result<(), Failure> {
 
 /// Binds the socket to the interface `index`. With `every_frame` it receives what the interface receives.
 pub(crate) fn attach(socket: &OwnedFd, index: u32, every_frame: bool) -> Result<(), Failure> {
-    let protocol = if every_frame { libc::ETH_P_ALL as u16 } else { 0 };
+    let protocol = if every_frame { ETH_P_ALL as u16 } else { 0 };
     bind(socket, &InterfaceAddress { index, protocol }).map_err(Failure::of("bind"))
 }
 
 /// Sets an option that is a number.
-pub(crate) fn set(socket: &OwnedFd, option: PacketOption, value: c_int) -> Result<(), Failure> {
-    set_words(socket, option, &[value as u32])
+pub(crate) fn set(socket: &OwnedFd, option: PacketOption, value: u32) -> Result<(), Failure> {
+    set_words(socket, option, &[value])
 }
 
 /// Asks for a ring: bytes of a block, blocks, bytes of a slot, slots (a `tpacket_req`).
@@ -62,29 +66,24 @@ pub(crate) fn set_ring(socket: &OwnedFd, option: PacketOption, request: &[u32; 4
 }
 
 fn set_words(socket: &OwnedFd, option: PacketOption, words: &[u32]) -> Result<(), Failure> {
-    let bytes = size_of_val(words) as libc::socklen_t;
-    let value = words.as_ptr().cast::<c_void>();
+    let (value, bytes) = (words.as_ptr(), size_of_val(words));
     // SAFETY: the kernel must find `bytes` readable bytes at `value`; both come from the same slice, which outlives
     // the call. It only reads them.
-    let result =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option as c_int, value, bytes) };
-    if result == 0 {
-        return Ok(());
-    }
-    Err(Failure::new(option.call(), errno()))
+    let done =
+        unsafe { syscall!(Sysno::setsockopt, socket.as_raw_fd(), SOL_PACKET, option as u32, value, bytes) };
+    done.map(|_| ()).map_err(Failure::of_raw(option.call()))
 }
 
 /// Frames that the kernel dropped since the last call because the ring or the socket was full.
 pub(crate) fn take_drops(socket: &OwnedFd) -> u32 {
     let mut counts = [0u32; 2]; // a `tpacket_stats`: packets, drops
-    let mut bytes = size_of_val(&counts) as libc::socklen_t;
-    let (raw, value) = (socket.as_raw_fd(), counts.as_mut_ptr().cast::<c_void>());
-    // SAFETY: the kernel writes up to `bytes` bytes at `value` and the length at `&mut bytes`; both are locals of this
+    let mut bytes = size_of_val(&counts) as u32;
+    let (socket, value, length) = (socket.as_raw_fd(), counts.as_mut_ptr(), &raw mut bytes);
+    // SAFETY: the kernel writes up to `bytes` bytes at `value` and the length at `length`; both are locals of this
     // function, and `bytes` is the size of the first.
-    let result =
-        unsafe { libc::getsockopt(raw, libc::SOL_PACKET, libc::PACKET_STATISTICS, value, &mut bytes) };
+    let done = unsafe { syscall!(Sysno::getsockopt, socket, SOL_PACKET, PACKET_STATISTICS, value, length) };
     // It can fail only for a socket of another family, which `open` rules out; a count is not worth an error path.
-    if result == 0 { counts[1] } else { 0 }
+    if done.is_ok() { counts[1] } else { 0 }
 }
 
 /// Takes the pending error from the socket: as long as it is there, `poll` returns at once.
@@ -93,15 +92,6 @@ pub(crate) fn take_error(socket: impl AsFd) -> Option<Errno> {
         Ok(Ok(())) => None,
         Ok(Err(errno)) | Err(errno) => Some(errno),
     }
-}
-
-fn errno() -> Errno {
-    // SAFETY: the call has no conditions: it answers with the address of this thread's error number.
-    let place = unsafe { libc::__errno_location() };
-    // SAFETY: the address must be valid and not written meanwhile; the C library keeps it for the thread's life, and
-    // only this thread writes it.
-    let errno = unsafe { *place };
-    Errno::from_raw_os_error(errno)
 }
 
 impl PacketOption {
@@ -129,15 +119,15 @@ struct InterfaceAddress {
 // the kernel accepts. `address` is a whole `sockaddr_ll` on this stack, alive until `f` returns, passed with its size.
 unsafe impl SocketAddrArg for InterfaceAddress {
     unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
-        let address = libc::sockaddr_ll {
-            sll_family: libc::AF_PACKET as u16,
+        let address = sockaddr_ll {
+            sll_family: AddressFamily::PACKET.as_raw(),
             sll_protocol: self.protocol.to_be(),
-            sll_ifindex: self.index as c_int,
+            sll_ifindex: self.index as i32,
             sll_hatype: 0,
             sll_pkttype: 0,
             sll_halen: 0,
             sll_addr: [0; 8],
         };
-        f((&raw const address).cast(), size_of::<libc::sockaddr_ll>() as SocketAddrLen)
+        f((&raw const address).cast(), size_of::<sockaddr_ll>() as SocketAddrLen)
     }
 }

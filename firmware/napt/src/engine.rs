@@ -123,10 +123,18 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         }
     }
 
+    /// The same, in code that all who are in no hurry share: [`translate`](Self::translate) is written out wherever it is
+    /// called.
+    #[cold]
+    #[inline(never)]
+    pub fn translate_rare(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
+        self.translate(now, from, packet)
+    }
+
     /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.
     pub fn translate_own(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
         let counted = self.counters[from as usize].clone();
-        let verdict = self.translate(now, from, packet);
+        let verdict = self.translate_rare(now, from, packet);
         self.counters[from as usize] = counted;
         verdict
     }

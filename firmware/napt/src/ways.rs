@@ -184,6 +184,26 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         shape: Shape,
     ) -> Result<Realm, Verdict> {
         let (flow, transit) = (T::heading(header, payload)?, Transit::of(header, payload, shape));
+        let (source, destination) = self.join(now, transit, flow)?;
+        let rewrite =
+            Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
+        rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
+        if transit.may_be_fragmented() {
+            self.identify(header);
+        }
+        Ok(Realm::Internal)
+    }
+
+    /// Opens both sessions of a hairpinned packet, those that are not there yet, and moves them on: whom the receiver sees
+    /// as its source, and who that is.
+    #[cold]
+    #[inline(never)]
+    fn join(
+        &mut self,
+        now: Instant,
+        transit: Transit,
+        flow: Heading,
+    ) -> Result<(Endpoint, Endpoint), Verdict> {
         let (internal, remote) = transit.ends(flow);
         self.settings.external.ok_or(DropReason::NoAddress)?;
         self.make_room(now);
@@ -219,13 +239,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         };
         let (destination, _) = self.track(now, receiving, Direction::Inbound, flow)?;
         self.track(now, sender, Direction::Outbound, flow)?;
-        let rewrite =
-            Rewrite { source: Some(source), destination: Some(destination), segment_size: self.segment_size };
-        rewrite::packet::<T>(&rewrite, header, payload, shape.checksum);
-        if transit.may_be_fragmented() {
-            self.identify(header);
-        }
-        Ok(Realm::Internal)
+        Ok((source, destination))
     }
 
     /// Opens the session of a packet from inside that has none under `key`.

@@ -50,7 +50,7 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         let Ok(packet) = Packet::parse(bytes, Checksum::Complete, None) else { return Err(Refusal::Runt) };
         let end = ETHERNET + packet.total_len();
         let datagram = Datagram::of(side, &packet).filter(|datagram| self.reassembly.knows(*datagram));
-        let verdict = self.engine.translate(now, side.realm(), packet);
+        let verdict = self.engine.translate_rare(now, side.realm(), packet);
         self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
         match verdict {
             Verdict::Forward(realm) => {

@@ -122,10 +122,10 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         let end = ETHERNET + packet.total_len();
         let datagram = Datagram::of(side, &packet);
         let verdict = match self.addresses.admit(side, &packet) {
-            Ok(Recipient::Engine) => self.engine.translate(now, side.realm(), packet),
+            Ok(Recipient::Engine) => self.engine.translate_rare(now, side.realm(), packet),
             Ok(Recipient::EngineWithOptions) => {
                 // What the router writes into options comes after the verdict: what is not sent on stays as it was.
-                let verdict = self.engine.translate(now, side.realm(), packet);
+                let verdict = self.engine.translate_rare(now, side.realm(), packet);
                 self.record(now, verdict, frame.get_mut(ETHERNET..end).unwrap_or_default());
                 verdict
             }

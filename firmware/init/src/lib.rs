@@ -1,0 +1,48 @@
+#![no_std]
+#![forbid(unsafe_code)]
+//! All that `sekisho` does: glue between Linux, the configuration and the router, and nothing else. The program itself,
+//! `firmware/sekisho`, is its entry point.
+//!
+//! Nothing here allocates: everything lives in statics or on the stack.
+
+mod arguments;
+mod run;
+mod setup;
+
+use linux::console;
+
+use crate::arguments::{Command, USAGE};
+use crate::setup::Trouble;
+
+/// Does what the arguments behind the program's name say. The exit status: 0 ended as asked, 1 the operation failed, 2
+/// the command line or the blob is wrong.
+pub fn main(arguments: &[&[u8]]) -> u8 {
+    console::start_log();
+    match Command::parse(arguments) {
+        Ok(command) => execute(command),
+        Err(mistake) => {
+            console::complain(format_args!("sekisho: {mistake}"));
+            2
+        }
+    }
+}
+
+fn execute(command: Command<'_>) -> u8 {
+    match command {
+        Command::Help => console::say(USAGE),
+        Command::Version => console::say(concat!("sekisho ", env!("CARGO_PKG_VERSION"))),
+        Command::Run { blob } => return route(blob),
+    }
+    0
+}
+
+/// Routes until told to stop.
+fn route(blob: &[u8]) -> u8 {
+    match setup::start(blob).and_then(|mut gateway| gateway.run().map_err(Trouble::from)) {
+        Ok(()) => 0,
+        Err(trouble) => {
+            console::complain(format_args!("sekisho: {}", trouble.at(blob)));
+            trouble.status()
+        }
+    }
+}
