@@ -6,6 +6,7 @@
 
 mod cli;
 mod files;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -2,17 +2,16 @@
 
 use std::env;
 use std::path::{self, Path, PathBuf};
-use std::time::Duration;
 
 use builder::board_file::{self, BoardFile};
 use builder::debian::{Debian, Kernel};
 use builder::image::{self, Named, Parts};
 use builder::modules::Directory;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use provision::Failure;
 
 use crate::files;
+use crate::progress::Progress;
 
 #[derive(Args)]
 pub(crate) struct Build {
@@ -48,7 +47,7 @@ pub(crate) struct Build {
 /// Builds, and prints what it weighs.
 pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
     let board = board_file::find(&options.board)?;
-    let progress = Progress::new();
+    let progress = Progress::begin();
     let blob = files::read(&options.config)?;
     let program_path = options.program()?;
     let program = files::read(&program_path)?;
@@ -127,26 +126,4 @@ impl Build {
 
 fn named<'p>(name: &'p str, bytes: &'p [u8]) -> Named<'p> {
     Named { name, bytes }
-}
-
-/// What is being done, on a terminal only; indicatif sees to that.
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
-    }
-
-    fn tell(&self, what: &str) {
-        self.0.set_message(what.to_owned());
-    }
-
-    fn end(&self) {
-        self.0.finish_and_clear();
-    }
 }
