@@ -2,3 +2,4 @@
 
 pub(crate) mod boot;
 pub(crate) mod build;
+pub(crate) mod config;

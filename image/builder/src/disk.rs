@@ -21,7 +21,7 @@ use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 use gpt::partition::Partition;
 use gpt::partition_types::{EFI, OperatingSystem, Type};
-use gpt::{GptConfig, GptDisk};
+use gpt::{DiskDevice, GptConfig, GptDisk};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
@@ -34,6 +34,9 @@ const CONFIGURATION: Uuid = Uuid::from_u128(0x7c2f_98d6_50b1_4e0a_b7c4_5365_6b69
 const SECTOR: LogicalBlockSize = LogicalBlockSize::Lb512;
 const MEBIBYTE: usize = 1 << 20;
 const SLOT_PARTITION: usize = MEBIBYTE;
+
+/// Where a slot may begin: see `flash::Place`.
+const ALIGNMENT: u64 = 4096;
 
 const _: () = assert!(SLOT_BYTES <= SLOT_PARTITION as u64, "a slot fits into its partition");
 
@@ -63,13 +66,41 @@ pub fn build(system: &[u8], blob: &[u8]) -> Result<Vec<u8>, String> {
 /// # Errors
 /// If this is no disk of ours.
 pub fn partition_of<'d>(disk: &'d [u8], name: &str) -> Result<&'d [u8], String> {
-    let table = open(disk).map_err(|error| format!("has no partition table: {error}"))?;
+    let table =
+        open(ReadOnly(Cursor::new(disk))).map_err(|error| format!("has no partition table: {error}"))?;
     let found = table.partitions().values().find(|partition| partition.name == name);
     let found = found.ok_or_else(|| format!("has no partition {name}"))?;
     let range = found.bytes_start(SECTOR).and_then(|start| Ok((start, found.bytes_len(SECTOR)?)));
     let (start, length) = range.map_err(|error| format!("has a partition {name} that cannot be: {error}"))?;
     let end = start.saturating_add(length);
     disk.get(start as usize..end as usize).ok_or_else(|| format!("ends before its partition {name} does"))
+}
+
+/// Where the partitions of the slots begin, in bytes.
+///
+/// # Errors
+/// If this is no disk of ours.
+pub fn slots_of(device: impl DiskDevice) -> Result<[u64; 2], String> {
+    let mut table = open(device).map_err(|error| format!("has no partition table: {error}"))?;
+    let length = table.device_mut().seek(io::SeekFrom::End(0)).map_err(|error| error.to_string())?;
+    let [_, names @ ..] = NAMES;
+    let mut starts = [0; 2];
+    for (start, name) in starts.iter_mut().zip(names) {
+        let of_name = |partition: &&Partition| partition.name == name;
+        let found =
+            table.partitions().values().find(of_name).ok_or_else(|| format!("has no partition {name}"))?;
+        if found.part_type_guid.guid != CONFIGURATION {
+            return Err(format!("has a partition {name} of another kind than ours"));
+        }
+        let sectors = found.last_lba.saturating_sub(found.first_lba).saturating_add(1);
+        *start = found.first_lba.saturating_mul(SECTOR.as_u64());
+        let end = start.saturating_add(sectors.saturating_mul(SECTOR.as_u64()));
+        if end > length || end - *start < SLOT_BYTES || *start % ALIGNMENT != 0 {
+            return Err(format!("has a partition {name} that cannot be: bytes {start} to {end} of {length}"));
+        }
+    }
+    let apart = starts[0].abs_diff(starts[1]) >= SLOT_BYTES;
+    if apart { Ok(starts) } else { Err("has both configurations at one place".to_owned()) }
 }
 
 /// A number for what has to have one, from what it is and what is in it.
@@ -114,9 +145,9 @@ fn write_table(bytes: &mut [u8], own: Uuid, partitions: BTreeMap<u32, Partition>
     table.write_inplace().map_err(io::Error::other)
 }
 
-fn open(disk: &[u8]) -> io::Result<GptDisk<ReadOnly<'_>>> {
+fn open<D: DiskDevice>(device: D) -> io::Result<GptDisk<D>> {
     let settings = GptConfig::new().logical_block_size(SECTOR);
-    settings.open_from_device(ReadOnly(Cursor::new(disk))).map_err(io::Error::other)
+    settings.open_from_device(device).map_err(io::Error::other)
 }
 
 /// What the table's crate takes for a disk, which it never writes to unless told.

@@ -6,8 +6,10 @@
 //! make the same bytes. A *board* is the hardware that it is for, and is data: one file in `boards/`.
 //!
 //! Navigating: `image` puts the parts together; of these `board_file` is the board, `init` checks the program, `modules`
-//! finds parts of the kernel. `cpio`, `initramfs`, `uki`, `esp` and `disk` are the layers of an image from inside out. `debian` has
-//! kernels, by way of `apt` and `cache`. `unpacked` takes an image apart, `qemu` boots it and `console` watches it.
+//! finds parts of the kernel. `cpio`, `initramfs`, `uki`, `esp` and `disk` are the layers of an image from inside out.
+//! `debian` has kernels, by way of `apt` and `cache`.
+//! `unpacked` takes an image apart, `qemu` boots it and `console` watches
+//! it. `slots` has the configurations on a disk, through `medium`.
 
 mod apt;
 mod architecture;
@@ -21,8 +23,10 @@ pub mod esp;
 pub mod image;
 mod init;
 pub mod initramfs;
+pub mod medium;
 pub mod modules;
 pub mod qemu;
+pub mod slots;
 pub mod uki;
 pub mod unpacked;
 

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The image tool: `sekisho-image build`, `sekisho-image boot`.
+//! The image tool: `sekisho-image` with `build`, `boot` and `config`.
 //!
 //! Exit codes: 0 success; 1 the operation failed, or a scenario did not come out as it had to; 2 the command line or the input
 //! is wrong. What was asked for goes to stdout, everything else to stderr.
@@ -26,12 +26,15 @@ enum Command {
     Build(cli::build::Build),
     /// Boot an image in QEMU, by default among simulated hosts, and print what came of them.
     Boot(cli::boot::Boot),
+    /// Replace the configuration on an image or a disk, or say what is there.
+    Config(cli::config::Config),
 }
 
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Build(build) => cli::build::build(&build),
         Command::Boot(boot) => cli::boot::boot(&boot),
+        Command::Config(config) => cli::config::config(&config),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 
 mod boards;
 mod cli;
+mod configuration;
 mod fixtures;
 mod images;
 mod kernel_modules;
