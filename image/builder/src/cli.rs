@@ -3,3 +3,4 @@
 pub(crate) mod boot;
 pub(crate) mod build;
 pub(crate) mod config;
+pub(crate) mod flash;

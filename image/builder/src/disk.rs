@@ -25,6 +25,9 @@ use gpt::{DiskDevice, GptConfig, GptDisk};
 use sha2::{Digest as _, Sha256};
 use uuid::{Builder, Uuid};
 
+use crate::ends::Ends;
+pub use crate::ends::{HEAD, TAIL};
+
 /// The names of the partitions, in their order.
 pub const NAMES: [&str; 3] = ["sekisho-boot", "sekisho-config-1", "sekisho-config-2"];
 
@@ -57,7 +60,8 @@ pub fn build(system: &[u8], blob: &[u8]) -> Result<Vec<u8>, String> {
         at += part.len();
     }
     let own = identity("disk", &parts.concat());
-    write_table(&mut bytes, own, partitions).map_err(|error| format!("partition table: {error}"))?;
+    write_table(Cursor::new(&mut bytes[..]), sectors(length as u64), own, partitions)
+        .map_err(|error| format!("partition table: {error}"))?;
     Ok(bytes)
 }
 
@@ -103,6 +107,54 @@ pub fn slots_of(device: impl DiskDevice) -> Result<[u64; 2], String> {
     if apart { Ok(starts) } else { Err("has both configurations at one place".to_owned()) }
 }
 
+/// The table of an image, for a disk of another length: what the disk begins with, and what it ends with.
+///
+/// # Errors
+/// If this is no image, or it does not fit.
+pub fn ends(image: &[u8], length: u64) -> Result<(Vec<u8>, Vec<u8>), String> {
+    if length < image.len() as u64 {
+        return Err(format!("is too small: {length} bytes, and the image has {}", image.len()));
+    }
+    let table =
+        open(ReadOnly(Cursor::new(image))).map_err(|error| format!("has no partition table: {error}"))?;
+    let mut ends = Ends::new(whole(length));
+    write_table(&mut ends, sectors(length), *table.guid(), table.partitions().clone())
+        .map_err(|error| format!("partition table: {error}"))?;
+    Ok((ends.head, ends.tail))
+}
+
+/// How many of so many bytes are in whole sectors.
+pub const fn whole(bytes: u64) -> u64 {
+    sectors(bytes) * SECTOR.as_u64()
+}
+
+/// A partition of any disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What it is called.
+    pub name: String,
+    /// Where it begins, in bytes.
+    pub start: u64,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// The partitions of a disk, if it has a table of this kind.
+pub fn partitions_of(device: impl DiskDevice) -> Option<Vec<Found>> {
+    let found = |partition: &Partition| Found {
+        name: partition.name.clone(),
+        start: partition.first_lba.saturating_mul(SECTOR.as_u64()),
+        bytes: partition
+            .last_lba
+            .saturating_sub(partition.first_lba)
+            .saturating_add(1)
+            .saturating_mul(SECTOR.as_u64()),
+    };
+    Some(
+        open(device).ok()?.partitions().values().filter(|partition| partition.is_used()).map(found).collect(),
+    )
+}
+
 /// A number for what has to have one, from what it is and what is in it.
 pub fn serial(content: &[u8]) -> u32 {
     let [first, second, third, fourth, ..] = identity("serial", content).into_bytes();
@@ -135,14 +187,22 @@ fn partition(name: &str, at: usize, content: &[u8]) -> Partition {
 }
 
 /// Writes the table, its copy, and the old table that says that the disk is taken.
-fn write_table(bytes: &mut [u8], own: Uuid, partitions: BTreeMap<u32, Partition>) -> io::Result<()> {
-    let sectors = u32::try_from(bytes.len() as u64 / SECTOR.as_u64()).unwrap_or(u32::MAX);
-    let mut device = Cursor::new(&mut *bytes);
+fn write_table(
+    mut device: impl DiskDevice,
+    sectors: u64,
+    own: Uuid,
+    partitions: BTreeMap<u32, Partition>,
+) -> io::Result<()> {
+    let sectors = u32::try_from(sectors).unwrap_or(u32::MAX);
     ProtectiveMBR::with_lb_size(sectors - 1).overwrite_lba0(&mut device).map_err(io::Error::other)?;
     let settings = GptConfig::new().writable(true).logical_block_size(SECTOR);
     let mut table = settings.create_from_device(device, Some(own)).map_err(io::Error::other)?;
     table.update_partitions(partitions).map_err(io::Error::other)?;
     table.write_inplace().map_err(io::Error::other)
+}
+
+const fn sectors(bytes: u64) -> u64 {
+    bytes / SECTOR.as_u64()
 }
 
 fn open<D: DiskDevice>(device: D) -> io::Result<GptDisk<D>> {

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The image tool: `sekisho-image` with `build`, `boot` and `config`.
+//! The image tool: `sekisho-image` with `build`, `boot`, `flash` and `config`.
 //!
 //! Exit codes: 0 success; 1 the operation failed, or a scenario did not come out as it had to; 2 the command line or the input
 //! is wrong. What was asked for goes to stdout, everything else to stderr.
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Builds and boots the image of a Sekisho box.
+/// Builds, boots and writes the image of a Sekisho box.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct CommandLine {
@@ -26,6 +26,8 @@ enum Command {
     Build(cli::build::Build),
     /// Boot an image in QEMU, by default among simulated hosts, and print what came of them.
     Boot(cli::boot::Boot),
+    /// Write an image to a disk, read it back and compare.
+    Flash(cli::flash::Flash),
     /// Replace the configuration on an image or a disk, or say what is there.
     Config(cli::config::Config),
 }
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Build(build) => cli::build::build(&build),
         Command::Boot(boot) => cli::boot::boot(&boot),
+        Command::Flash(flash) => cli::flash::flash(&flash),
         Command::Config(config) => cli::config::config(&config),
     };
     match outcome {

@@ -18,6 +18,21 @@ impl Progress {
         Self(bar)
     }
 
+    /// Begins a bar, which is full after so many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        let bar = ProgressBar::new(bytes as u64);
+        let template = "{msg:<12} {wide_bar} {percent:>3} % {binary_bytes_per_sec:>12} {eta:>4}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So many bytes more are done.
+    pub(crate) fn advance(&self, bytes: usize) {
+        self.0.inc(bytes as u64);
+    }
+
     /// Says what is being done.
     pub(crate) fn tell(&self, what: &str) {
         self.0.set_message(what.to_owned());
