@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The image tool: `sekisho-image` with `build`, `boot`, `flash` and `config`.
+//! The image tool: `sekisho-image` with `build`, `boot`, `flash`, `config` and `kernel`.
 //!
 //! Exit codes: 0 success; 1 the operation failed, or a scenario did not come out as it had to; 2 the command line or the input
 //! is wrong. What was asked for goes to stdout, everything else to stderr.
@@ -30,6 +30,8 @@ enum Command {
     Flash(cli::flash::Flash),
     /// Replace the configuration on an image or a disk, or say what is there.
     Config(cli::config::Config),
+    /// Build the tiny kernel for a board, which build --tiny then has at hand, and print what it weighs.
+    Kernel(cli::kernel::Kernel),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Boot(boot) => cli::boot::boot(&boot),
         Command::Flash(flash) => cli::flash::flash(&flash),
         Command::Config(config) => cli::config::config(&config),
+        Command::Kernel(kernel) => cli::kernel::kernel(&kernel),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

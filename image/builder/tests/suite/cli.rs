@@ -121,6 +121,7 @@ fn a_wrong_command_line_ends_with_2() {
         "boot",
         "boot x --lan y",
         "boot x --direct --uefi",
+        "build --board x --config y -o z --tiny --kernel k",
         "config",
     ] {
         let (code, out, err) = run(&desk, wrong);

@@ -11,3 +11,5 @@ mod kernel_modules;
 mod layers;
 mod machine;
 mod target;
+mod tiny;
+mod tiny_build;
