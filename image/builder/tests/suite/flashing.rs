@@ -1,9 +1,12 @@
 //! Writing images to what stands for disks.
 
+use std::cell::RefCell;
 use std::fs;
 
 use builder::disk;
+use builder::medium::Medium;
 use builder::unpacked::Unpacked;
+use builder::writing::{self, Step};
 
 use crate::fixtures::{Desk, blob, image, run};
 
@@ -55,6 +58,27 @@ fn a_larger_disk_has_its_table_at_both_ends_and_boots_the_same() {
     assert!(one.kernel == other.kernel && one.config == other.config);
     let (code, out, _) = run(&desk, "config disk");
     assert_eq!((code, out.ends_with("boots with   the first slot\n")), (0, true), "{out}");
+}
+
+#[test]
+fn a_disk_has_no_table_until_everything_else_is_there_and_was_read_back() {
+    let (desk, image) = desk("cut");
+    // It was ours before, so what is left of that would look like a table, too.
+    let path = desk.put("disk", &image);
+    let medium = Medium::new(fs::File::options().read(true).write(true).open(&path).unwrap());
+    let seen = RefCell::new(Vec::new());
+
+    let done = |step: Step, _: usize| {
+        let has_table = disk::partition_of(&fs::read(&path).unwrap(), "sekisho-boot").is_ok();
+        seen.borrow_mut().push((step, has_table));
+    };
+    writing::write(&medium, &image, &done).unwrap();
+
+    let seen = seen.into_inner();
+    let (before, after) = seen.split_at(seen.len() - 4);
+    let steps: Vec<_> = before.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, [[Step::Write; 5], [Step::Compare; 5]].concat());
+    assert!(before.iter().all(|(_, has_table)| !has_table) && after[3] == (Step::Compare, true));
 }
 
 #[test]
