@@ -31,14 +31,16 @@ impl Apt {
         Self { directory, architecture, updated: OnceCell::new() }
     }
 
-    /// The package that there is to install for this one: itself, or the kernel that it depends on.
+    /// The package that there is to install for this one: itself, or the kernel, or its source, that it depends on.
     pub(crate) fn resolve(&self, package: &str) -> Result<String, Failure> {
         self.update()?;
         let output = self.run("apt-cache", &["show", "--no-all-versions", package])?;
         let text = String::from_utf8_lossy(&output.stdout);
         let depends = text.lines().find_map(|line| line.strip_prefix("Depends: ")).unwrap_or_default();
         let names = depends.split(',').filter_map(|name| name.split_whitespace().next());
-        let kernel = names.into_iter().find(|name| name.starts_with("linux-image-"));
+        let kernel = names
+            .into_iter()
+            .find(|name| name.starts_with("linux-image-") || name.starts_with("linux-source-"));
         Ok(kernel.unwrap_or(package).to_owned())
     }
 

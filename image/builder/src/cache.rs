@@ -5,6 +5,7 @@
 //! renamed: nobody finds half of one, however many fetch it at the same time.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,12 +30,28 @@ pub(crate) struct Tree {
     digests: BTreeMap<String, String>,
 }
 
+/// A directory within a cache that is gone when this is.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+/// Where things are kept if nobody says otherwise: in the user's directory for such.
+pub fn default_directory() -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    home.map(|home| home.join("sekisho/kernels"))
+}
+
 impl Cache {
     /// Keeps packages in this directory. What somebody left there who was cut short is taken away.
     pub(crate) fn new(directory: PathBuf) -> Self {
         let cache = Self(directory);
         cache.sweep();
         cache
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// A package that was kept under this name, if its manifest is whole.
@@ -78,6 +95,25 @@ impl Cache {
         }
         fs::rename(directory, &place)?;
         Ok(tree)
+    }
+}
+
+impl Scratch {
+    /// A name for one within a cache; nothing is made yet.
+    pub(crate) fn new(cache: &Cache) -> Self {
+        Self(cache.scratch())
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may have gone elsewhere.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -152,7 +188,7 @@ mod tests {
 
     /// A cache in an empty directory of its own, and a package about to be kept in it.
     fn cache(test: &str) -> (Cache, PathBuf) {
-        let directory = std::env::temp_dir().join(format!("sekisho-cache-{test}-{}", process::id()));
+        let directory = env::temp_dir().join(format!("sekisho-cache-{test}-{}", process::id()));
         let _ = fs::remove_dir_all(&directory);
         let cache = Cache::new(directory);
         let package = package(&cache, "a kernel");

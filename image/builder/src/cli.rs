@@ -2,3 +2,7 @@
 
 pub(crate) mod boot;
 pub(crate) mod build;
+pub(crate) mod config;
+pub(crate) mod flash;
+pub(crate) mod kept;
+pub(crate) mod kernel;

@@ -59,6 +59,11 @@ impl Directory {
         Ok((order.modules, order.paths))
     }
 
+    /// Whether a module is part of the kernel itself.
+    pub fn is_built_in(&self, name: &str) -> bool {
+        self.built_in.contains(&normal(name))
+    }
+
     fn walk(&mut self, path: &Path) -> io::Result<()> {
         let mut entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);

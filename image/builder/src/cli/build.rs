@@ -1,18 +1,19 @@
 //! The command that builds an image.
 
 use std::env;
-use std::path::{self, Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use builder::board_file::{self, BoardFile};
 use builder::debian::{Debian, Kernel};
 use builder::image::{self, Named, Parts};
 use builder::modules::Directory;
+use builder::tiny::Tiny;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use provision::Failure;
 
+use crate::cli::kept::Kept;
 use crate::files;
+use crate::progress::Progress;
 
 #[derive(Args)]
 pub(crate) struct Build {
@@ -37,18 +38,17 @@ pub(crate) struct Build {
     /// systemd's EFI stub, instead of Debian's.
     #[arg(long, value_name = "STUB")]
     stub: Option<PathBuf>,
-    /// Where what was fetched is kept; otherwise sekisho/kernels in $XDG_CACHE_HOME, or in ~/.cache.
-    #[arg(long, value_name = "DIRECTORY")]
-    cache: Option<PathBuf>,
-    /// Look for newer packages than those that were kept.
-    #[arg(long)]
-    refresh: bool,
+    /// The tiny kernel, with everything built in, instead of Debian's; it is built the first time, which takes minutes.
+    #[arg(long, conflicts_with = "kernel")]
+    tiny: bool,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// Builds, and prints what it weighs.
 pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
     let board = board_file::find(&options.board)?;
-    let progress = Progress::new();
+    let progress = Progress::begin();
     let blob = files::read(&options.config)?;
     let program_path = options.program()?;
     let program = files::read(&program_path)?;
@@ -56,9 +56,13 @@ pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
     image::check(&board, named(&program_path.display().to_string(), &program))?;
     image::check_blob(named(&options.config.display().to_string(), &blob))?;
     let tell = |what: &str| progress.tell(what);
-    let cache = options.cache()?;
-    let debian = Debian::new(&cache, board.architecture, options.refresh, &tell);
-    let kernel = options.kernel(&board, &debian)?;
+    let cache = options.kept.directory()?;
+    let debian = Debian::new(&cache, board.architecture, options.kept.refresh, &tell);
+    let kernel = if options.tiny {
+        Tiny::new(&cache, board.architecture, options.kept.refresh, &tell)?.kernel(&board)?
+    } else {
+        options.kernel(&board, &debian)?
+    };
     let stub = match &options.stub {
         Some(path) => files::read(path)?,
         None => debian.stub(board.architecture)?,
@@ -110,43 +114,8 @@ impl Build {
         };
         Ok(Kernel { package: path.display().to_string(), bytes: files::read(path)?, modules })
     }
-
-    fn cache(&self) -> Result<PathBuf, Failure> {
-        if let Some(directory) = &self.cache {
-            // apt works in a directory of its own.
-            return path::absolute(directory).map_err(|error| Failure::to_read(directory.display(), &error));
-        }
-        let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-        let missing = || {
-            Failure::Input("neither XDG_CACHE_HOME nor HOME is set; name a directory with --cache".to_owned())
-        };
-        Ok(home.ok_or_else(missing)?.join(Path::new("sekisho/kernels")))
-    }
 }
 
 fn named<'p>(name: &'p str, bytes: &'p [u8]) -> Named<'p> {
     Named { name, bytes }
-}
-
-/// What is being done, on a terminal only; indicatif sees to that.
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {msg}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
-    }
-
-    fn tell(&self, what: &str) {
-        self.0.set_message(what.to_owned());
-    }
-
-    fn end(&self) {
-        self.0.finish_and_clear();
-    }
 }

@@ -1,9 +1,8 @@
 //! The program itself: its exit codes, what it prints where, and what it leaves on the disk.
 
 use std::fs;
-use std::process::{Command, Output};
 
-use crate::fixtures::{AARCH64, Desk, LOAD, X86_64, blob, module, program, stub};
+use crate::fixtures::{AARCH64, Desk, LOAD, X86_64, blob, module, program, run, stub};
 
 /// Everything that an image for the virtual PC is made of.
 fn parts(test: &str) -> Desk {
@@ -17,14 +16,6 @@ fn parts(test: &str) -> Desk {
     }
     desk.put("modules/modules.builtin", b"kernel/drivers/virtio/virtio_pci.ko\n");
     desk
-}
-
-fn run(desk: &Desk, arguments: &str) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho-image"));
-    let Output { status, stdout, stderr } =
-        command.args(arguments.split(' ')).current_dir(&desk.0).env_clear().env("PATH", "").output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 const BUILD: &str = "build --board qemu-x86_64 --config router.blob --init init --kernel vmlinuz --modules modules \
@@ -130,6 +121,8 @@ fn a_wrong_command_line_ends_with_2() {
         "boot",
         "boot x --lan y",
         "boot x --direct --uefi",
+        "build --board x --config y -o z --tiny --kernel k",
+        "config",
     ] {
         let (code, out, err) = run(&desk, wrong);
         assert_eq!((code, &out[..]), (2, ""), "{wrong}");

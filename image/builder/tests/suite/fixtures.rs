@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use builder::board_file::{self, BoardFile};
 use builder::image::{self, Image, Named, Parts};
@@ -99,6 +100,21 @@ pub(crate) fn module(says: &[&str]) -> Vec<u8> {
     let lines: String = says.iter().map(|line| format!("{line}\0")).collect();
     file.append_section_data(section, lines.as_bytes(), 1);
     file.write().unwrap()
+}
+
+/// Runs the tool in a directory, without any other program at hand: its exit code, and what it wrote to stdout and stderr.
+pub(crate) fn run(desk: &Desk, arguments: &str) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho-image"));
+    let command = command.args(arguments.split(' ')).current_dir(&desk.0).stdin(Stdio::null());
+    let Output { status, stdout, stderr } = command.env_clear().env("PATH", "").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+/// The blob of the reference network with another address inside.
+pub(crate) fn other_blob() -> Vec<u8> {
+    let text = fs::read_to_string(REFERENCE).unwrap().replace("192.0.2.", "192.168.7.");
+    provision::blob(&provision::compile(&text, "other.toml").unwrap())
 }
 
 /// An empty directory to work in, which goes away with the test.

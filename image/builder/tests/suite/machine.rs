@@ -1,4 +1,5 @@
-//! Images with Debian's kernels, booted in QEMU. What is not at hand is named, and the test has then shown nothing.
+//! Images with Debian's kernels and with the tiny one, booted in QEMU. What is not at hand is named, and the test has then shown
+//! nothing. The tiny kernel takes minutes to build, so it is at hand only if `tests/tiny` or somebody else has built it.
 //!
 //! In the place of the program is one that says so and switches the machine off: kernel, first file system, unified kernel
 //! and disk are the real ones.
@@ -8,7 +9,9 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use builder::tiny::Tiny;
 use builder::unpacked::Unpacked;
+use builder::{board_file, default_directory};
 
 use crate::fixtures::{AARCH64, Desk, LOAD, X86_64, blob, program};
 
@@ -43,6 +46,9 @@ fn stand_in_aarch64() -> Vec<u8> {
     program(AARCH64, &[LOAD], &bytes)
 }
 
+/// Everything but the kernel that an image is built of.
+const PARTS: [&str; 4] = ["--config", "router.blob", "--init", "init"];
+
 /// Whether a program is on the path; says so if it is not.
 fn is_here(tool: &str, test: &str) -> bool {
     let is_here = Command::new(tool).arg("--version").output().is_ok();
@@ -59,12 +65,10 @@ fn tool(desk: &Desk, arguments: &[&str]) -> Output {
 
 /// Builds an image with Debian's kernel, which is kept from one run to the next.
 fn build(desk: &Desk, board: &str, test: &str) -> bool {
-    desk.put("router.blob", &blob());
-    desk.put("init", &if board.ends_with("aarch64") { stand_in_aarch64() } else { stand_in_x86_64() });
+    put_parts(desk, board);
     let cache = kernels();
-    let arguments = ["build", "--board", board, "--config", "router.blob", "--init", "init"];
     let more = ["-o", "router.img", "--cache", cache.to_str().unwrap()];
-    let output = tool(desk, &[&arguments[..], &more].concat());
+    let output = tool(desk, &[&["build", "--board", board][..], &PARTS, &more].concat());
     let said = String::from_utf8(output.stderr).unwrap();
     // Without a network there is nothing to show; whatever else is wrong is wrong.
     let is_built = output.status.success();
@@ -73,6 +77,32 @@ fn build(desk: &Desk, board: &str, test: &str) -> bool {
         eprintln!("NOT RUN: {test}: {said}");
     }
     is_built
+}
+
+fn put_parts(desk: &Desk, board: &str) {
+    desk.put("router.blob", &blob());
+    desk.put("init", &if board.ends_with("aarch64") { stand_in_aarch64() } else { stand_in_x86_64() });
+}
+
+/// Builds an image with the tiny kernel, if that was built before.
+fn build_tiny(desk: &Desk, board: &str, test: &str) -> bool {
+    let architecture = board_file::find(board).unwrap().architecture;
+    let is_kept = default_directory().is_some_and(|directory| {
+        Tiny::new(&directory, architecture, false, &|_| ()).is_ok_and(|tiny| tiny.is_kept())
+    });
+    if !is_kept {
+        eprintln!(
+            "NOT RUN: {test}: needs the tiny kernel; build it with sekisho-image kernel --board {board}"
+        );
+        return false;
+    }
+    put_parts(desk, board);
+    let output =
+        tool(desk, &[&["build", "--tiny", "--board", board][..], &PARTS, &["-o", "router.img"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains(", tiny\n") && told.contains("  modules    0 bytes in 0\n"), "{told}");
+    true
 }
 
 fn kernels() -> PathBuf {
@@ -94,8 +124,11 @@ fn assert_boots(desk: &Desk, how: &[&str]) {
     assert_eq!(fs::read(desk.0.join("router.img")).unwrap(), before);
 }
 
+/// Builds an image in a directory for a board, for a test; says whether it could.
+type Builder = fn(&Desk, &str, &str) -> bool;
+
 /// Boots the image of a board if all that takes is here, and these files are.
-fn boots(board: &str, how: &str, files: &[&str], test: &str) {
+fn boots(board: &str, build: Builder, how: &[&str], files: &[&str], test: &str) {
     if let Some(missing) = files.iter().find(|file| !Path::new(file).exists()) {
         eprintln!("NOT RUN: {test}: needs {missing}");
         return;
@@ -103,28 +136,49 @@ fn boots(board: &str, how: &str, files: &[&str], test: &str) {
     let desk = Desk::new(test);
     let qemu = if board.ends_with("aarch64") { "qemu-system-aarch64" } else { "qemu-system-x86_64" };
     if is_here(qemu, test) && is_here("apt-get", test) && build(&desk, board, test) {
-        assert_boots(&desk, &[how]);
+        assert_boots(&desk, how);
     }
 }
 
 #[test]
 fn debians_kernel_boots_the_program_at_once() {
-    boots("qemu-x86_64", "--direct", &[], "direct-x86_64");
+    boots("qemu-x86_64", build, &["--direct"], &[], "direct-x86_64");
 }
 
 #[test]
 fn uefi_firmware_boots_the_program_from_the_disk() {
-    boots("qemu-x86_64", "--uefi", &["/usr/share/ovmf/OVMF.fd"], "uefi-x86_64");
+    boots("qemu-x86_64", build, &["--uefi"], &["/usr/share/ovmf/OVMF.fd"], "uefi-x86_64");
 }
 
 #[test]
 fn debians_kernel_boots_the_program_at_once_on_arm() {
-    boots("qemu-aarch64", "--direct", &[], "direct-aarch64");
+    boots("qemu-aarch64", build, &["--direct"], &[], "direct-aarch64");
 }
 
 #[test]
 fn uefi_firmware_boots_the_program_from_the_disk_on_arm() {
-    boots("qemu-aarch64", "--uefi", &["/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"], "uefi-aarch64");
+    boots("qemu-aarch64", build, &["--uefi"], &["/usr/share/qemu-efi-aarch64/QEMU_EFI.fd"], "uefi-aarch64");
+}
+
+#[test]
+fn the_tiny_kernel_boots_the_program_in_64_megabytes() {
+    boots("qemu-x86_64", build_tiny, &["--direct", "--memory", "64M"], &[], "tiny-x86_64");
+}
+
+#[test]
+fn uefi_firmware_boots_the_tiny_kernel() {
+    boots("qemu-x86_64", build_tiny, &["--uefi"], &["/usr/share/ovmf/OVMF.fd"], "tiny-uefi-x86_64");
+}
+
+#[test]
+fn the_tiny_kernel_boots_the_program_in_64_megabytes_on_arm() {
+    boots("qemu-aarch64", build_tiny, &["--direct", "--memory", "64M"], &[], "tiny-aarch64");
+}
+
+#[test]
+fn uefi_firmware_boots_the_tiny_kernel_on_arm() {
+    let firmware = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
+    boots("qemu-aarch64", build_tiny, &["--uefi"], &[firmware], "tiny-uefi-aarch64");
 }
 
 #[test]

@@ -3,8 +3,13 @@
 
 mod boards;
 mod cli;
+mod configuration;
 mod fixtures;
+mod flashing;
 mod images;
 mod kernel_modules;
 mod layers;
 mod machine;
+mod target;
+mod tiny;
+mod tiny_build;
