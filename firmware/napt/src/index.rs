@@ -1,14 +1,14 @@
 //! The index: from a keyed hash to slots of a table, with bounded work whatever the keys (V7, A7).
 //!
 //! Every key has two buckets, chosen by different bits of its hash. An entry goes to the first while that is less than
-//! half full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two buckets
-//! at most, nothing is ever moved to make room, and a removal leaves no tombstone.
+//! three quarters full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two
+//! buckets at most and mostly one, nothing is ever moved to make room, and a removal leaves no tombstone.
 //!
 //! An entry is 32 bits: the slot, and the hash bits left over as a tag that spares most visits to the wrong record.
 //! `W` entries of room are kept for each of the table's `N` slots, and four slots' worth make a bucket. The place of its
 //! first entry is filled last: until then, it says how many of the others are used. With two entries used of `W` = 3, or
-//! three of `W` = 4, buckets do not fill up before the table does, even when it is full and changes all the time (the
-//! tests at the end); should one ever, the entry is refused as if the table were full.
+//! three of `W` = 4, buckets do not fill up before the table does (the tests at the end), but for one of several million
+//! entries while a full table changes all the time. Such a one is refused as if the table were full.
 
 use core::hint::black_box;
 use core::mem::replace;
@@ -174,7 +174,7 @@ impl<const N: usize, const W: usize> Index<N, W> {
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
         let (first, second) = (first::<N>(hash), second::<N>(hash));
         let used = self.used(first);
-        let is_near = used < ROWS * W / 2 || used <= self.used(second);
+        let is_near = used < ROWS * W * 3 / 4 || used <= self.used(second);
         let entries = self.entries_mut(if is_near { first } else { second });
         let used = used_of(entries);
         if used < entries.len() - 1 {
