@@ -116,15 +116,18 @@ impl<const N: usize, const W: usize> Index<N, W> {
         let mut bucket = first::<N>(hash);
         // A table that is nearly empty has hardly any other entry there.
         let alone = self.entries(bucket).get(1).filter(|entry| entry.has_tag_of(hash));
-        if let Some(slot) = alone.and_then(|entry| entry.slot()).filter(|slot| is_it(*slot)) {
+        if let Some(slot) = alone.and_then(|entry| entry.slot())
+            && is_it(slot)
+        {
             return Some(slot);
         }
         loop {
             for four in self.entries(bucket).as_chunks::<4>().0 {
                 let mut marks = marks(four, |entry| entry.has_tag_of(hash));
                 while marks != 0 {
-                    let slot = four[marks.trailing_zeros() as usize % 4].slot();
-                    if let Some(slot) = slot.filter(|slot| is_it(*slot)) {
+                    if let Some(slot) = four[marks.trailing_zeros() as usize % 4].slot()
+                        && is_it(slot)
+                    {
                         return Some(slot);
                     }
                     marks &= marks - 1;
@@ -158,16 +161,20 @@ impl<const N: usize, const W: usize> Index<N, W> {
         guess
     }
 
-    /// The slot that is in the other one.
+    /// The slot that is in the other bucket.
     #[inline(always)]
     pub(crate) fn guess_second(&self, hash: u64) -> Option<Slot> {
         self.guess_in(second::<N>(hash), hash)
     }
 
+    /// Looks at all entries at once: where one lies cannot be foretold, so that every branch on the way would be a bad guess.
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let place = self.place(bucket, |entry| entry.has_tag_of(hash) && entry.slot().is_some())?;
-        self.entries(bucket).get(place)?.slot()
+        let entries = self.entries(bucket);
+        let fours = entries.as_chunks::<4>().0.iter().enumerate();
+        let marks =
+            fours.fold(0, |all, (n, four)| all | marks(four, |entry| entry.has_tag_of(hash)) << (n * 4));
+        entries.get(marks.trailing_zeros() as usize)?.slot()
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
