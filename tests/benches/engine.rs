@@ -6,6 +6,7 @@
 //! nothing is printed: for `tests/cost`, which counts instructions, and those mean most.
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::{Duration, Instant as Clock};
 
 use napt::{Checksum, Engine, Instant, Packet, Realm, Settings, Tables, Verdict};
@@ -59,14 +60,10 @@ fn count(case: &str, packets: usize) {
 }
 
 fn report() {
-    println!("{:<52} {:>10} {:>10}", "case", "ns/packet", "x no-op");
-    let hot = vec![opening(0)];
-    let base = best(&hot, 200_000, no_op);
+    println!("{:<58} {:>10} {:>10}", "case", "ns/packet", "x no-op");
+    let base = best(&opening(0), 200_000, no_op);
     line("no-op, one packet", base, base);
-    let small = established::<1_024>("1 k", SMALL.take());
-    established::<65_536>("64 k", MEDIUM.take());
-    let large = established::<1_048_576>("1 M", LARGE.take());
-    println!("1 M against 1 k, looking ahead: out {:.1}, in {:.1}", large[0] / small[0], large[1] / small[1]);
+    established();
     let mut bench = Bench::new(SPARE.take());
     for (name, case) in [("new sessions", Case::New), ("churn in a full table", Case::Churn)] {
         bench.worst(name, case, base);
@@ -77,61 +74,232 @@ fn report() {
     bench.worst("a flood of random packets", Case::Flood, base);
 }
 
-/// Established packets over a nearly full table, in random order, against no-ops over as many packets in the same
-/// order; the times of both ways, looking ahead.
-fn established<const N: usize>(name: &str, tables: &'static mut Tables<N>) -> [f64; 2] {
-    let mut bench = Bench::new(tables);
-    let (out, back) = bench.fill(N - N / 16);
-    [("out", Realm::Internal, &out), ("in", Realm::External, &back)].map(|(way, realm, packets)| {
-        let base = best(packets, packets.len(), no_op);
-        let ours = best(packets, packets.len(), |bytes| {
-            let _ = black_box(bench.translate(realm, bytes));
+/// Established packets of 1 k, 64 k and 1 M sessions. The sizes take turns, so that all see the same of whatever else the
+/// machine does; what is compared was measured in the same turn.
+fn established() {
+    let mut small = Established::new("1 k", SMALL.take());
+    let mut medium = Established::new("64 k", MEDIUM.take());
+    let mut large = Established::new("1 M", LARGE.take());
+    let mut ring = Ring::new();
+    for _ in 0..TURNS {
+        small.turn(&mut ring);
+        medium.turn(&mut ring);
+        large.turn(&mut ring);
+    }
+    small.report();
+    medium.report();
+    large.report();
+    println!("{:<58} {:>10} {:>10}", "1 M sessions against 1 k", "out", "in");
+    for (name, model) in
+        [("looking ahead", Model::Ahead), ("looking ahead, packets cold", Model::ColdAhead)]
+    {
+        let [out, back] = [0, 1].map(|way| {
+            let pairs = large.times[way][model as usize].iter().zip(&small.times[way][model as usize]);
+            median(pairs.map(|(large, small)| large / small).collect())
         });
-        line(&format!("{name} sessions, random, {way}"), ours, base);
-        let ahead = best_ahead(packets, realm, &mut bench);
-        line(&format!("{name} sessions, random, {way}, looking ahead"), ahead, base);
-        ahead
-    })
+        println!("{name:<58} {out:>10.2} {back:>10.2}");
+    }
+}
+
+const TURNS: usize = 31;
+
+/// How packets come, and what is done to them.
+#[derive(Clone, Copy)]
+enum Model {
+    /// From the receive ring.
+    NoOp,
+    OneByOne,
+    Ahead,
+    /// Each from a place of its own in a heap of as many packets as there are sessions, so that the packet has to be fetched
+    /// from memory as well.
+    ColdNoOp,
+    ColdOneByOne,
+    ColdAhead,
+}
+
+impl Model {
+    const ALL: [(Self, &str); 6] = [
+        (Self::NoOp, "no-op"),
+        (Self::OneByOne, "one by one"),
+        (Self::Ahead, "looking ahead"),
+        (Self::ColdNoOp, "packets cold: no-op"),
+        (Self::ColdOneByOne, "packets cold: one by one"),
+        (Self::ColdAhead, "packets cold: looking ahead"),
+    ];
+}
+
+/// A nearly full table, packets of all its sessions in random order, and how long they took: by way and model, for each
+/// turn.
+struct Established<const N: usize> {
+    name: &'static str,
+    bench: Bench<N>,
+    ways: [Way; 2],
+    times: [[Vec<f64>; Model::ALL.len()]; 2],
+    /// Which packets are next.
+    next: usize,
+}
+
+/// The packets of one way.
+struct Way {
+    realm: Realm,
+    /// As little as tells them apart, so that what reads them in order finds them near.
+    ends: Vec<Ends>,
+    packets: Vec<Vec<u8>>,
+}
+
+impl<const N: usize> Established<N> {
+    fn new(name: &'static str, tables: &'static mut Tables<N>) -> Self {
+        let mut bench = Bench::new(tables);
+        let (out, back) = bench.fill(N - N / 16);
+        let ways = [(Realm::Internal, out), (Realm::External, back)].map(|(realm, packets)| {
+            let ends = packets.iter().map(|packet| Ends::of(packet)).collect();
+            Way { realm, ends, packets }
+        });
+        Self { name, bench, ways, times: Default::default(), next: 0 }
+    }
+
+    /// A few rings' worth of each model, behind so many that the caches hold what they can of this table.
+    fn turn(&mut self, ring: &mut Ring) {
+        for (model, _) in Model::ALL {
+            for way in 0..2 {
+                let all = self.ways[way].ends.len();
+                let size = SLOTS.min(all);
+                let warming = (all / size).min(RINGS_TO_WARM);
+                let mut times = Vec::new();
+                for _ in 0..warming + RINGS {
+                    self.next = (self.next + size) % (all - size + 1);
+                    times.push(self.time(ring, model, way, self.next..self.next + size));
+                }
+                self.times[way][model as usize].push(median(times.split_off(warming)));
+            }
+        }
+    }
+
+    /// Nanoseconds a packet.
+    fn time(&mut self, ring: &mut Ring, model: Model, way: usize, some: Range<usize>) -> f64 {
+        let Way { realm, ends, packets } = &self.ways[way];
+        let (bench, packets, count) = (&mut self.bench, &packets[some.clone()], some.len());
+        ring.fill(&ends[some]);
+        let start = Clock::now();
+        match model {
+            Model::NoOp => ring.packets(count).for_each(no_op),
+            Model::OneByOne => ring.packets(count).for_each(|packet| bench.forward(*realm, packet)),
+            Model::Ahead => {
+                for first in (0..count).step_by(napt::BATCH) {
+                    bench.engine.look_ahead(*realm, ring.glance(first, count));
+                    let batch = ring.packets(count).skip(first).take(napt::BATCH);
+                    batch.for_each(|packet| bench.forward(*realm, packet));
+                }
+            }
+            Model::ColdNoOp => one_by_one(packets, no_op),
+            Model::ColdOneByOne => one_by_one(packets, |packet| bench.forward(*realm, packet)),
+            Model::ColdAhead => bench.ahead(*realm, packets),
+        }
+        start.elapsed().as_nanos() as f64 / count as f64
+    }
+
+    fn report(&mut self) {
+        for (model, what) in Model::ALL {
+            for (way, times) in ["out", "in"].into_iter().zip(&self.times) {
+                let base =
+                    if (model as usize) < Model::ColdNoOp as usize { Model::NoOp } else { Model::ColdNoOp };
+                let ratios =
+                    times[model as usize].iter().zip(&times[base as usize]).map(|(ours, base)| ours / base);
+                let (ns, ratio) = (median(times[model as usize].clone()), median(ratios.collect()));
+                println!(
+                    "{:<58} {ns:>10.1} {ratio:>10.1}",
+                    format!("{} sessions, random, {way}, {what}", self.name)
+                );
+            }
+        }
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// The ends of a packet.
+#[derive(Clone, Copy)]
+struct Ends([u8; 12]);
+
+impl Ends {
+    fn of(packet: &[u8]) -> Self {
+        Self(packet[12..24].try_into().expect("addresses and ports"))
+    }
+}
+
+/// A receive ring, as `linux` has one: the kernel has filled its slots a moment ago, so that they are not far, however
+/// many sessions there are.
+struct Ring {
+    slots: Vec<[u8; SLOT]>,
+    template: Vec<u8>,
+}
+
+const SLOTS: usize = 1_024;
+const SLOT: usize = 2_048;
+/// Where in a slot the packet begins: behind the kernel's own header, virtio-net's and Ethernet's.
+const START: usize = 96;
+/// How many rings' worth make a measurement, and how many at most come before.
+const RINGS: usize = 16;
+const RINGS_TO_WARM: usize = 64;
+
+impl Ring {
+    fn new() -> Self {
+        Self { slots: vec![[0; SLOT]; SLOTS], template: udp(ALICE.port(1), CAROL.port(443)).bytes }
+    }
+
+    /// The kernel's part, which is not measured.
+    fn fill(&mut self, ends: &[Ends]) {
+        for (slot, Ends(ends)) in self.slots.iter_mut().zip(ends) {
+            let packet = &mut slot[START..START + self.template.len()];
+            packet.copy_from_slice(&self.template);
+            packet[12..24].copy_from_slice(ends);
+            packet[10..12].fill(0);
+            let sum = napt::checksum(&packet[..20]);
+            packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        }
+    }
+
+    fn packets(&mut self, count: usize) -> impl Iterator<Item = &mut [u8]> {
+        let len = self.template.len();
+        self.slots[..count].iter_mut().map(move |slot| &mut slot[START..START + len])
+    }
+
+    /// The beginnings of packets, as `linux` shows them.
+    fn glance(&self, first: usize, count: usize) -> impl Iterator<Item = [u8; 24]> {
+        self.slots[first..count].iter().map(|slot| *slot[START..].first_chunk().expect("a packet"))
+    }
+}
+
+/// Copies each packet to where it is worked on.
+fn one_by_one(packets: &[Vec<u8>], mut work: impl FnMut(&mut [u8])) {
+    let mut buffer = [0; 64];
+    for packet in packets {
+        let bytes = &mut buffer[..packet.len()];
+        bytes.copy_from_slice(packet);
+        work(bytes);
+        black_box(&bytes);
+    }
 }
 
 fn line(case: &str, ns: f64, base: f64) {
-    println!("{case:<52} {ns:>10.1} {:>10.1}", ns / base);
+    println!("{case:<58} {ns:>10.1} {:>10.1}", ns / base);
 }
 
-/// The best of a few rounds over `packets`, in nanoseconds a packet. Each is copied to where it is worked on first.
-fn best(packets: &[Vec<u8>], count: usize, mut work: impl FnMut(&mut [u8])) -> f64 {
+/// The best of a few rounds over one packet, in nanoseconds a packet.
+fn best(packet: &[u8], count: usize, mut work: impl FnMut(&mut [u8])) -> f64 {
     let mut buffer = [0; 64];
     let rounds = (0..ROUNDS).map(|_| {
         let start = Clock::now();
-        for packet in packets.iter().cycle().take(count) {
+        for _ in 0..count {
             let bytes = &mut buffer[..packet.len()];
             bytes.copy_from_slice(packet);
             work(bytes);
             black_box(&bytes);
         }
         start.elapsed().as_nanos() as f64 / count as f64
-    });
-    rounds.fold(f64::INFINITY, f64::min)
-}
-
-/// The same for packets that come in batches, for each of which the engine looks ahead.
-fn best_ahead<const N: usize>(packets: &[Vec<u8>], from: Realm, bench: &mut Bench<N>) -> f64 {
-    let mut buffers = [[0; 64]; napt::BATCH];
-    let rounds = (0..ROUNDS).map(|_| {
-        let start = Clock::now();
-        for batch in packets.chunks(napt::BATCH) {
-            for (buffer, packet) in buffers.iter_mut().zip(batch) {
-                buffer[..packet.len()].copy_from_slice(packet);
-            }
-            let lens = batch.iter().map(Vec::len);
-            let ahead = buffers.iter().zip(lens.clone()).map(|(buffer, len)| &buffer[..len]);
-            bench.engine.look_ahead(from, ahead);
-            for (buffer, len) in buffers.iter_mut().zip(lens) {
-                let _ = bench.translate(from, &mut buffer[..len]);
-                black_box(&buffer);
-            }
-        }
-        start.elapsed().as_nanos() as f64 / packets.len() as f64
     });
     rounds.fold(f64::INFINITY, f64::min)
 }
@@ -187,6 +355,26 @@ impl<const N: usize> Bench<N> {
         match Packet::parse(bytes, Checksum::Complete, None) {
             Ok(packet) => self.engine.translate(self.now, from, packet),
             Err(reason) => Verdict::Drop(reason),
+        }
+    }
+
+    fn forward(&mut self, from: Realm, bytes: &mut [u8]) {
+        let verdict = self.translate(from, bytes);
+        assert!(matches!(verdict, Verdict::Forward(_)), "{verdict:?}");
+    }
+
+    /// Copies packets to where they are worked on, a batch at a time, and looks ahead for each.
+    fn ahead(&mut self, from: Realm, packets: &[Vec<u8>]) {
+        let mut buffers = [[0; 64]; napt::BATCH];
+        for batch in packets.chunks(napt::BATCH) {
+            for (buffer, packet) in buffers.iter_mut().zip(batch) {
+                buffer[..packet.len()].copy_from_slice(packet);
+            }
+            self.engine.look_ahead(from, buffers.iter().take(batch.len()));
+            for (buffer, packet) in buffers.iter_mut().zip(batch) {
+                self.forward(from, &mut buffer[..packet.len()]);
+                black_box(&buffer);
+            }
         }
     }
 
@@ -282,7 +470,7 @@ impl<const N: usize> Bench<N> {
         times.sort_unstable();
         let (median, worst) = (times[times.len() / 2] as f64, times[times.len() - 1] as f64);
         line(name, median, base);
-        println!("{:<52} {worst:>10.1} {:>9.1} x median", format!("{name}, the slowest"), worst / median);
+        println!("{:<58} {worst:>10.1} {:>9.1} x median", format!("{name}, the slowest"), worst / median);
     }
 
     /// The `n`th packet of a case.

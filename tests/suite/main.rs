@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test's helpers cannot do, the test has failed to do")]
 //! The suite.
 
+mod ahead;
 mod attacks;
 mod board_blob;
 mod capacity;

@@ -1,50 +1,101 @@
-//! Looking ahead: fetching what the next packets will need while the first of them is still far from needing it.
+//! Looking ahead: finding the sessions of the next packets while the first of them is still far from needing its own.
 //!
 //! A packet of one of a million sessions waits for memory three times: for its place in the index, for the other place
-//! if it is not there, and for the record. Those of a batch of packets can wait together. Nothing is decided here and
-//! nothing changes; a packet that was not looked ahead for, or has changed since, only takes longer.
+//! if it is not there, and for the record. Those of a batch of packets can wait together.
+//!
+//! What the index says of a packet, before anybody has looked at the record, is a *guess*. It is kept until the packet
+//! comes; if the record then says that it is right, the packet needs no other search. Nothing is decided here and nothing
+//! changes: a packet that was not looked ahead for, or has changed since, or whose session has, only takes longer.
 
 use core::hint::black_box;
 
 use crate::Realm;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
+use crate::index::Slot;
 use crate::packet::{self, HEADER, word};
 use crate::transport::{TCP, UDP};
 
 /// How many packets to look ahead for at once.
-pub const BATCH: usize = 32;
+pub const BATCH: usize = 64;
 
 /// With fewer sessions than this, all that is needed is in the nearest caches anyway.
 const MANY: u32 = 4096;
 
+/// Room for guesses: for so many more than there are at once that few lose their place to another.
+const PLACES: usize = 8 * BATCH;
+
+/// The sessions that packets to come probably belong to.
+pub(crate) struct Guesses {
+    slots: [Option<Slot>; PLACES],
+    /// Whether anybody looks ahead.
+    are_made: bool,
+}
+
+impl Guesses {
+    /// None: all zero.
+    pub(crate) const fn new() -> Self {
+        Self { slots: [None; PLACES], are_made: false }
+    }
+
+    /// The guess for a packet from one endpoint to another.
+    #[inline(always)]
+    pub(crate) fn between(&self, source: Endpoint, destination: Endpoint) -> Option<Slot> {
+        if !self.are_made {
+            return None;
+        }
+        self.slots[place(source, destination)]
+    }
+}
+
+/// The place of the guess for a packet. Whoever aims at another's only makes it take longer.
+#[inline(always)]
+const fn place(source: Endpoint, destination: Endpoint) -> usize {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15; // 2^64 / 1.618…, whose multiples are far from each other.
+    let mixed = (source.word() ^ destination.word().rotate_left(24)).wrapping_mul(FACTOR);
+    (mixed >> 48) as usize % PLACES
+}
+
+/// A packet to come: where its session lies, and where the guess.
+#[derive(Clone, Copy, Default)]
+struct Coming {
+    key: u64,
+    place: usize,
+}
+
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
-    /// Fetches what translating `packets` from realm `from` will need, for the first [`BATCH`] of them. Their headers and
+    /// Finds what translating `packets` from realm `from` will need, for the first [`BATCH`] of them. Their headers and
     /// ports are enough of them. With so few sessions that it would be in vain, nobody asks for a packet.
-    pub fn look_ahead(&self, from: Realm, packets: impl Iterator<Item: AsRef<[u8]>>) {
-        let sessions = &self.tables.sessions;
-        if sessions.live() < MANY {
+    pub fn look_ahead(&mut self, from: Realm, packets: impl Iterator<Item: AsRef<[u8]>>) {
+        let are_made = self.tables.sessions.live() >= MANY;
+        self.tables.guesses.are_made = are_made;
+        if !are_made {
             return;
         }
-        let mut keys = [0; BATCH];
+        let mut coming = [Coming::default(); BATCH];
         let mut count = 0;
-        for (place, packet) in keys.iter_mut().zip(packets) {
-            *place = self.key_of(from, packet.as_ref()).unwrap_or_default();
+        let plain = packets.take(BATCH).filter_map(|packet| self.coming(from, packet.as_ref()));
+        for (place, packet) in coming.iter_mut().zip(plain) {
+            *place = packet;
             count += 1;
         }
-        let keys = keys.get(..count).unwrap_or_default();
-        keys.iter().for_each(|key| sessions.touch_first(*key));
+        let coming = coming.get(..count).unwrap_or_default();
+        let sessions = &self.tables.sessions;
+        coming.iter().for_each(|packet| sessions.touch_first(packet.key));
         let mut guesses = [None; BATCH];
-        for (guess, key) in guesses.iter_mut().zip(keys) {
-            *guess = sessions.guess_first(*key);
+        for (guess, packet) in guesses.iter_mut().zip(coming) {
+            *guess = sessions.guess_first(packet.key);
         }
-        for (guess, key) in guesses.iter().zip(keys) {
-            sessions.touch_record(*key, *guess);
+        for (guess, packet) in guesses.iter().zip(coming) {
+            let guess = guess.or_else(|| sessions.guess_second(packet.key));
+            guess.iter().for_each(|slot| sessions.touch_record(*slot));
+            self.tables.guesses.slots[packet.place % PLACES] = guess;
         }
     }
 
     /// Where the session of a packet lies, if that is plain to see.
-    fn key_of(&self, from: Realm, packet: &[u8]) -> Option<u64> {
+    #[inline(always)]
+    fn coming(&self, from: Realm, packet: &[u8]) -> Option<Coming> {
         let (header, payload) = packet.split_first_chunk::<HEADER>()?;
         let ports = payload.first_chunk::<4>()?;
         let protocol = match (header[0], header[9]) {
@@ -54,10 +105,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         };
         let source = Endpoint::new(packet::source(header), word(ports, 0));
         let destination = Endpoint::new(packet::destination(header), word(ports, 2));
-        Some(match from {
+        let key = match from {
             Realm::Internal => self.outbound_key(protocol, source, destination),
             Realm::External => self.inbound_key(protocol, destination.port, source),
-        })
+        };
+        Some(Coming { key, place: place(source, destination) })
     }
 }
 

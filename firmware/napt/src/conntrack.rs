@@ -5,6 +5,7 @@
 
 use core::net::Ipv4Addr;
 
+use crate::ahead::Guesses;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
 use crate::fragments::Fragments;
@@ -42,6 +43,7 @@ pub struct Tables<const SESSIONS: usize> {
     pub(crate) fragments: Fragments,
     pub(crate) hosts: Hosts,
     pub(crate) half_open: HalfOpen,
+    pub(crate) guesses: Guesses,
 }
 
 impl<const SESSIONS: usize> Tables<SESSIONS> {
@@ -54,6 +56,7 @@ impl<const SESSIONS: usize> Tables<SESSIONS> {
             fragments: Fragments::new(),
             hosts: Hosts::new(),
             half_open: HalfOpen::new(),
+            guesses: Guesses::new(),
         }
     }
 }
@@ -76,6 +79,29 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let remote = self.rules.scoped(protocol, remote);
         let key = self.keys.outbound(protocol, internal, remote);
         (key, self.tables.sessions.outbound(key, protocol, internal, remote))
+    }
+
+    /// The session between an internal endpoint and a remote end, if looking ahead has found it. It may have expired.
+    #[inline(always)]
+    pub(crate) fn recall_outbound(
+        &self,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        let guess = self.tables.guesses.between(internal, remote)?;
+        let remote = self.rules.scoped(protocol, remote);
+        let session = self.tables.sessions.at(guess);
+        session.lives_between(protocol, internal, remote).then_some(guess)
+    }
+
+    /// The session between an external port and a remote end, if looking ahead has found it. It may have expired.
+    #[inline(always)]
+    pub(crate) fn recall_inbound(&self, protocol: Protocol, external: u16, remote: Endpoint) -> Option<Slot> {
+        let guess = self.tables.guesses.between(remote, Endpoint::new(self.external, external))?;
+        let remote = self.rules.scoped(protocol, remote);
+        let session = self.tables.sessions.at(guess);
+        session.lives_through(protocol, external, remote).then_some(guess)
     }
 
     /// Where the session between an external port and a remote end would lie.

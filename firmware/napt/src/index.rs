@@ -1,14 +1,14 @@
 //! The index: from a keyed hash to slots of a table, with bounded work whatever the keys (V7, A7).
 //!
 //! Every key has two buckets, chosen by different bits of its hash. An entry goes to the first while that is less than
-//! half full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two buckets
-//! at most, nothing is ever moved to make room, and a removal leaves no tombstone.
+//! three quarters full, then to the emptier of the two; it is looked for in both and nowhere else. So a look-up reads two
+//! buckets at most and mostly one, nothing is ever moved to make room, and a removal leaves no tombstone.
 //!
 //! An entry is 32 bits: the slot, and the hash bits left over as a tag that spares most visits to the wrong record.
 //! `W` entries of room are kept for each of the table's `N` slots, and four slots' worth make a bucket. The place of its
 //! first entry is filled last: until then, it says how many of the others are used. With two entries used of `W` = 3, or
-//! three of `W` = 4, buckets do not fill up before the table does, even when it is full and changes all the time (the
-//! tests at the end); should one ever, the entry is refused as if the table were full.
+//! three of `W` = 4, buckets do not fill up before the table does (the tests at the end), but for one of several million
+//! entries while a full table changes all the time. Such a one is refused as if the table were full.
 
 use core::hint::black_box;
 use core::mem::replace;
@@ -116,15 +116,18 @@ impl<const N: usize, const W: usize> Index<N, W> {
         let mut bucket = first::<N>(hash);
         // A table that is nearly empty has hardly any other entry there.
         let alone = self.entries(bucket).get(1).filter(|entry| entry.has_tag_of(hash));
-        if let Some(slot) = alone.and_then(|entry| entry.slot()).filter(|slot| is_it(*slot)) {
+        if let Some(slot) = alone.and_then(|entry| entry.slot())
+            && is_it(slot)
+        {
             return Some(slot);
         }
         loop {
             for four in self.entries(bucket).as_chunks::<4>().0 {
                 let mut marks = marks(four, |entry| entry.has_tag_of(hash));
                 while marks != 0 {
-                    let slot = four[marks.trailing_zeros() as usize % 4].slot();
-                    if let Some(slot) = slot.filter(|slot| is_it(*slot)) {
+                    if let Some(slot) = four[marks.trailing_zeros() as usize % 4].slot()
+                        && is_it(slot)
+                    {
                         return Some(slot);
                     }
                     marks &= marks - 1;
@@ -158,23 +161,27 @@ impl<const N: usize, const W: usize> Index<N, W> {
         guess
     }
 
-    /// The slot that is in the other one.
+    /// The slot that is in the other bucket.
     #[inline(always)]
     pub(crate) fn guess_second(&self, hash: u64) -> Option<Slot> {
         self.guess_in(second::<N>(hash), hash)
     }
 
+    /// Looks at all entries at once: where one lies cannot be foretold, so that every branch on the way would be a bad guess.
     #[inline(always)]
     fn guess_in(&self, bucket: Bucket, hash: u64) -> Option<Slot> {
-        let place = self.place(bucket, |entry| entry.has_tag_of(hash) && entry.slot().is_some())?;
-        self.entries(bucket).get(place)?.slot()
+        let entries = self.entries(bucket);
+        let fours = entries.as_chunks::<4>().0.iter().enumerate();
+        let marks =
+            fours.fold(0, |all, (n, four)| all | marks(four, |entry| entry.has_tag_of(hash)) << (n * 4));
+        entries.get(marks.trailing_zeros() as usize)?.slot()
     }
 
     /// Adds `slot` under `hash`. `None` if both buckets are full.
     pub(crate) fn insert(&mut self, hash: u64, slot: Slot) -> Option<()> {
         let (first, second) = (first::<N>(hash), second::<N>(hash));
         let used = self.used(first);
-        let is_near = used < ROWS * W / 2 || used <= self.used(second);
+        let is_near = used < ROWS * W * 3 / 4 || used <= self.used(second);
         let entries = self.entries_mut(if is_near { first } else { second });
         let used = used_of(entries);
         if used < entries.len() - 1 {

@@ -100,13 +100,16 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         };
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        let (key, found) = self.seek_outbound(P::Careful::PROTOCOL, internal, remote);
-        let Some(slot) = found else {
-            return self.outbound_sought::<P::Careful>(now, (key, found), header, payload, shape);
+        let slot = match self.recall_outbound(P::Careful::PROTOCOL, internal, remote) {
+            Some(slot) => slot,
+            None => match self.seek_outbound(P::Careful::PROTOCOL, internal, remote) {
+                (_, Some(slot)) => slot,
+                sought => return self.outbound_sought::<P::Careful>(now, sought, header, payload, shape),
+            },
         };
         let session = self.tables.sessions.at_mut(slot);
         if session.has_expired(now) || !P::track(session, Direction::Outbound, payload, data_len) {
-            return self.outbound_sought::<P::Careful>(now, (key, found), header, payload, shape);
+            return self.outbound::<P::Careful>(now, header, payload, shape);
         }
         session.refresh(now, self.idle.millis(P::Careful::PROTOCOL, State::Established));
         let source = Some(Endpoint::new(self.external, session.external()));
@@ -134,7 +137,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             return self.inbound::<P::Careful>(now, header, payload, shape);
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
-        let found = self.seek_inbound(P::Careful::PROTOCOL, ports.destination, remote);
+        let found = match self.recall_inbound(P::Careful::PROTOCOL, ports.destination, remote) {
+            None => self.seek_inbound(P::Careful::PROTOCOL, ports.destination, remote),
+            found => found,
+        };
         let Some(slot) = found else {
             return self.inbound_sought::<P::Careful>(now, found, header, payload, shape);
         };

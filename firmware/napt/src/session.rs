@@ -237,6 +237,24 @@ impl Session {
         self.outside == outside(external, remote) && (self.inside >> PROTOCOL) as u8 == protocol as u8
     }
 
+    /// Whether it lives, and is between an internal and a remote end.
+    #[inline(always)]
+    pub(crate) fn lives_between(&self, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> bool {
+        self.lives() && self.is_between(protocol, internal, remote)
+    }
+
+    /// Whether it lives, and is between an external port and a remote end.
+    #[inline(always)]
+    pub(crate) fn lives_through(&self, protocol: Protocol, external: u16, remote: Endpoint) -> bool {
+        self.lives() && self.is_through(protocol, external, remote)
+    }
+
+    /// Whether the index has it. It may have expired.
+    #[inline(always)]
+    const fn lives(&self) -> bool {
+        self.inside >> LIFE > Life::Lingering as u64
+    }
+
     /// Moves state and timer on; whether this packet is one that a session from outside waits for. A segment that cannot
     /// belong to its connection moves neither; from outside, it goes no further.
     #[inline]
@@ -421,15 +439,19 @@ impl<const N: usize> Sessions<N> {
         self.index.guess_first(key)
     }
 
-    /// Touches the session that is guessed, or lies in the second place.
+    /// The session that probably lies in the second place.
     #[inline(always)]
-    pub(crate) fn touch_record(&self, key: u64, guess: Option<Slot>) {
-        if let Some(slot) = guess.or_else(|| self.index.guess_second(key)) {
-            let session = self.at(slot);
-            // Its ends lie on two cache lines, for half of them.
-            touch(&session.inside);
-            touch(&session.state);
-        }
+    pub(crate) fn guess_second(&self, key: u64) -> Option<Slot> {
+        self.index.guess_second(key)
+    }
+
+    /// Touches the record of a session that is guessed.
+    #[inline(always)]
+    pub(crate) fn touch_record(&self, slot: Slot) {
+        let session = self.at(slot);
+        // Its ends lie on two cache lines, for half of them.
+        touch(&session.inside);
+        touch(&session.state);
     }
 
     /// The host of the sessions between a near end and a remote address.
@@ -631,18 +653,35 @@ impl<const N: usize> Sessions<N> {
 mod tests {
     use super::*;
 
+    const INTERNAL: Endpoint = Endpoint::new(Ipv4Addr::new(192, 0, 2, 1), 5000);
+    const REMOTE: Endpoint = Endpoint::new(Ipv4Addr::new(203, 0, 113, 1), 53);
+
+    fn session() -> Session {
+        let ends = Ends { protocol: Protocol::Udp, internal: INTERNAL, external: 6000, remote: REMOTE };
+        let first = First { begun: Begun::Inside, state: State::Established, streams: Streams::NONE };
+        Session::new(ends, first, Stamp::ZERO)
+    }
+
+    /// Whoever was told of it before has only the record to see that by.
+    #[test]
+    fn v5_a_session_that_has_ended_lives_no_more_though_its_ends_are_still_there() {
+        for life in Life::ALL {
+            let mut session = session();
+            session.set_life(life);
+            let lives = !matches!(life, Life::Dead | Life::Lingering);
+            assert_eq!(session.lives_between(Protocol::Udp, INTERNAL, REMOTE), lives);
+            assert_eq!(session.lives_through(Protocol::Udp, 6000, REMOTE), lives);
+        }
+    }
+
     /// Keys differ by protocol, so that only chance would bring a look-up to a session of another.
     #[test]
     fn rfc7857_s5_m10_a_session_of_another_protocol_is_another() {
-        let (internal, remote) =
-            (Endpoint::new([192, 0, 2, 1].into(), 5000), Endpoint::new([203, 0, 113, 1].into(), 53));
-        let ends = Ends { protocol: Protocol::Udp, internal, external: 6000, remote };
-        let first = First { begun: Begun::Inside, state: State::Established, streams: Streams::NONE };
-        let session = Session::new(ends, first, Stamp::ZERO);
+        let session = session();
         for protocol in Protocol::ALL {
             let is_it = protocol == Protocol::Udp;
-            assert_eq!(session.is_between(protocol, internal, remote), is_it);
-            assert_eq!(session.is_through(protocol, 6000, remote), is_it);
+            assert_eq!(session.is_between(protocol, INTERNAL, REMOTE), is_it);
+            assert_eq!(session.is_through(protocol, 6000, REMOTE), is_it);
         }
     }
 }

@@ -123,7 +123,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
 
     /// Has what the next frames of `side` will need at hand. `packets` are the beginnings of what lies behind their Ethernet
     /// headers, as [`Engine::look_ahead`] wants them.
-    pub fn look_ahead(&self, side: Side, packets: impl Iterator<Item: AsRef<[u8]>>) {
+    pub fn look_ahead(&mut self, side: Side, packets: impl Iterator<Item: AsRef<[u8]>>) {
         self.engine.look_ahead(side.realm(), packets);
     }
 
