@@ -90,8 +90,7 @@ fn established() {
     medium.report();
     large.report();
     println!("{:<58} {:>10} {:>10}", "1 M sessions against 1 k", "out", "in");
-    for (name, model) in
-        [("looking ahead", Model::Ahead), ("looking ahead, packets cold", Model::ColdAhead)]
+    for (name, model) in [("looking ahead", Model::Ahead), ("looking ahead, packets cold", Model::ColdAhead)]
     {
         let [out, back] = [0, 1].map(|way| {
             let pairs = large.times[way][model as usize].iter().zip(&small.times[way][model as usize]);
