@@ -20,9 +20,12 @@ const HEADER: usize = 12;
 /// settings then, and one forward.
 const VERSION_1: &[u8] = include_bytes!("../golden/blob/version-1");
 
+/// The same of version 2, of `golden/provision/good-everything`.
+const VERSION_2: &[u8] = include_bytes!("../golden/blob/version-2");
+
 #[test]
 fn every_change_of_one_byte_is_refused() {
-    for blob in [provision::blob(&reference()), VERSION_1.to_vec()] {
+    for blob in [provision::blob(&reference()), VERSION_1.to_vec(), VERSION_2.to_vec()] {
         for offset in 0..blob.len() {
             for change in 1..=255 {
                 let mut damaged = blob.clone();
@@ -31,7 +34,7 @@ fn every_change_of_one_byte_is_refused() {
                 let error = Config::decode(&damaged).expect_err("a damaged blob was taken");
 
                 // Where the version has become another that is known, the checksum tells.
-                let is_known = [[1, 0], [2, 0]].contains(&[damaged[4], damaged[5]]);
+                let is_known = [[1, 0], [2, 0], [3, 0]].contains(&[damaged[4], damaged[5]]);
                 assert!(
                     match offset {
                         0..4 => error == Error::WrongMagic,
@@ -66,21 +69,36 @@ fn a_blob_of_version_1_is_read_as_the_same_settings_with_the_defaults_of_what_ca
 }
 
 #[test]
-fn the_settings_of_one_version_are_none_of_another() {
-    let (one, two) = (&VERSION_1[HEADER..], &provision::blob(&reference())[HEADER..]);
+fn a_blob_of_version_2_is_read_as_the_same_settings() {
+    let readable = include_str!("../golden/provision/good-everything/router.toml");
+    let config = Config::decode(VERSION_2).unwrap();
+    assert_eq!(Ok(config), provision::compile(readable, "router.toml").map_err(|report| report.to_string()));
+}
 
-    for (version, body) in [(2, one), (1, two)] {
+#[test]
+fn a_side_may_leave_its_interface_to_the_board() {
+    let config = Config::new(Draft { wan_interface: None, lan_interface: None, ..draft() }).unwrap();
+    assert_eq!((config.wan().interface(), config.lan().interface()), (None, None));
+    assert_eq!(Config::decode(&provision::blob(&config)), Ok(config));
+}
+
+#[test]
+fn the_settings_of_one_version_are_none_of_another() {
+    let (one, two, three) =
+        (&VERSION_1[HEADER..], &VERSION_2[HEADER..], &provision::blob(&reference())[HEADER..]);
+
+    for (version, body) in [(2, one), (3, one), (1, two), (3, two), (1, three), (2, three)] {
         let error = Config::decode(&sealed_as(version, body)).expect_err("took settings of another version");
         assert!(matches!(error, Error::MalformedBody | Error::NotCanonical | Error::Invalid(..)), "{error}");
     }
     for version in [0, SCHEMA_VERSION + 1, u16::MAX] {
-        assert_eq!(Config::decode(&sealed_as(version, two)), Err(Error::UnsupportedVersion(version)));
+        assert_eq!(Config::decode(&sealed_as(version, three)), Err(Error::UnsupportedVersion(version)));
     }
 }
 
 #[test]
 fn every_truncation_and_extension_is_refused() {
-    for blob in [provision::blob(&reference()), VERSION_1.to_vec()] {
+    for blob in [provision::blob(&reference()), VERSION_1.to_vec(), VERSION_2.to_vec()] {
         for length in 0..blob.len() {
             let expected = if length < 4 { Error::WrongMagic } else { Error::WrongLength };
             assert_eq!(Config::decode(&blob[..length]), Err(expected), "{length} bytes");
@@ -95,7 +113,9 @@ fn every_truncation_and_extension_is_refused() {
 
 #[test]
 fn a_body_cut_short_or_extended_within_a_sound_envelope_is_malformed() {
-    for (version, blob) in [(SCHEMA_VERSION, provision::blob(&reference())), (1, VERSION_1.to_vec())] {
+    for (version, blob) in
+        [(SCHEMA_VERSION, provision::blob(&reference())), (1, VERSION_1.to_vec()), (2, VERSION_2.to_vec())]
+    {
         let body = &blob[HEADER..];
 
         for length in 0..body.len() {
@@ -153,8 +173,8 @@ fn a_million_random_blobs_never_panic() {
     let mut reached_rules = 0;
 
     for round in 0..1_000_000 {
-        let version = 1 + (round / 3 % 2) as u16;
-        let like = if version == 1 { VERSION_1 } else { &good };
+        let version = 1 + (round / 3 % 3) as u16;
+        let like = [VERSION_1, VERSION_2, &good][usize::from(version) - 1];
         let blob = match round % 3 {
             0 => random.bytes(64),
             1 => sealed_as(version, &random.bytes(96)),
@@ -163,7 +183,9 @@ fn a_million_random_blobs_never_panic() {
         match Config::decode(&blob) {
             Ok(config) => {
                 let written = provision::blob(&config);
-                assert!(written == blob || version == 1 && Config::decode(&written) == Ok(config));
+                assert!(
+                    written == blob || version < SCHEMA_VERSION && Config::decode(&written) == Ok(config)
+                );
                 taken += 1;
             }
             Err(Error::Invalid(..)) => reached_rules += 1,

@@ -16,11 +16,11 @@
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{ConfigV1, ConfigV2, MAX_BODY};
+use crate::schema::{ConfigV1, ConfigV2, ConfigV3, MAX_BODY};
 use crate::{Config, Error};
 
 /// The schema version that this program writes. It reads this one and all before it.
-pub const SCHEMA_VERSION: u16 = 2;
+pub const SCHEMA_VERSION: u16 = 3;
 
 /// The longest blob in bytes.
 pub const MAX_BLOB: usize = HEADER + MAX_BODY;
@@ -40,7 +40,8 @@ impl Config {
         let (version, body) = open(blob)?;
         let draft = match version {
             1 => read_body::<ConfigV1>(body)?.into_draft(),
-            _ => read_body::<ConfigV2>(body)?.into_draft(),
+            2 => read_body::<ConfigV2>(body)?.into_draft(),
+            _ => read_body::<ConfigV3>(body)?.into_draft(),
         };
         Self::new(draft?)
     }
@@ -52,7 +53,7 @@ impl Config {
     /// [`Error::BufferTooSmall`]; what is in the buffer then is of no use.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Error::BufferTooSmall)?;
-        let body = postcard::to_slice(&ConfigV2::from(self), body).map_err(|_| Error::BufferTooSmall)?;
+        let body = postcard::to_slice(&ConfigV3::from(self), body).map_err(|_| Error::BufferTooSmall)?;
         let version = SCHEMA_VERSION.to_le_bytes();
         // No body is longer than MAX_BODY, whose fit is asserted above.
         let length = (body.len() as u16).to_le_bytes();

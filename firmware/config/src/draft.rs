@@ -37,12 +37,12 @@ impl Config {
             return Err(error);
         }
         let wan = Wan {
-            interface: draft.wan_interface.ok_or(Problem::Missing.with(Field::WanInterface))?,
+            interface: draft.wan_interface,
             address: draft.wan_address.ok_or(Problem::Missing.with(Field::WanAddress))?,
             gateway: draft.wan_gateway,
         };
         let lan = Lan {
-            interface: draft.lan_interface.ok_or(Problem::Missing.with(Field::LanInterface))?,
+            interface: draft.lan_interface,
             address: draft.lan_address.ok_or(Problem::Missing.with(Field::LanAddress))?,
         };
         Ok(Self { wan, lan, nat: draft.nat, timers: draft.timers, forwards: draft.forwards })
@@ -77,15 +77,15 @@ impl Config {
 /// The side towards the Internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wan {
-    interface: InterfaceName,
+    interface: Option<InterfaceName>,
     address: InterfaceAddress,
     gateway: Option<Ipv4Addr>,
 }
 
 impl Wan {
-    /// The interface that plays this role.
-    pub const fn interface(&self) -> &InterfaceName {
-        &self.interface
+    /// The interface that plays this role. Nothing, if the board is to know.
+    pub const fn interface(&self) -> Option<&InterfaceName> {
+        self.interface.as_ref()
     }
 
     /// The external address of all mappings, and its link's prefix; it does not overlap the LAN's.
@@ -103,14 +103,14 @@ impl Wan {
 /// The side of the hosts we translate for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lan {
-    interface: InterfaceName,
+    interface: Option<InterfaceName>,
     address: InterfaceAddress,
 }
 
 impl Lan {
-    /// The interface that plays this role.
-    pub const fn interface(&self) -> &InterfaceName {
-        &self.interface
+    /// The interface that plays this role. Nothing, if the board is to know.
+    pub const fn interface(&self) -> Option<&InterfaceName> {
+        self.interface.as_ref()
     }
 
     /// The address hosts use as their gateway, and their prefix; it does not overlap the WAN's.
@@ -122,13 +122,13 @@ impl Lan {
 /// Settings that may not fit together yet. `None` means that the setting is not there (yet).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// The interface towards the Internet; required.
+    /// The interface towards the Internet; a board knows its own.
     pub wan_interface: Option<InterfaceName>,
     /// Its address; required.
     pub wan_address: Option<InterfaceAddress>,
     /// The next hop on that side.
     pub wan_gateway: Option<Ipv4Addr>,
-    /// The interface towards the hosts we translate for; required.
+    /// The interface towards the hosts we translate for; a board knows its own.
     pub lan_interface: Option<InterfaceName>,
     /// Its address; required.
     pub lan_address: Option<InterfaceAddress>,
@@ -154,9 +154,7 @@ impl Draft {
 
     fn check_presence(&self, report: &mut impl FnMut(Error)) {
         let required = [
-            (self.wan_interface.is_some(), Field::WanInterface),
             (self.wan_address.is_some(), Field::WanAddress),
-            (self.lan_interface.is_some(), Field::LanInterface),
             (self.lan_address.is_some(), Field::LanAddress),
         ];
         for (_, field) in required.into_iter().filter(|(present, _)| !present) {

@@ -4,6 +4,8 @@
 mod parts;
 mod v1;
 mod v2;
+mod v3;
 
 pub(crate) use v1::ConfigV1;
-pub(crate) use v2::{ConfigV2, LONGEST as MAX_BODY};
+pub(crate) use v2::ConfigV2;
+pub(crate) use v3::{ConfigV3, LONGEST as MAX_BODY};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use config::{Behaviour, Behaviours, Forward};
+use config::{Behaviour, Behaviours, Config, Forward};
 use napt::{Begun, DropReason, MappingPhase, MappingView, Protocol, Remote, SessionView};
 use router::{Refusal, Side};
 use smoltcp::wire::{EthernetFrame, Ipv4Packet, TcpOption, TcpPacket};
@@ -52,14 +52,19 @@ fn step(what: &'static str, says: String, by: &'static str) -> Option<Step> {
     Some(Step { what, says, by })
 }
 
-/// Which side it comes by.
-fn arrival(way: &Way<'_>) -> Option<Step> {
-    let Case { config, side, source, .. } = way.case;
-    let (lan, source) = (config.lan().address(), source?);
+/// A side, and what its interface is called, if that is known.
+fn port(config: &Config, side: Side) -> String {
     let interface = match side {
         Side::Lan => config.lan().interface(),
         Side::Wan => config.wan().interface(),
     };
+    interface.map_or_else(|| side.to_string(), |interface| format!("{side}, {interface}"))
+}
+
+/// Which side it comes by.
+fn arrival(way: &Way<'_>) -> Option<Step> {
+    let Case { config, side, source, .. } = way.case;
+    let (lan, source) = (config.lan().address(), source?);
     let why = match (way.told, side) {
         (true, _) => "as you say".to_owned(),
         (false, Side::Lan) => format!("{source} is of its network {}/{}", lan.network(), lan.prefix_len()),
@@ -67,7 +72,7 @@ fn arrival(way: &Way<'_>) -> Option<Step> {
             format!("{source} is not of the lan's network {}/{}", lan.network(), lan.prefix_len())
         }
     };
-    step("comes in", format!("by the {side}, {}: {why}", interface.as_str()), "RFC 2663 s.2")
+    step("comes in", format!("by the {}: {why}", port(config, side)), "RFC 2663 s.2")
 }
 
 /// Whether the router's rules have let it in.
@@ -437,13 +442,10 @@ fn next_hop(way: &Way<'_>, specimen: &Specimen<'_>) -> Option<Step> {
     let to = EthernetFrame::new_checked(&frame[..]).ok()?.dst_addr();
     let address = specimen.neighbour(*side, to)?;
     let config = way.case.config;
-    let (interface, gateway) = match side {
-        Side::Lan => (config.lan().interface(), None),
-        Side::Wan => (config.wan().interface(), config.wan().gateway()),
-    };
+    let gateway = config.wan().gateway().filter(|_| *side == Side::Wan);
     let destination = Ipv4Packet::new_checked(frame.get(HEADER..)?).ok()?.dst_addr();
     let whom = if gateway == Some(address) && destination != address { "the gateway " } else { "" };
-    step("leaves", format!("by the {side}, {}, to {whom}{address}", interface.as_str()), "RFC 1812 s.5.2.4")
+    step("leaves", format!("by the {}, to {whom}{address}", port(config, *side)), "RFC 1812 s.5.2.4")
 }
 
 /// What the box says itself.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use config::Config;
+use config::{Config, InterfaceName};
 use router::Side;
 use smoltcp::wire::{ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, Ipv4Packet};
 
@@ -102,9 +102,10 @@ fn find(
         };
     }
     let configured = match side {
-        Side::Lan => config.lan().interface().as_str(),
-        Side::Wan => config.wan().interface().as_str(),
+        Side::Lan => config.lan().interface(),
+        Side::Wan => config.wan().interface(),
     };
+    let configured = configured.map(InterfaceName::as_str);
     let role = side.to_string();
     let is_role =
         |it: &str| it.rsplit(['.', '-', '_']).next().is_some_and(|last| last.eq_ignore_ascii_case(&role));
@@ -113,7 +114,7 @@ fn find(
         like_it.next().filter(|_| like_it.next().is_none())?;
         position(&is_role)
     };
-    Ok(position(&|it| it == configured).or_else(alone))
+    Ok(position(&|it| Some(it) == configured).or_else(alone))
 }
 
 fn listed(capture: &Capture) -> String {

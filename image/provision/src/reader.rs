@@ -3,9 +3,7 @@
 //! A setting that cannot be read is reported and left out of the draft; the rest is checked all the same. So one
 //! run tells everything that one can know before the first mistake is mended.
 
-use config::{
-    Behaviours, Config, Draft, Error, Field, Forward, InterfaceName, MAX_FORWARDS, Nat, Share, Timer,
-};
+use config::{Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Share, Timer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -45,7 +43,7 @@ pub(crate) fn read(text: &str, name: &str) -> Result<Config, Report> {
 }
 
 /// Reads a configuration that is a table of some other file, whose keys `besides` the configuration's sections are that
-/// file's own. What is wrong goes to `findings`. There, interfaces need no names.
+/// file's own. What is wrong goes to `findings`.
 pub(crate) fn read_within(
     source: Source<'_>,
     table: &DeTable<'_>,
@@ -54,7 +52,6 @@ pub(crate) fn read_within(
 ) -> Option<Config> {
     let mut reader = Reader::new(source);
     reader.findings = core::mem::take(findings);
-    reader.nameless = true;
     let known = [&SECTIONS[..], besides].concat();
     reader.read_document(table, &known);
     let (draft, after) = reader.checked();
@@ -69,19 +66,11 @@ struct Reader<'a> {
     draft: Draft,
     /// Where the settings of the draft are.
     places: Vec<(Field, Place)>,
-    /// Whether interfaces need no names.
-    nameless: bool,
 }
 
 impl<'a> Reader<'a> {
     fn new(source: Source<'a>) -> Self {
-        Self {
-            source,
-            findings: Findings::default(),
-            draft: Draft::default(),
-            places: Vec::new(),
-            nameless: false,
-        }
+        Self { source, findings: Findings::default(), draft: Draft::default(), places: Vec::new() }
     }
 
     fn report_syntax(&mut self, error: &toml::de::Error) {
@@ -105,7 +94,7 @@ impl<'a> Reader<'a> {
 
     fn read_wan(&mut self, document: &DeTable<'_>) {
         let wan = Section::of_document(self.source, document, "wan", &WAN_KEYS, &mut self.findings);
-        self.draft.wan_interface = self.interface(&wan, "\"eth0\"", Field::WanInterface);
+        self.draft.wan_interface = self.optional(&wan, "interface", Field::WanInterface, values::interface);
         self.draft.wan_address = self.required(
             &wan,
             "address",
@@ -118,7 +107,7 @@ impl<'a> Reader<'a> {
 
     fn read_lan(&mut self, document: &DeTable<'_>) {
         let lan = Section::of_document(self.source, document, "lan", &LAN_KEYS, &mut self.findings);
-        self.draft.lan_interface = self.interface(&lan, "\"eth1\"", Field::LanInterface);
+        self.draft.lan_interface = self.optional(&lan, "interface", Field::LanInterface, values::interface);
         self.draft.lan_address = self.required(
             &lan,
             "address",
@@ -126,14 +115,6 @@ impl<'a> Reader<'a> {
             Field::LanAddress,
             values::interface_address,
         );
-    }
-
-    /// The interface of a side; without a name where it needs none, it is called after the side.
-    fn interface(&mut self, side: &Section<'_>, example: &str, field: Field) -> Option<InterfaceName> {
-        if self.nameless && side.entry("interface").is_none() {
-            return InterfaceName::new(side.name()).ok();
-        }
-        self.required(side, "interface", example, field, values::interface)
     }
 
     fn read_nat(&mut self, document: &DeTable<'_>) {

@@ -11,7 +11,7 @@ pub use crate::report::{Fault, Findings, Place, Source};
 pub use crate::section::{Section, choose_from, refuse_unknown_sections, wrong_type};
 
 /// Reads a configuration that is a table of some other file, whose keys `besides` the configuration's sections are that
-/// file's own. What is wrong goes to `findings`. There, interfaces need no names.
+/// file's own. What is wrong goes to `findings`.
 pub fn configuration(
     source: Source<'_>,
     table: &DeTable<'_>,

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use config::{Behaviour, Behaviours, Config, Forward, Nat, Share, Timer};
+use config::{Behaviour, Behaviours, Config, Forward, InterfaceName, Nat, Share, Timer};
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
 pub fn show(config: &Config) -> String {
@@ -11,14 +11,14 @@ pub fn show(config: &Config) -> String {
     let (wan, lan) = (config.wan(), config.lan());
 
     text.push_str("[wan]\n");
-    setting(&mut text, "interface", wan.interface().as_str());
+    show_interface(&mut text, wan.interface());
     setting(&mut text, "address", &wan.address().to_string());
     if let Some(gateway) = wan.gateway() {
         setting(&mut text, "gateway", &gateway.to_string());
     }
 
     text.push_str("\n[lan]\n");
-    setting(&mut text, "interface", lan.interface().as_str());
+    show_interface(&mut text, lan.interface());
     setting(&mut text, "address", &lan.address().to_string());
 
     show_nat(&mut text, config.nat());
@@ -33,6 +33,12 @@ pub fn show(config: &Config) -> String {
         show_forward(&mut text, forward);
     }
     text
+}
+
+fn show_interface(text: &mut String, interface: Option<&InterfaceName>) {
+    if let Some(interface) = interface {
+        setting(text, "interface", interface.as_str());
+    }
 }
 
 fn show_nat(text: &mut String, nat: Nat) {

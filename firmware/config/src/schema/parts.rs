@@ -17,7 +17,6 @@ use crate::{
 
 /// The longest of each in bytes, by postcard's rules: a `u16` takes up to 3, the length of a short string 1, an
 /// unsigned byte or a unit variant 1.
-pub(super) const SIDE: usize = 1 + MAX_INTERFACE_NAME + 4 + 1;
 pub(super) const RANGE: usize = 2 * 3;
 pub(super) const FORWARD: usize = 1 + MAX_FORWARD_NAME + 1 + RANGE + 4 + 3;
 
@@ -58,14 +57,6 @@ enum ProtocolsV1 {
 }
 
 impl SideV1 {
-    pub(super) fn new(interface: &InterfaceName, address: InterfaceAddress) -> Self {
-        Self {
-            interface: interface.to_wire(),
-            address: address.address().octets(),
-            prefix_len: address.prefix_len(),
-        }
-    }
-
     pub(super) fn interface(&self, field: Field) -> Result<InterfaceName, Error> {
         InterfaceName::new(&self.interface).map_err(|problem| problem.with(field))
     }

@@ -1,4 +1,5 @@
-//! Version 2 of the settings on the wire: plain data, as postcard writes it. It has everything there is.
+//! Version 2 of the settings on the wire: plain data, as postcard writes it. It is read, and written no more; what it has under
+//! `nat` is what version 3 has there.
 //!
 //! Nothing here is checked beyond its size; [`ConfigV2::into_draft`] makes the checked types of it.
 
@@ -8,20 +9,13 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{
-    BehaviourV1, FORWARD, ForwardV1, RANGE, RangeV1, SIDE, SideV1, parse_forwards, parse_timers, seconds,
-};
-use crate::{
-    Behaviours, Config, Draft, Error, Field, MAX_FORWARDS, Nat, Problem, Response, Share, Shares, Timer,
-};
+use super::parts::{BehaviourV1, ForwardV1, RANGE, RangeV1, SideV1, parse_forwards, parse_timers};
+use crate::{Behaviours, Draft, Error, Field, MAX_FORWARDS, Nat, Problem, Response, Share, Shares, Timer};
 
-/// The longest body in bytes: a `u32` takes up to 5, a list's length 1, a truth value, an option or a unit variant 1.
-pub(crate) const LONGEST: usize = {
-    let gateway = 1 + 4;
+/// The longest of `nat` in bytes: a `u32` takes up to 5, a truth value, an option or a unit variant 1.
+pub(super) const NAT: usize = {
     let shares = Share::ALL.len() * (1 + 5);
-    let nat = RANGE + 2 * 3 + 3 + 2 + shares;
-    let timers = Timer::ALL.len() * 5;
-    2 * SIDE + gateway + nat + timers + 1 + MAX_FORWARDS * FORWARD
+    RANGE + 2 * 3 + 3 + 2 + shares
 };
 
 #[derive(Serialize, Deserialize)]
@@ -36,7 +30,7 @@ pub(crate) struct ConfigV2 {
 }
 
 #[derive(Serialize, Deserialize)]
-struct NatV2 {
+pub(super) struct NatV2 {
     ports: RangeV1,
     mapping: BehavioursV2,
     filtering: BehavioursV2,
@@ -79,22 +73,8 @@ impl ConfigV2 {
     }
 }
 
-impl From<&Config> for ConfigV2 {
-    fn from(config: &Config) -> Self {
-        Self {
-            wan: SideV1::new(config.wan().interface(), config.wan().address()),
-            gateway: config.wan().gateway().map(|gateway| gateway.octets()),
-            lan: SideV1::new(config.lan().interface(), config.lan().address()),
-            nat: config.nat().into(),
-            timers: Timer::ALL.map(|timer| seconds(config.timers().duration(timer))),
-            // As many as there can be: the slice is from a list of the same capacity.
-            forwards: config.forwards().iter().map(ForwardV1::from).collect(),
-        }
-    }
-}
-
 impl NatV2 {
-    fn parse(self) -> Result<Nat, Error> {
+    pub(super) fn parse(self) -> Result<Nat, Error> {
         Ok(Nat {
             ports: self.ports.parse().map_err(|problem| problem.with(Field::NatPorts))?,
             mapping: self.mapping.into(),
