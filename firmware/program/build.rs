@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Of the firmware, all that the program is made of.
-const PARTS: [&str; 8] = ["board", "config", "flash", "init", "linux", "napt", "router", "sekisho"];
+const PARTS: [&str; 9] =
+    ["board", "config", "flash", "gateway", "init", "linux", "napt", "router", "sekisho"];
 
 fn main() {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));

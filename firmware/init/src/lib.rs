@@ -6,19 +6,21 @@
 //! Nothing here allocates: everything lives in statics or on the stack.
 
 mod arguments;
-mod run;
+mod boot;
+mod duties;
 mod setup;
 
-use linux::console;
+use linux::{console, process};
 
 use crate::arguments::{Command, USAGE};
-use crate::setup::Trouble;
 
 /// Does what the arguments behind the program's name say. The exit status: 0 ended as asked, 1 the operation failed, 2
 /// the command line or the blob is wrong.
 pub fn main(arguments: &[&[u8]]) -> u8 {
     console::start_log();
     match Command::parse(arguments) {
+        // The kernel gives its first program whatever of its command line it does not know itself.
+        Ok(Command::Help | Command::Version) | Err(_) if process::is_first() => boot::boot(),
         Ok(command) => execute(command),
         Err(mistake) => {
             console::complain(format_args!("sekisho: {mistake}"));
@@ -38,8 +40,8 @@ fn execute(command: Command<'_>) -> u8 {
 
 /// Routes until told to stop.
 fn route(blob: &[u8]) -> u8 {
-    match setup::start(blob).and_then(|mut gateway| gateway.run().map_err(Trouble::from)) {
-        Ok(()) => 0,
+    match setup::start(blob).and_then(|mut gateway| Ok(gateway.run(&mut |_| None)?)) {
+        Ok(_) => 0,
         Err(trouble) => {
             console::complain(format_args!("sekisho: {}", trouble.at(blob)));
             trouble.status()

@@ -2,18 +2,17 @@
 
 use core::fmt;
 
-use config::{Config, InterfaceAddress};
+use config::{Config, InterfaceAddress, InterfaceName};
+use gateway::{Gateway, link_of};
 use linux::{Error, Events, Port, console, entropy, file};
-use router::{Router, Tables};
+use router::{Router, Side, Tables};
 use static_cell::ConstStaticCell;
-
-use crate::run::{Gateway, link_of};
 
 /// The engine's tables, a few megabytes, in `.bss` because they begin as zeros.
 static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
 
 /// Why the program cannot route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Trouble {
     /// The blob's file cannot be read, or is too long for a blob.
     Unreadable(Error),
@@ -21,6 +20,12 @@ pub(crate) enum Trouble {
     Invalid(config::Error),
     /// Both sides are the same interface, by two of its names.
     SameInterface,
+    /// The configuration names no interface for a side, and there is no board to know it.
+    NoInterface(Side),
+    /// The board has no device for a side, with what it has instead.
+    NoDevice(Side, board::Selector),
+    /// The image has no board that this program takes.
+    NoBoard(board::Error),
     /// Linux refused something.
     Linux(Error),
 }
@@ -30,12 +35,21 @@ pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
     let config = read(path)?;
     // First of all, so that no change of a link falls between looking at it and hearing of it.
     let events = Events::open()?;
-    let lan = take(config.lan().interface().as_str())?;
-    let wan = take(config.wan().interface().as_str())?;
+    let named =
+        |side, interface: Option<&InterfaceName>| interface.ok_or(Trouble::NoInterface(side)).cloned();
+    let (lan, wan) =
+        (named(Side::Lan, config.lan().interface())?, named(Side::Wan, config.wan().interface())?);
+    open(&config, events, [lan.as_str(), wan.as_str()])
+}
+
+/// Takes over two interfaces, lan first, and says so.
+pub(crate) fn open(config: &Config, events: Events, interfaces: [&str; 2]) -> Result<Gateway, Trouble> {
+    let [lan_name, wan_name] = interfaces;
+    let (lan, wan) = (take(lan_name)?, take(wan_name)?);
     if lan.index() == wan.index() {
         return Err(Trouble::SameInterface);
     }
-    let router = router(&config, &lan, &wan)?;
+    let router = router(config, &lan, &wan)?;
     if let Err(error) = linux::lock_memory() {
         log::warn!(
             "{error}: its memory may be swapped out; raise the limit of locked memory, or run it with CAP_IPC_LOCK"
@@ -43,7 +57,7 @@ pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
     }
     let mut gateway = Gateway::new(events, [lan, wan], router);
     gateway.announce();
-    say_ready(&config);
+    say_ready(config, interfaces);
     Ok(gateway)
 }
 
@@ -73,26 +87,25 @@ fn router(config: &Config, lan: &Port, wan: &Port) -> Result<Router<'static, { r
 }
 
 /// The one line on stdout, for whoever waits for it.
-fn say_ready(config: &Config) {
-    let (lan, wan) = (config.lan(), config.wan());
-    let side = |name: &'static str, interface, address| Side { name, interface, address };
+fn say_ready(config: &Config, [lan, wan]: [&str; 2]) {
+    let side = |side, interface, address| Taken { side, interface, address };
     console::say(format_args!(
         "ready {} {}",
-        side("lan", lan.interface().as_str(), lan.address()),
-        side("wan", wan.interface().as_str(), wan.address())
+        side(Side::Lan, lan, config.lan().address()),
+        side(Side::Wan, wan, config.wan().address())
     ));
 }
 
 /// One side in the line above: `lan=gw0 192.0.2.254/24`.
-struct Side<'a> {
-    name: &'static str,
+struct Taken<'a> {
+    side: Side,
     interface: &'a str,
     address: InterfaceAddress,
 }
 
-impl fmt::Display for Side<'_> {
+impl fmt::Display for Taken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={} {}", self.name, self.interface, self.address)
+        write!(f, "{}={} {}", self.side, self.interface, self.address)
     }
 }
 
@@ -100,8 +113,12 @@ impl Trouble {
     /// The program's exit status.
     pub(crate) const fn status(&self) -> u8 {
         match self {
-            Self::Linux(_) | Self::Unreadable(Error::System(_)) => 1,
-            Self::Unreadable(_) | Self::Invalid(_) | Self::SameInterface => 2,
+            Self::Linux(_) | Self::NoDevice(..) | Self::Unreadable(Error::System(_)) => 1,
+            Self::NoInterface(_)
+            | Self::NoBoard(_)
+            | Self::Unreadable(_)
+            | Self::Invalid(_)
+            | Self::SameInterface => 2,
         }
     }
 
@@ -128,6 +145,14 @@ impl fmt::Display for Sentence<'_> {
         let file = self.blob.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         match self.trouble {
             Trouble::Linux(error) => error.fmt(f),
+            Trouble::NoInterface(side) => write!(
+                f,
+                "{file}: no interface for the {side}, which only an image's board knows; add `interface` under [{side}]"
+            ),
+            Trouble::NoDevice(side, selector) => {
+                write!(f, "no network device for the {side}: the board wants {selector}")
+            }
+            Trouble::NoBoard(error) => write!(f, "{file}: {error}; build the image anew"),
             Trouble::SameInterface => {
                 write!(f, "{file}: wan and lan are two names of one interface; name two interfaces")
             }

@@ -4,9 +4,10 @@
 //! reason. That includes socket errors: a port whose link went down reports one until it is read.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::AsFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
+use crate::buttons::{Buttons, MAX_BUTTONS};
 use crate::error::{Error, Failure};
 use crate::links::LinkNews;
 use crate::receiver::Receiver;
@@ -18,6 +19,7 @@ use crate::socket;
 pub struct Events {
     links: LinkNews,
     signals: Signals,
+    buttons: Buttons,
 }
 
 /// Why the sleep ended. Nothing set: the time was over, or frames have arrived.
@@ -35,7 +37,13 @@ impl Events {
     /// # Errors
     /// [`Error::System`] if the kernel refuses a socket or a descriptor.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { links: LinkNews::open()?, signals: Signals::open()? })
+        Ok(Self { links: LinkNews::open()?, signals: Signals::open()?, buttons: Buttons::default() })
+    }
+
+    /// Listens to the power button, too: for the program whose machine it is.
+    #[must_use]
+    pub fn with_buttons(self) -> Self {
+        Self { buttons: Buttons::open(), ..self }
     }
 
     /// Sleeps until there is something to do, at most `timeout` milliseconds.
@@ -43,21 +51,50 @@ impl Events {
     /// # Errors
     /// [`Error::System`] if the kernel cannot poll: out of memory.
     pub fn wait(&self, ports: [&Receiver; 2], timeout: Option<u64>) -> Result<Wake, Error> {
-        let mut fds = [ports[0].as_fd(), ports[1].as_fd(), self.links.as_fd(), self.signals.as_fd()]
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+        let [first, second] = ports.map(AsFd::as_fd);
+        let (mut wake, [first, second]) = self.sleep([first, second], timeout)?;
+        let failed = [take_error(ports[0], first), take_error(ports[1], second)];
+        wake.links |= failed.contains(&true);
+        Ok(wake)
+    }
+
+    /// The same where there are no ports.
+    ///
+    /// # Errors
+    /// As for [`wait`](Self::wait).
+    pub fn wait_without_ports(&self, timeout: u64) -> Result<Wake, Error> {
+        Ok(self.sleep([self.links.as_fd(), self.links.as_fd()], Some(timeout))?.0)
+    }
+
+    fn sleep(
+        &self,
+        ports: [BorrowedFd<'_>; 2],
+        timeout: Option<u64>,
+    ) -> Result<(Wake, [PollFlags; 2]), Error> {
+        let signals = self.signals.as_fd();
+        let own = [ports[0], ports[1], self.links.as_fd(), signals];
+        let mut fds =
+            concat(own, self.buttons.fds_or(signals)).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let timeout = timeout.map(timespec);
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Failure::new("poll", errno).into()),
         }
-        let [first, second, links, signals] = fds.map(|fd| fd.revents());
-        let failed = [take_error(ports[0], first), take_error(ports[1], second)];
-        if !links.is_empty() {
+        let [first, second, links, signals, buttons @ ..] = fds.map(|fd| fd.revents());
+        let links = !links.is_empty();
+        if links {
             self.links.drain();
         }
-        let signal = if signals.is_empty() { None } else { self.signals.next() };
-        Ok(Wake { links: !links.is_empty() || failed.contains(&true), signal })
+        let mut signal = if signals.is_empty() { None } else { self.signals.next() };
+        if buttons.iter().any(|button| !button.is_empty()) && self.buttons.pressed() {
+            signal = Some(Signal::Stop);
+        }
+        Ok((Wake { links, signal }, [first, second]))
     }
+}
+
+fn concat<T: Copy>(four: [T; 4], more: [T; MAX_BUTTONS]) -> [T; 4 + MAX_BUTTONS] {
+    core::array::from_fn(|n| if n < 4 { four[n] } else { more[n - 4] })
 }
 
 /// Reads a port's pending error, if poll saw one.

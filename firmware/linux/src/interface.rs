@@ -3,7 +3,7 @@
 use core::fmt;
 
 use linux_raw_sys::if_arp::ARPHRD_ETHER;
-use linux_raw_sys::ioctl::{SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCGIFMTU};
+use linux_raw_sys::ioctl::{SIOCGIFADDR, SIOCGIFFLAGS, SIOCGIFHWADDR, SIOCGIFMTU, SIOCSIFFLAGS};
 use linux_raw_sys::net::ifmap;
 use linux_raw_sys::net::net_device_flags::{IFF_RUNNING, IFF_UP};
 use rustix::fd::OwnedFd;
@@ -66,6 +66,14 @@ pub(crate) struct Facts {
     pub(crate) up: bool,
 }
 
+/// Switches an interface on, as `ip link set NAME up` does. Where there is an `ip`, somebody else has done so.
+///
+/// # Errors
+/// [`Error::Interface`] if there is no such interface, or it cannot be switched on.
+pub fn switch_on(name: &Name) -> Result<(), Error> {
+    Inquiry::open()?.switch_on(name).map_err(|error| Error::Interface(*name, error))
+}
+
 /// Asks the kernel about interfaces.
 #[derive(Debug)]
 pub(crate) struct Inquiry(OwnedFd);
@@ -92,6 +100,16 @@ impl Inquiry {
         let answer = self.ask::<{ SIOCGIFADDR as Opcode }>(name, "ioctl(SIOCGIFADDR)").ok()?;
         // A `sockaddr_in`: family, port, address.
         Some([answer[4], answer[5], answer[6], answer[7]])
+    }
+
+    /// Switches the interface on.
+    fn switch_on(&self, name: &Name) -> Result<(), InterfaceError> {
+        let mut value = self.ask::<{ SIOCGIFFLAGS as Opcode }>(name, "ioctl(SIOCGIFFLAGS)")?;
+        let flags = u16::from_ne_bytes([value[0], value[1]]) | IFF_UP as u16;
+        value[..2].copy_from_slice(&flags.to_ne_bytes());
+        let request = Request { name: name.bytes, value };
+        self.call::<{ SIOCSIFFLAGS as Opcode }>(request).map_err(Failure::of("ioctl(SIOCSIFFLAGS)"))?;
+        Ok(())
     }
 
     fn ask<const CODE: Opcode>(&self, name: &Name, call: &'static str) -> Result<[u8; VALUE_BYTES], Failure> {

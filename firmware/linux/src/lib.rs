@@ -1,6 +1,7 @@
 #![no_std]
 #![allow(unsafe_code)] // The one crate that may: see below, and the SAFETY comment of each block.
-//! Linux, as the router needs it: two network ports, something to sleep on, a clock, entropy and a console.
+//! Linux, as the router needs it: two network ports, something to sleep on, a clock, entropy and a console;
+//! and what the first program of a machine needs beside that: mounts, modules, devices, partitions, a watchdog.
 //!
 //! This crate is the wall between the sans-IO crates and the kernel. It alone contains `unsafe`, one wrapper a file,
 //! each with a safe signature:
@@ -13,14 +14,18 @@
 //! | `interface.rs` | the interface `ioctl`s |
 //! | `signals.rs` | the signal mask and `signalfd` |
 //! | `process.rs` | `exit_group` |
+//! | `watchdog.rs` | the watchdog's `ioctl` |
 //!
 //! Everything is mapped and opened at start; afterwards nothing allocates, here or in the kernel's view of us. The one
 //! exception is an interface that was deleted and created again: its sockets and rings are then opened anew.
 //!
 //! Read `Documentation/networking/packet_mmap.rst` of the Linux tree first.
 
+mod buttons;
 pub mod clock;
 pub mod console;
+mod devices;
+mod directory;
 pub mod entropy;
 mod error;
 mod events;
@@ -28,6 +33,9 @@ pub mod file;
 mod interface;
 mod links;
 mod memory;
+pub mod module;
+pub mod mount;
+pub mod partition;
 mod port;
 pub mod power;
 pub mod process;
@@ -38,10 +46,12 @@ mod socket;
 mod stats;
 mod transmitter;
 mod vnet;
+mod watchdog;
 
+pub use devices::{Device, Devices};
 pub use error::{Error, Failure, InterfaceError};
 pub use events::{Events, Wake};
-pub use interface::Name;
+pub use interface::{Name, switch_on};
 pub use memory::lock_memory;
 pub use port::{LinkChange, Port};
 pub use receiver::{Received, Receiver};
@@ -49,3 +59,4 @@ pub use signals::Signal;
 pub use stats::Stats;
 pub use transmitter::{Transmitter, Unsent};
 pub use vnet::VnetHeader;
+pub use watchdog::Watchdog;

@@ -20,6 +20,12 @@ pub fn restart() -> ! {
     end(RebootCommand::Restart)
 }
 
+/// Lets Ctrl-Alt-Del come to PID 1 as a signal, instead of restarting the machine at once.
+pub fn hear_ctrl_alt_del() {
+    // A machine without a keyboard loses nothing.
+    let _ = reboot(RebootCommand::CadOff);
+}
+
 /// What to do where there is nothing to be done: as PID 1 the machine starts afresh, a process ends.
 pub fn give_up() -> ! {
     match process::is_first() {

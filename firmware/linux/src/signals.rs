@@ -16,8 +16,10 @@ const RECORD_BYTES: usize = 128;
 /// What somebody asks of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT or SIGTERM: end.
+    /// SIGTERM, or the power button: end.
     Stop,
+    /// SIGINT, which is also what the kernel makes of Ctrl-Alt-Del for PID 1: end, to begin afresh.
+    Restart,
     /// SIGUSR1: show the counters.
     Report,
     /// SIGCHLD: a process has ended that we never started, but are the parent of as PID 1.
@@ -54,6 +56,7 @@ impl Signals {
         Some(match number {
             SIGUSR1 => Signal::Report,
             SIGCHLD => Signal::Child,
+            SIGINT => Signal::Restart,
             _ => Signal::Stop,
         })
     }

@@ -50,7 +50,7 @@ fn stand_in_aarch64() -> Vec<u8> {
 const PARTS: [&str; 4] = ["--config", "router.blob", "--init", "init"];
 
 /// Whether a program is on the path; says so if it is not.
-fn is_here(tool: &str, test: &str) -> bool {
+pub(crate) fn is_here(tool: &str, test: &str) -> bool {
     let is_here = Command::new(tool).arg("--version").output().is_ok();
     if !is_here {
         eprintln!("NOT RUN: {test}: needs {tool}");
@@ -58,7 +58,7 @@ fn is_here(tool: &str, test: &str) -> bool {
     is_here
 }
 
-fn tool(desk: &Desk, arguments: &[&str]) -> Output {
+pub(crate) fn tool(desk: &Desk, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho-image"));
     command.args(arguments).current_dir(&desk.0).output().unwrap()
 }
@@ -105,7 +105,7 @@ fn build_tiny(desk: &Desk, board: &str, test: &str) -> bool {
     true
 }
 
-fn kernels() -> PathBuf {
+pub(crate) fn kernels() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels")
 }
 

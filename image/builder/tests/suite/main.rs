@@ -10,6 +10,7 @@ mod images;
 mod kernel_modules;
 mod layers;
 mod machine;
+mod router;
 mod target;
 mod tiny;
 mod tiny_build;

@@ -1,8 +1,13 @@
+#![no_std]
+#![forbid(unsafe_code)]
 //! The event loop: frames from the ports to the router and back, time, links, signals.
 //!
 //! A *turn* of the loop sleeps until there is something to do, then serves each port for one *batch* of frames, then
 //! time. So neither port starves the other, and time never waits longer than two batches. Without frames and without
 //! anything due in the router the sleep has no end, and the program costs nothing.
+//!
+//! It is a crate of its own so that it alone is compiled for speed; what only starts and ends the box, `init`, is compiled to be
+//! small.
 
 use linux::{
     Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console, process,
@@ -13,8 +18,17 @@ use router::{Disposition, Link, Offload, Router, Side};
 /// Frames taken from a port in one turn; also what one system call sends at most.
 const BATCH: usize = 64;
 
+/// How the box came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is to be no more.
+    Stop,
+    /// It is to begin afresh.
+    Restart,
+}
+
 /// The running box.
-pub(crate) struct Gateway {
+pub struct Gateway {
     events: Events,
     /// Lan first, as in [`Side`].
     ports: [Port; 2],
@@ -22,16 +36,13 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new(
-        events: Events,
-        ports: [Port; 2],
-        router: Router<'static, { router::SESSIONS }>,
-    ) -> Self {
+    /// A box of these ports, lan first.
+    pub fn new(events: Events, ports: [Port; 2], router: Router<'static, { router::SESSIONS }>) -> Self {
         Self { events, ports, router }
     }
 
     /// Tells the router of the links that are up, so that it makes itself known on them.
-    pub(crate) fn announce(&mut self) {
+    pub fn announce(&mut self) {
         let now = now();
         for side in Side::ALL {
             let port = &self.ports[side as usize];
@@ -43,27 +54,36 @@ impl Gateway {
         self.flush();
     }
 
-    /// Forwards until somebody asks us to stop.
-    pub(crate) fn run(&mut self) -> Result<(), Error> {
+    /// Forwards until somebody asks us to stop. After each turn, in which both ports were served, `attend` is told the time; it
+    /// says when it wants to be told again, if not by chance: who waits for that knows that the box forwards.
+    ///
+    /// # Errors
+    /// [`Error::System`] if the kernel cannot poll: out of memory.
+    pub fn run(&mut self, attend: &mut dyn FnMut(Instant) -> Option<Instant>) -> Result<Ending, Error> {
         let mut busy = false;
+        let mut next = attend(now());
         loop {
-            let timeout = if busy { Some(0) } else { self.until_due() };
+            let timeout = if busy { Some(0) } else { self.until_due(next) };
             let wake = self.events.wait([&self.ports[0].rx, &self.ports[1].rx], timeout)?;
             match wake.signal {
                 None => {}
                 Some(Signal::Child) => process::reap(),
                 Some(Signal::Report) => self.report(),
-                Some(Signal::Stop) => {
-                    self.report();
-                    return Ok(());
-                }
+                Some(Signal::Stop) => return Ok(self.end(Ending::Stop)),
+                Some(Signal::Restart) => return Ok(self.end(Ending::Restart)),
             }
             let now = now();
             if wake.links {
                 self.check_links(now);
             }
             busy = self.serve(now);
+            next = attend(now);
         }
+    }
+
+    fn end(&mut self, ending: Ending) -> Ending {
+        self.report();
+        ending
     }
 
     /// Serves both ports and the clock; whether a port may have more for us.
@@ -133,9 +153,9 @@ impl Gateway {
         }
     }
 
-    /// Milliseconds until the router has something to do, if it ever has.
-    fn until_due(&self) -> Option<u64> {
-        let due = self.router.poll_timeout()?;
+    /// Milliseconds until there is something to do though no frame has come, if there ever is.
+    fn until_due(&self, other: Option<Instant>) -> Option<u64> {
+        let due = self.router.poll_timeout().into_iter().chain(other).min()?;
         Some(due.millis().saturating_sub(clock::now()))
     }
 
@@ -159,7 +179,7 @@ fn send_own(router: &mut Router<'static, { router::SESSIONS }>, to: &mut [&mut T
 }
 
 /// What the router wants to know of a port.
-pub(crate) fn link_of(port: &Port) -> Link {
+pub fn link_of(port: &Port) -> Link {
     Link { hardware: port.hardware(), mtu: port.mtu() }
 }
 

@@ -1,0 +1,88 @@
+//! What the box owes to others as long as it forwards: food for the watchdog, and word to the flash that its
+//! configuration is fit to run with.
+
+use flash::{Slot, Store};
+use linux::partition::Partition;
+use linux::{Watchdog, clock};
+use napt::Instant;
+
+/// How often the watchdog is fed, in milliseconds.
+const MEAL: u64 = 5_000;
+
+/// When it bites, in seconds.
+pub(crate) const PATIENCE: i32 = 20;
+
+/// How long a configuration has to run until it is no longer on trial, in milliseconds.
+const TRIAL: u64 = 30_000;
+
+const _: () =
+    assert!(TRIAL > 1000 * PATIENCE as u64, "what wedges the box is noticed before it is confirmed");
+
+/// What is due, and when. A process in a namespace has no duties.
+#[derive(Debug, Default)]
+pub(crate) struct Duties {
+    watchdog: Option<(Instant, Watchdog)>,
+    trial: Option<(Instant, Trial)>,
+}
+
+/// A configuration that is yet to be confirmed.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    pub(crate) store: Store<Partition>,
+    pub(crate) slot: Slot,
+}
+
+impl Duties {
+    /// Nothing to be done.
+    pub(crate) const fn none() -> Self {
+        Self { watchdog: None, trial: None }
+    }
+
+    /// A watchdog that was started just now, if there is one.
+    pub(crate) fn watching(watchdog: Option<Watchdog>) -> Self {
+        Self { watchdog: watchdog.map(|watchdog| (now(), watchdog)), trial: None }
+    }
+
+    /// Puts a configuration on trial from now on.
+    pub(crate) fn try_out(&mut self, trial: Trial) {
+        self.trial = Some((later(now(), TRIAL), trial));
+    }
+
+    /// When the next thing is due.
+    fn due(&self) -> Option<Instant> {
+        let meal = self.watchdog.as_ref().map(|(due, _)| *due);
+        meal.into_iter().chain(self.trial.as_ref().map(|(due, _)| *due)).min()
+    }
+
+    /// Does what is due at `now`, and says when the next thing is.
+    pub(crate) fn attend(&mut self, now: Instant) -> Option<Instant> {
+        if let Some((due, watchdog)) = &mut self.watchdog
+            && *due <= now
+        {
+            watchdog.feed();
+            *due = later(now, MEAL);
+        }
+        if let Some((_, Trial { mut store, slot })) = self.trial.take_if(|(due, _)| *due <= now) {
+            match store.confirm(slot) {
+                Ok(()) => log::info!("the configuration of the {slot} slot is confirmed, it runs well"),
+                Err(fault) => log::warn!("{fault}: cannot be confirmed"),
+            }
+        }
+        self.due()
+    }
+
+    /// Lets a machine that is to be switched off do so in peace.
+    pub(crate) fn end(self) {
+        if let Some((_, watchdog)) = self.watchdog {
+            watchdog.stop();
+        }
+    }
+}
+
+fn now() -> Instant {
+    Instant::from_millis(clock::now())
+}
+
+fn later(now: Instant, millis: u64) -> Instant {
+    Instant::from_millis(now.millis() + millis)
+}
