@@ -1,6 +1,7 @@
 //! The program as a process: how it starts, stops, sleeps, and what it survives. Root only, as `reference_network`.
 
 use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
 
@@ -135,8 +136,8 @@ fn nothing_is_allocated_while_a_million_packets_pass() {
     let router = Running::start(&mut traced);
     router.wait_for("ready ");
     // ... when a million datagrams have been sent through it both ways ...
-    let sink = network.wan.within(|| std::net::UdpSocket::bind("203.0.113.1:7000").unwrap()).join().unwrap();
-    let inside = network.lan.within(|| std::net::UdpSocket::bind("192.0.2.1:5353").unwrap()).join().unwrap();
+    let sink = network.wan.within(|| UdpSocket::bind("203.0.113.1:7000").unwrap()).join().unwrap();
+    let inside = network.lan.within(|| UdpSocket::bind("192.0.2.1:5353").unwrap()).join().unwrap();
     let pid = fs::read_to_string(format!("/proc/{0}/task/{0}/children", router.id())).unwrap();
     let forwarded = || {
         rustix::process::kill_process(
@@ -177,6 +178,60 @@ fn nothing_is_allocated_while_a_million_packets_pass() {
         .filter(|line| ["brk(", "mmap(", "mremap("].iter().any(|call| line.contains(call)))
         .collect();
     assert!(allocations.is_empty(), "{allocations:#?}");
+}
+
+#[test]
+fn its_memory_is_as_large_without_sessions_as_with_65536() {
+    const SESSIONS: u32 = 65_536;
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    let router = network.start();
+    network.wan.ip("route add local 198.18.0.0/15 dev lo");
+    // The last eighth of the table is for hosts that have hardly any sessions, of which there are enough.
+    let few = 128;
+    for host in 0..few {
+        network.lan.ip(&format!("addr add 192.0.2.{}/24 dev lan0", 100 + host));
+    }
+    let empty = resident(router.id());
+    let is_full = || {
+        let fill = network.lan.within(move || {
+            let send = |from: &UdpSocket, n: u32| {
+                let to = Ipv4Addr::from(u32::from_be_bytes([198, 18, 0, 1]) + n);
+                // What is lost is sent again.
+                let _ = from.send_to(b"hello", (to, 9));
+            };
+            let one = UdpSocket::bind("192.0.2.1:5000").unwrap();
+            for n in 0..SESSIONS - few * 64 {
+                send(&one, n);
+                // Not faster than they are forwarded.
+                if n % 64 == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            for host in 0..few {
+                let other = UdpSocket::bind((Ipv4Addr::from([192, 0, 2, 100 + host as u8]), 5000)).unwrap();
+                (0..64).for_each(|n| send(&other, n));
+            }
+        });
+        fill.join().unwrap();
+        router.signal(Signal::USR1);
+        router.wait_for("wan gw1: received");
+        router.lines().iter().any(|line| line.contains(&format!("sessions {SESSIONS} ")))
+    };
+    assert!(netns::until(is_full), "{:#?}", router.lines());
+    let full = resident(router.id());
+    eprintln!("resident memory: {empty} kB without sessions, {full} kB with {SESSIONS}");
+    assert!(full <= empty + 64 && full <= 16 << 10, "{empty} kB, then {full} kB");
+    assert_eq!(router.end(Signal::TERM).0, Some(0));
+}
+
+/// The resident memory of a process, in units of 1,024 bytes.
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
 #[test]

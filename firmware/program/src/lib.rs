@@ -5,3 +5,7 @@
 
 /// The program's file.
 pub const PATH: &str = env!("SEKISHO_PROGRAM");
+
+/// The file of the program for 64-bit Arm, if there is one: on another machine that takes a compiler that can build for it.
+pub const FOR_AARCH64: Option<&str> =
+    if cfg!(target_arch = "aarch64") { Some(PATH) } else { option_env!("SEKISHO_PROGRAM_FOR_AARCH64") };

@@ -36,6 +36,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// When the first packet had passed a router: what came in at one of its taps was seen at the other.
+    pub fn first_passed(&self) -> Option<Time> {
+        let has_come = |(at, left): &(usize, &Sighting)| {
+            self.sightings[..*at].iter().any(|came| came.packet == left.packet && came.tap != left.tap)
+        };
+        self.sightings.iter().enumerate().find(has_come).map(|(_, left)| left.at)
+    }
+
     /// Whether everything was as it had to be.
     pub fn passed(&self) -> bool {
         self.broken.is_none() && self.violations.is_empty() && self.checks.iter().all(|check| check.held)

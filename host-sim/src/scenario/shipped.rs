@@ -5,9 +5,10 @@ use provision::Report;
 use super::{Scenario, read};
 
 /// Their names and their texts.
-pub const SHIPPED: [(&str, &str); 15] = [
+pub const SHIPPED: [(&str, &str); 16] = [
     ("first", include_str!("../../scenarios/first.toml")),
     ("reference-network", include_str!("../../scenarios/reference-network.toml")),
+    ("traffic", include_str!("../../scenarios/traffic.toml")),
     ("hole-punching", include_str!("../../scenarios/hole-punching.toml")),
     ("double-nat", include_str!("../../scenarios/double-nat.toml")),
     ("address-change", include_str!("../../scenarios/address-change.toml")),

@@ -23,6 +23,14 @@ impl Architecture {
         }
     }
 
+    /// As Rust calls the kind of program that `sekisho` is there.
+    pub const fn target(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Aarch64 => "aarch64-unknown-linux-musl",
+        }
+    }
+
     /// As Debian calls it.
     pub const fn debian(self) -> &'static str {
         match self {

@@ -142,6 +142,11 @@ fn among_hosts(
         addresses[1],
         answered.as_secs_f64()
     ));
+    if let Some(passed) = outcome.first_passed() {
+        // The scenario's time began when it had answered.
+        let after = answered + Duration::from_micros(passed.micros());
+        tell(&format!("translated the first packet after {:.1} s", after.as_secs_f64()));
+    }
     files::print(&on_paper(&outcome, PACKETS, &Palette::PLAIN))?;
     Ok(outcome.passed())
 }

@@ -26,7 +26,7 @@ pub(crate) struct Build {
     /// Where to write the image.
     #[arg(short, long, value_name = "IMAGE")]
     output: PathBuf,
-    /// The program that it boots; otherwise the sekisho beside this tool.
+    /// The program that it boots; otherwise the one for the board's machine that is beside this tool.
     #[arg(long, value_name = "PROGRAM")]
     init: Option<PathBuf>,
     /// A kernel of your own, instead of Debian's.
@@ -50,7 +50,7 @@ pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
     let board = board_file::find(&options.board)?;
     let progress = Progress::begin();
     let blob = files::read(&options.config)?;
-    let program_path = options.program()?;
+    let program_path = options.program(&board)?;
     let program = files::read(&program_path)?;
     // What is wrong with these is told before anything is fetched.
     image::check(&board, named(&program_path.display().to_string(), &program))?;
@@ -92,18 +92,25 @@ pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
 }
 
 impl Build {
-    /// The program to boot.
-    fn program(&self) -> Result<PathBuf, Failure> {
+    /// The program to boot: the one beside this tool that is named for the board's machine, or is for this one.
+    fn program(&self, board: &BoardFile) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.init {
             return Ok(path.clone());
         }
         let own = env::current_exe().map_err(|error| Failure::to_read("this program", &error))?;
+        let named = own.with_file_name(format!("sekisho-{}", board.architecture.name()));
         let beside = own.with_file_name("sekisho");
-        if beside.is_file() {
+        if named.is_file() {
+            return Ok(named);
+        }
+        if board.architecture.name() == env::consts::ARCH && beside.is_file() {
             return Ok(beside);
         }
-        let way_out = "name a static program with --init";
-        Err(Failure::Input(format!("{}: there is no program to boot; {way_out}", beside.display())))
+        let target = board.architecture.target();
+        Err(Failure::Input(format!(
+            "{}: there is no such program; `rustup target add {target}` and build again, or name one with --init",
+            named.display()
+        )))
     }
 
     fn kernel(&self, board: &BoardFile, debian: &Debian<'_>) -> Result<Kernel, Failure> {
