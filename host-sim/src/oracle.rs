@@ -23,6 +23,7 @@ mod forwards;
 mod open;
 mod operator;
 mod ports;
+mod rules;
 mod sessions;
 mod shares;
 pub mod streams;

@@ -8,9 +8,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use config::{
-    Behaviour, Behaviours, Config, Draft, Error, Field, Forward, ForwardName, InterfaceAddress,
-    InterfaceName, MAX_BLOB, MAX_FORWARDS, Nat, PortRange, Problem, Protocols, Response, SCHEMA_VERSION,
-    Share, Shares, Timer, Timers,
+    Behaviour, Behaviours, Config, Draft, Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_BLOB,
+    MAX_FORWARDS, Name, Nat, PortRange, Problem, Protocols, Response, SCHEMA_VERSION, Share, Shares, Timer,
+    Timers,
 };
 use proptest::prelude::*;
 
@@ -205,7 +205,7 @@ fn the_largest_configuration_fits_and_a_smaller_buffer_is_refused() {
     draft.wan_interface = InterfaceName::new("fifteen-letters").ok();
     draft.lan_interface = InterfaceName::new("fifteen_letters").ok();
     for index in 0..MAX_FORWARDS {
-        let name = ForwardName::new(&format!("{index:031}")).unwrap();
+        let name = Name::new(&format!("{index:031}")).unwrap();
         let range = PortRange::new(port(40_000 + 2 * index), port(40_001 + 2 * index)).unwrap();
         let host = Ipv4Addr::new(192, 0, 2, 1);
         let forward = Forward::new(name, Protocols::Both, range, host, port(50_000)).unwrap();
@@ -280,16 +280,16 @@ fn a_prefix_of_two_hosts_has_no_broadcast_address() {
 #[test]
 fn timers_stop_at_their_floor_and_their_ceiling() {
     for timer in Timer::ALL {
-        let rule = timer.rule();
+        let bounds = timer.bounds();
         let second = Duration::from_secs(1);
         let set = |duration| Timers::default().with(timer, duration).map(|timers| timers.duration(timer));
 
-        assert_eq!(set(rule.floor), Ok(rule.floor));
-        assert_eq!(set(rule.ceiling), Ok(rule.ceiling));
-        assert_eq!(set(rule.ceiling + second), Err(Problem::AboveCeiling));
-        assert_eq!(set(rule.default + second / 2), Err(Problem::NotWholeSeconds));
-        assert_eq!(Timers::default().duration(timer), rule.default);
-        if let Some(shorter) = rule.floor.checked_sub(second) {
+        assert_eq!(set(bounds.floor), Ok(bounds.floor));
+        assert_eq!(set(bounds.ceiling), Ok(bounds.ceiling));
+        assert_eq!(set(bounds.ceiling + second), Err(Problem::AboveCeiling));
+        assert_eq!(set(bounds.default + second / 2), Err(Problem::NotWholeSeconds));
+        assert_eq!(Timers::default().duration(timer), bounds.default);
+        if let Some(shorter) = bounds.floor.checked_sub(second) {
             assert_eq!(set(shorter), Err(Problem::BelowFloor));
         }
     }
@@ -299,7 +299,7 @@ fn timers_stop_at_their_floor_and_their_ceiling() {
 fn ports_of_a_forwarded_range_keep_their_offset() {
     let port = |port| NonZeroU16::new(port).unwrap();
     let external = PortRange::new(port(5000), port(5099)).unwrap();
-    let name = ForwardName::new("voice").unwrap();
+    let name = Name::new("voice").unwrap();
     let voice = Forward::new(name, Protocols::Udp, external, [192, 0, 2, 1].into(), port(6000)).unwrap();
 
     assert_eq!(
@@ -406,7 +406,7 @@ fn distinct_forward(index: usize, (name, protocols, one, other, host, inside): F
     let base = 1000 * (index as u16 + 1);
     let port = |offset| NonZeroU16::new(base + offset).unwrap();
     let external = PortRange::new(port(one.min(other)), port(one.max(other))).unwrap();
-    let name = ForwardName::new(&format!("{name}-{index}")).unwrap();
+    let name = Name::new(&format!("{name}-{index}")).unwrap();
     Forward::new(name, protocols, external, [192, 0, 2, host].into(), NonZeroU16::new(inside).unwrap())
         .unwrap()
 }
@@ -414,8 +414,8 @@ fn distinct_forward(index: usize, (name, protocols, one, other, host, inside): F
 fn timers() -> impl Strategy<Value = Timers> {
     prop::array::uniform8(0.0..=1.0).prop_map(|shares| {
         Timer::ALL.into_iter().zip(shares).fold(Timers::default(), |timers, (timer, share): (_, f64)| {
-            let rule = timer.rule();
-            let seconds = rule.floor + (rule.ceiling - rule.floor).mul_f64(share);
+            let bounds = timer.bounds();
+            let seconds = bounds.floor + (bounds.ceiling - bounds.floor).mul_f64(share);
             timers.with(timer, Duration::from_secs(seconds.as_secs())).unwrap()
         })
     })
@@ -453,7 +453,7 @@ fn reference() -> Config {
 
 fn forward(name: &str, host: &str) -> Forward {
     let port = NonZeroU16::new(54321).unwrap();
-    let name = ForwardName::new(name).unwrap();
+    let name = Name::new(name).unwrap();
     Forward::new(name, Protocols::Tcp, PortRange::single(port), host.parse().unwrap(), port).unwrap()
 }
 

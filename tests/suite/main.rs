@@ -34,6 +34,7 @@ mod rfc5382;
 mod rfc5508;
 mod rfc5961;
 mod rfc826;
+mod rules;
 mod segment_size;
 mod settings;
 mod shares;

@@ -4,6 +4,7 @@
 //! `SEKISHO_CASES` says with how many scripts each property is tried, `SEKISHO_SEED` with which; `tests/deep` tries
 //! millions of packets.
 
+mod rules;
 mod sequences;
 mod small_scope;
 mod steps;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use napt::policy::Rule;
 use napt::{ByProtocol, Dependence, Endpoint, Forward, Forwards, Protocols, Settings, Shares, Tables};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
@@ -84,7 +86,7 @@ fn follow<const N: usize>(plan: &Plan, script: &Script, tally: &Tally) -> Result
 const ALL: [Dependence; 3] = [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort];
 
 /// What is chosen of the settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Plan {
     mapping: ByProtocol,
     filtering: ByProtocol,
@@ -93,6 +95,7 @@ struct Plan {
     cooldown: u64,
     forwards: usize,
     shares: Shares,
+    rules: Vec<Rule>,
     /// Whether other protocols are translated, and segment sizes clamped.
     more: bool,
     /// Whether the engine is woken whenever it asks to be, or never.
@@ -110,6 +113,7 @@ impl Plan {
             cooldown: 120,
             forwards: 0,
             shares: Shares { guaranteed: Some(u32::MAX), ..Shares::default() },
+            rules: vec![],
             more: true,
             woken: true,
         }
@@ -126,6 +130,7 @@ impl Plan {
         settings.timers.tcp_closing = Duration::from_secs(270);
         settings.external_mtu = 1_496;
         settings.forwards = forwarding(self.forwards);
+        settings.policy = rules::of(&self.rules);
         settings
     }
 }
@@ -134,19 +139,21 @@ impl Plan {
 fn plan() -> impl Strategy<Value = Plan> {
     let cooldown = proptest::sample::select(&[0, 120_u64][..]);
     let bits = (proptest::bool::weighted(0.3), proptest::bool::weighted(0.9), proptest::bool::weighted(0.9));
-    (behaviour(), behaviour(), ports(), cooldown, 0..forwards().len(), shares(), bits).prop_map(
-        |(mapping, filtering, ports, cooldown, forwards, shares, (preserve, more, woken))| Plan {
-            mapping,
-            filtering,
-            ports,
-            preserve,
-            cooldown,
-            forwards,
-            shares,
-            more,
-            woken,
-        },
-    )
+    (behaviour(), behaviour(), ports(), cooldown, 0..forwards().len(), shares(), rules::policy(), bits)
+        .prop_map(
+            |(mapping, filtering, ports, cooldown, forwards, shares, rules, (preserve, more, woken))| Plan {
+                mapping,
+                filtering,
+                ports,
+                preserve,
+                cooldown,
+                forwards,
+                shares,
+                rules,
+                more,
+                woken,
+            },
+        )
 }
 
 /// Pools of ports: narrow ones, in both classes, and wide ones.

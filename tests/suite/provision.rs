@@ -47,7 +47,7 @@ fn what_show_prints_compiles_to_the_same_blob() {
 
 #[test]
 fn the_examples_compile_and_a_typical_blob_is_small() {
-    for example in ["reference.toml", "home.toml"] {
+    for example in ["reference.toml", "home.toml", "board.toml"] {
         let text = fs::read_to_string(Path::new(EXAMPLES).join(example)).unwrap();
 
         let config = provision::compile(&text, example).unwrap_or_else(|report| panic!("{report}"));

@@ -10,7 +10,8 @@ use heapless::Vec;
 
 use crate::address::check_host;
 use crate::{
-    Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Nat, Problem, Share, Timers,
+    Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, MAX_RULES, Nat, Problem, Rule,
+    Share, Timers,
 };
 
 /// A configuration whose settings are valid, each alone and all together.
@@ -21,6 +22,7 @@ pub struct Config {
     nat: Nat,
     timers: Timers,
     forwards: Vec<Forward, MAX_FORWARDS>,
+    rules: Vec<Rule, MAX_RULES>,
 }
 
 impl Config {
@@ -45,7 +47,8 @@ impl Config {
             interface: draft.lan_interface,
             address: draft.lan_address.ok_or(Problem::Missing.with(Field::LanAddress))?,
         };
-        Ok(Self { wan, lan, nat: draft.nat, timers: draft.timers, forwards: draft.forwards })
+        let Draft { nat, timers, forwards, rules, .. } = draft;
+        Ok(Self { wan, lan, nat, timers, forwards, rules })
     }
 
     /// The side towards the Internet.
@@ -71,6 +74,11 @@ impl Config {
     /// The forwards, in the operator's order; no two take the same external port of a protocol.
     pub fn forwards(&self) -> &[Forward] {
         &self.forwards
+    }
+
+    /// The filter rules, in the order in which they are asked.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 }
 
@@ -138,6 +146,8 @@ pub struct Draft {
     pub timers: Timers,
     /// The forwards.
     pub forwards: Vec<Forward, MAX_FORWARDS>,
+    /// The filter rules.
+    pub rules: Vec<Rule, MAX_RULES>,
 }
 
 impl Draft {
@@ -149,6 +159,9 @@ impl Draft {
         self.check_shares(report);
         for (index, forward) in self.forwards.iter().enumerate() {
             self.check_forward(index, forward, report);
+        }
+        for (index, rule) in self.rules.iter().enumerate() {
+            self.check_rule(index, rule, report);
         }
     }
 
@@ -205,6 +218,18 @@ impl Draft {
         }
         for (other, _) in earlier().filter(|(_, other)| other.overlaps(forward)) {
             report(Problem::Overlaps(other).with(Field::ForwardExternal(index)));
+        }
+    }
+
+    fn check_rule(&self, index: usize, rule: &Rule, report: &mut impl FnMut(Error)) {
+        match rule.problem() {
+            Some(problem @ Problem::PortsWithoutProtocol) => report(problem.with(Field::RulePorts(index))),
+            Some(problem) => report(problem.with(Field::RuleAction(index))),
+            None => (),
+        }
+        let mut earlier = self.rules.iter().take(index);
+        if let Some(other) = earlier.position(|other| other.name == rule.name) {
+            report(Problem::DuplicateName(other).with(Field::RuleName(index)));
         }
     }
 }

@@ -56,6 +56,18 @@ pub enum Field {
     ForwardExternal(usize),
     /// The internal endpoint of the forward with this index.
     ForwardInternal(usize),
+    /// The list of rules as a whole.
+    Rules,
+    /// The name of the rule with this index.
+    RuleName(usize),
+    /// Who a packet is from or to, of the rule with this index.
+    RuleAddresses(usize),
+    /// The ports of the rule with this index.
+    RulePorts(usize),
+    /// What the rule with this index does.
+    RuleAction(usize),
+    /// How often the rule with this index matches.
+    RuleRate(usize),
 }
 
 /// What is wrong with a setting.
@@ -93,9 +105,9 @@ pub enum Problem {
     EmptyRange,
     /// Port 0, which cannot be used on the wire.
     PortZero,
-    /// Not a name for a forward.
-    NotAForwardName,
-    /// The forward with this index has the same name.
+    /// Not a name for a forward or a rule.
+    NotAName,
+    /// The forward, or the rule, with this index has the same name.
     DuplicateName(usize),
     /// The forward with this index has the same protocol and one of the same external ports.
     Overlaps(usize),
@@ -113,8 +125,16 @@ pub enum Problem {
     AboveCeiling,
     /// A timer that is not a whole number of seconds.
     NotWholeSeconds,
-    /// More than [`MAX_FORWARDS`](crate::MAX_FORWARDS) forwards.
+    /// More than [`MAX_FORWARDS`](crate::MAX_FORWARDS) forwards or [`MAX_RULES`](crate::MAX_RULES) rules.
     TooMany,
+    /// An address with bits beyond its prefix.
+    HostBits,
+    /// Ports of a protocol that has none, or of all protocols.
+    PortsWithoutProtocol,
+    /// A TCP reset in answer to what need not be TCP.
+    ResetWithoutTcp,
+    /// A rate of nothing.
+    NoRate,
 }
 
 impl Problem {
@@ -156,6 +176,12 @@ impl fmt::Display for Field {
             Self::ForwardName(index) => write!(f, "name of forward {index}"),
             Self::ForwardExternal(index) => write!(f, "external ports of forward {index}"),
             Self::ForwardInternal(index) => write!(f, "internal endpoint of forward {index}"),
+            Self::Rules => f.write_str("rules"),
+            Self::RuleName(index) => write!(f, "name of rule {index}"),
+            Self::RuleAddresses(index) => write!(f, "addresses of rule {index}"),
+            Self::RulePorts(index) => write!(f, "ports of rule {index}"),
+            Self::RuleAction(index) => write!(f, "action of rule {index}"),
+            Self::RuleRate(index) => write!(f, "rate of rule {index}"),
         }
     }
 }
@@ -163,7 +189,7 @@ impl fmt::Display for Field {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Self::DuplicateName(other) => return write!(f, "is also the name of forward {other}"),
+            Self::DuplicateName(other) => return write!(f, "is also the name of number {other}"),
             Self::Overlaps(other) => return write!(f, "overlap those of forward {other}"),
             Self::Missing => "is missing",
             Self::NotAnInterfaceName => "is not an interface name",
@@ -181,7 +207,7 @@ impl fmt::Display for Problem {
             Self::OwnAddress => "is the box's own address",
             Self::EmptyRange => "is an empty range",
             Self::PortZero => "contains port 0",
-            Self::NotAForwardName => "is not a name",
+            Self::NotAName => "is not a name",
             Self::OutsideLan => "is outside the LAN prefix",
             Self::PastLastPort => "runs past port 65535",
             Self::NoSessions => "is 0",
@@ -190,6 +216,10 @@ impl fmt::Display for Problem {
             Self::AboveCeiling => "is above its ceiling",
             Self::NotWholeSeconds => "is not a whole number of seconds",
             Self::TooMany => "are too many",
+            Self::HostBits => "has bits beyond its prefix",
+            Self::PortsWithoutProtocol => "need protocol tcp, udp or both",
+            Self::ResetWithoutTcp => "resets what need not be TCP",
+            Self::NoRate => "is 0",
         };
         f.write_str(text)
     }

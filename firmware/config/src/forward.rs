@@ -3,25 +3,19 @@
 //! A forward is translation and permission in one. Its ranges are as long as each other, and a port keeps its
 //! offset: the second external port goes to the second internal one.
 
-use core::fmt;
 use core::net::Ipv4Addr;
 use core::num::NonZeroU16;
 
-use heapless::String;
-
-use crate::{PortRange, Problem};
+use crate::{Name, PortRange, Problem};
 
 /// The most forwards a configuration can have: a round number above what home routers offer (32 as a rule), at
 /// which comparing every forward with every other is still nothing.
 pub const MAX_FORWARDS: usize = 64;
 
-/// The longest name of a forward in bytes.
-pub(crate) const MAX_FORWARD_NAME: usize = 31;
-
 /// One forward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
-    name: ForwardName,
+    name: Name,
     protocols: Protocols,
     external: PortRange,
     internal: Ipv4Addr,
@@ -36,7 +30,7 @@ impl Forward {
     /// # Errors
     /// [`Problem::PastLastPort`] if the internal ports would run past 65535.
     pub fn new(
-        name: ForwardName,
+        name: Name,
         protocols: Protocols,
         external: PortRange,
         internal: Ipv4Addr,
@@ -47,7 +41,7 @@ impl Forward {
     }
 
     /// What the operator calls it; no two forwards of a configuration have the same name.
-    pub const fn name(&self) -> &ForwardName {
+    pub const fn name(&self) -> &Name {
         &self.name
     }
 
@@ -132,39 +126,5 @@ impl Protocols {
             Self::Udp => "udp",
             Self::Both => "both",
         }
-    }
-}
-
-/// The name of a forward: 1 to 31 printable ASCII characters, no quotes, no space at either end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ForwardName(String<MAX_FORWARD_NAME>);
-
-impl ForwardName {
-    /// Reads a name.
-    ///
-    /// # Errors
-    /// [`Problem::NotAForwardName`].
-    pub fn new(name: &str) -> Result<Self, Problem> {
-        let printable = name.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"'`".contains(&byte));
-        if name.is_empty() || name.trim() != name || !printable {
-            return Err(Problem::NotAForwardName);
-        }
-        String::try_from(name).map(Self).map_err(|_| Problem::NotAForwardName)
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name as a blob holds it.
-    pub(crate) fn to_wire(&self) -> String<MAX_FORWARD_NAME> {
-        self.0.clone()
-    }
-}
-
-impl fmt::Display for ForwardName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }

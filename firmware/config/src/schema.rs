@@ -2,6 +2,7 @@
 //! beside the others, never an edit. Every version is read for ever; the newest is written.
 
 mod parts;
+mod rules;
 mod v1;
 mod v2;
 mod v3;

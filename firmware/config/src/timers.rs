@@ -34,7 +34,7 @@ pub enum Timer {
 
 /// The bounds of one timer, and where they are from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub struct Bounds {
     /// What the timer is if the configuration does not say.
     pub default: Duration,
     /// The shortest it may be.
@@ -59,24 +59,24 @@ impl Timer {
     ];
 
     /// The table: default, floor and ceiling of each.
-    pub const fn rule(self) -> Rule {
+    pub const fn bounds(self) -> Bounds {
         match self {
             // At least 2 minutes (REQ-5); 5 minutes or more is the recommended default (REQ-5c).
-            Self::Udp => rule(300, 120, "RFC 4787 REQ-5"),
+            Self::Udp => bounds(300, 120, "RFC 4787 REQ-5"),
             // At least 2 hours 4 minutes: a host's keep-alive comes every 2 hours (RFC 1122, section 4.2.3.6).
-            Self::TcpEstablished => rule(7440, 7440, "RFC 5382 REQ-5"),
+            Self::TcpEstablished => bounds(7440, 7440, "RFC 5382 REQ-5"),
             // At least 4 minutes; RFC 7857, section 2.1, asks for separate opening and closing timers.
-            Self::TcpOpening | Self::TcpClosing => rule(240, 240, "RFC 5382 REQ-5"),
-            Self::Icmp => rule(60, 60, "RFC 5508 REQ-2"),
+            Self::TcpOpening | Self::TcpClosing => bounds(240, 240, "RFC 5382 REQ-5"),
+            Self::Icmp => bounds(60, 60, "RFC 5508 REQ-2"),
             // No RFC has one. Shorter, and the hellos of a routing protocol in a tunnel, which may come every 10 s
             // (RFC 2328, appendix C.3), would not keep their session.
-            Self::Other => rule(600, 10, "no RFC has one, this is ours"),
+            Self::Other => bounds(600, 10, "no RFC has one, this is ours"),
             // Hosts give up after 60 to 120 s (RFC 1122, section 3.3.2).
             Self::Fragment => {
-                Rule { ceiling: Duration::from_secs(120), ..rule(5, 2, "RFC 6146 FRAGMENT_MIN") }
+                Bounds { ceiling: Duration::from_secs(120), ..bounds(5, 2, "RFC 6146 FRAGMENT_MIN") }
             }
             // 2 minutes is a SHOULD, so one may do without.
-            Self::PortCooldown => rule(120, 0, "RFC 6888 REQ-8"),
+            Self::PortCooldown => bounds(120, 0, "RFC 6888 REQ-8"),
         }
     }
 
@@ -114,7 +114,7 @@ impl Timers {
     /// # Errors
     /// [`Problem::NotWholeSeconds`], [`Problem::BelowFloor`] or [`Problem::AboveCeiling`], by [`Timer::rule`].
     pub fn with(mut self, timer: Timer, duration: Duration) -> Result<Self, Problem> {
-        let rule = timer.rule();
+        let rule = timer.bounds();
         if duration.subsec_nanos() != 0 {
             return Err(Problem::NotWholeSeconds);
         }
@@ -195,21 +195,21 @@ impl Timers {
 impl Default for Timers {
     fn default() -> Self {
         Self {
-            udp: Timer::Udp.rule().default,
-            tcp_established: Timer::TcpEstablished.rule().default,
-            tcp_opening: Timer::TcpOpening.rule().default,
-            tcp_closing: Timer::TcpClosing.rule().default,
-            icmp: Timer::Icmp.rule().default,
-            other: Timer::Other.rule().default,
-            fragment: Timer::Fragment.rule().default,
-            port_cooldown: Timer::PortCooldown.rule().default,
+            udp: Timer::Udp.bounds().default,
+            tcp_established: Timer::TcpEstablished.bounds().default,
+            tcp_opening: Timer::TcpOpening.bounds().default,
+            tcp_closing: Timer::TcpClosing.bounds().default,
+            icmp: Timer::Icmp.bounds().default,
+            other: Timer::Other.bounds().default,
+            fragment: Timer::Fragment.bounds().default,
+            port_cooldown: Timer::PortCooldown.bounds().default,
         }
     }
 }
 
 /// A line of the table, in seconds.
-const fn rule(default: u64, floor: u64, source: &'static str) -> Rule {
-    Rule {
+const fn bounds(default: u64, floor: u64, source: &'static str) -> Bounds {
+    Bounds {
         default: Duration::from_secs(default),
         floor: Duration::from_secs(floor),
         ceiling: Duration::from_secs(WEEK),

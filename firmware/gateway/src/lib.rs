@@ -97,6 +97,9 @@ impl Gateway {
         if let Some(alarm) = self.router.poll_alarm() {
             log::warn!("{alarm}");
         }
+        while let Some(ruling) = self.router.poll_ruling() {
+            log::info!("{ruling}");
+        }
         if self.router.poll_timeout().is_some_and(|due| due <= now) {
             self.router.handle_timeout(now);
             self.send_own();

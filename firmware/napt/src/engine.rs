@@ -11,6 +11,7 @@ use crate::fragments::Identifications;
 use crate::hosts::HostUse;
 use crate::keys::Keys;
 use crate::packet::{self, HEADER, Packet, Shape};
+use crate::policy::{Action, Asked, Note, PolicyState, RuleUse};
 use crate::quick::Data;
 use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
@@ -34,6 +35,7 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) identifications: Identifications,
     pub(crate) limits: Limits,
     pub(crate) hits: [Hits; MAX_FORWARDS],
+    pub(crate) policy: PolicyState,
     counters: [Counters; 2],
 }
 
@@ -74,6 +76,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             identifications,
             limits: Limits::new(&settings.shares, SESSIONS as u32),
             hits: [Hits { count: 0, last: None }; MAX_FORWARDS],
+            policy: PolicyState::new(),
             counters: Default::default(),
             external: settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED),
             settings,
@@ -215,6 +218,24 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     /// How often somebody outside wanted to begin a session through each forward, in the order of the settings.
     pub fn forward_hits(&self) -> impl Iterator<Item = Hits> {
         self.hits.iter().copied().take(self.settings.forwards.iter().count())
+    }
+
+    /// What each filter rule has had to do, in the order of the settings.
+    pub fn rule_uses(&self) -> impl Iterator<Item = RuleUse> {
+        self.policy.uses().take(self.settings.policy.iter().count())
+    }
+
+    /// What a rule that is to be noted has decided, each decision once. Of many at once only the first few are kept.
+    pub fn poll_note(&mut self) -> Option<Note> {
+        self.policy.take_note()
+    }
+
+    /// What the filter rules say of a packet of so many bytes to the box itself; or of one that nobody inside is to have.
+    pub fn ask(&mut self, now: Instant, asked: &Asked, bytes: usize) -> Action {
+        match self.settings.policy.is_empty() {
+            true => Action::Accept,
+            false => self.policy.decide(now, &self.settings.policy, asked, bytes),
+        }
     }
 
     /// How many sessions that began outside, through each forward, nobody has answered yet.

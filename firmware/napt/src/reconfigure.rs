@@ -9,6 +9,7 @@ use crate::endpoint::Protocol;
 use crate::engine::{Engine, Hits};
 use crate::half_open::HalfOpen;
 use crate::index::Slot;
+use crate::policy::{Asked, Policy, Way};
 use crate::session::{Begun, Ends, Session};
 use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
@@ -16,7 +17,8 @@ use crate::time::Instant;
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Works by `settings` from now on. With another external address, or none, everything ends: whoever is outside
     /// knows our sessions by the old one. Otherwise those end whose forward is gone or leads elsewhere, whose external
-    /// port has become a forward's or is no longer ours to give, and all of a protocol whose behaviours have changed.
+    /// port has become a forward's or is no longer ours to give, those that the filter rules would not let begin any more, and
+    /// all of a protocol whose behaviours have changed.
     pub fn reconfigure(&mut self, now: Instant, settings: Settings) {
         let rules = Rules::new(&settings);
         if settings.external != self.settings.external {
@@ -24,6 +26,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         self.end_unless(now, |engine, session| engine.keeps(session, &settings, &rules));
         self.hits = self.hits_by(&settings);
+        self.policy.follow(&self.settings.policy, &settings.policy);
         self.rules = rules;
         self.idle = Idle::new(&settings.timers);
         self.limits = Limits::new(&settings.shares, SESSIONS as u32);
@@ -54,6 +57,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         {
             return false;
         }
+        if !settings.policy.is_empty() && !self.permits(session, &settings.policy) {
+            return false;
+        }
         if protocol == Protocol::Other {
             return settings.other_protocols;
         }
@@ -67,6 +73,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 settings.ports.contains(external) && settings.forwards.outward(protocol, internal).is_none()
             }
         }
+    }
+
+    /// Whether filter rules would let a session begin. They are not asked about what is hairpinned.
+    fn permits(&self, session: &Session, policy: &Policy) -> bool {
+        let Ends { protocol, internal, remote, .. } = session.ends();
+        let way = if session.begun() == Some(Begun::Inside) { Way::Outbound } else { Way::Inbound };
+        remote.address == self.external || policy.permits(&Asked::between(way, protocol, internal, remote))
     }
 
     fn end_unless(&mut self, now: Instant, keeps: impl Fn(&Self, &Session) -> bool) {

@@ -9,6 +9,7 @@ use core::time::Duration;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::forward::Forwards;
 use crate::half_open;
+use crate::policy::Policy;
 use crate::session::Grouping;
 use crate::tcp::{Phase, State};
 use crate::time::Stamp;
@@ -185,6 +186,8 @@ pub struct Settings {
     pub shares: Shares,
     /// Configured mappings from outside to inside.
     pub forwards: Forwards,
+    /// What may begin.
+    pub policy: Policy,
 }
 
 impl Settings {
@@ -204,6 +207,7 @@ impl Settings {
             timers: Timers::default(),
             shares: Shares::default(),
             forwards: Forwards::default(),
+            policy: Policy::default(),
         }
     }
 
@@ -268,14 +272,17 @@ impl Scope {
     }
 }
 
-/// As much as either behaviour looks at; all of it for TCP, where every connection has a state of its own, and where
+/// As much as either behaviour and the filter rules look at; all of it for TCP, where every connection has a state of its own, and where
 /// two forwards lead to one internal endpoint, so that their answers are told apart.
 fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
     match protocol {
         Protocol::Tcp => Dependence::AddressAndPort,
         Protocol::Other => Dependence::Address,
         _ if settings.forwards.converge(protocol) => Dependence::AddressAndPort,
-        _ => settings.mapping.of(protocol).max(settings.filtering.of(protocol)),
+        _ => {
+            let behaviours = settings.mapping.of(protocol).max(settings.filtering.of(protocol));
+            behaviours.max(settings.policy.dependence(protocol))
+        }
     }
 }
 

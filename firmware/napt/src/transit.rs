@@ -42,6 +42,11 @@ impl Transit {
         }
     }
 
+    /// Its length, in bytes.
+    pub(crate) const fn len(self) -> usize {
+        self.total_len
+    }
+
     /// Source and destination of a flow.
     #[inline]
     pub(crate) fn ends(self, flow: Heading) -> (Endpoint, Endpoint) {

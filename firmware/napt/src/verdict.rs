@@ -1,6 +1,7 @@
 //! The engine's answers, and their counters. One reason, one variant, one counter, one test at least.
 
 use crate::Realm;
+use crate::policy::Rejection;
 
 /// What is to become of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +35,13 @@ pub enum RejectReason {
     PortsExhausted,
     /// Its sender has as many sessions as it may have: 3/13, as above (RFC 6888 REQ-4, REQ-11).
     HostShare,
+    /// A filter rule says so, and how to tell.
+    Rule(Rejection),
 }
 
 impl RejectReason {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// One of each, in the order of the counters.
     pub const ALL: [Self; Self::COUNT] = [
@@ -47,11 +50,12 @@ impl RejectReason {
         Self::TableFull,
         Self::PortsExhausted,
         Self::HostShare,
+        Self::Rule(Rejection::Unreachable(3)),
     ];
 
     /// What the counters call each, in the order of [`RejectReason::index`].
     pub const NAMES: [&str; Self::COUNT] =
-        ["ttl expired", "fragmentation needed", "table full", "ports exhausted", "host share"];
+        ["ttl expired", "fragmentation needed", "table full", "ports exhausted", "host share", "rule"];
 
     /// The reason's place among the counters.
     pub const fn index(self) -> usize {
@@ -61,6 +65,7 @@ impl RejectReason {
             Self::TableFull => 2,
             Self::PortsExhausted => 3,
             Self::HostShare => 4,
+            Self::Rule(_) => 5,
         }
     }
 }
@@ -124,6 +129,8 @@ pub enum DropReason {
     /// From outside, to begin a session where as many as may be wait for an answer already, through the same forward
     /// or from the same source.
     HalfOpen,
+    /// A filter rule says so.
+    Rule,
     /// An ICMP type that is not translated: redirect, source quench, anything unknown (RFC 5508 REQ-10, REQ-11).
     IcmpType,
     /// An ICMP error with a wrong ICMP checksum (RFC 5508 REQ-3).
@@ -146,7 +153,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// How many there are.
-    pub const COUNT: usize = 34;
+    pub const COUNT: usize = 35;
 
     /// Each of them, in the order of the counters.
     pub const ALL: [Self; Self::COUNT] = [
@@ -175,6 +182,7 @@ impl DropReason {
         Self::ProtocolTaken,
         Self::Reserve,
         Self::HalfOpen,
+        Self::Rule,
         Self::IcmpType,
         Self::IcmpChecksum,
         Self::Embedded,
@@ -213,6 +221,7 @@ impl DropReason {
         "protocol taken",
         "reserve",
         "half-open",
+        "rule",
         "icmp type",
         "icmp checksum",
         "embedded packet",

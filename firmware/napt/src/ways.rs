@@ -17,6 +17,7 @@ use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::{Engine, Hits};
 use crate::index::Slot;
 use crate::packet::{self, HEADER, Shape};
+use crate::policy::{Action, Asked, Way};
 use crate::rewrite::{self, Rewrite};
 use crate::session::First;
 use crate::settings::Dependence;
@@ -253,6 +254,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     ) -> Result<Slot, Verdict> {
         let (internal, remote) = transit.ends(flow);
         let first = first(Direction::Outbound, flow.segment)?;
+        self.may_begin(now, transit, Way::Outbound, flow.protocol, internal, remote)?;
         self.make_room(now);
         self.open_outbound(now, &Wanted { protocol: flow.protocol, internal, remote, first, key })
     }
@@ -280,10 +282,33 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let internal = self.admit(flow.protocol, external.port, remote)?;
         self.may_pass(transit, flow.header_len, Realm::Internal)?;
         first(Direction::Inbound, flow.segment)?;
+        self.may_begin(now, transit, Way::Inbound, flow.protocol, internal, remote)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
         let counted = self.rules.scoped(flow.protocol, remote);
         self.let_in(now, counted.address, forward)?;
         self.receive(now, internal, external.port, remote, flow)
+    }
+
+    /// Whether the filter rules let a session begin with a packet.
+    #[inline(always)]
+    fn may_begin(
+        &mut self,
+        now: Instant,
+        transit: Transit,
+        way: Way,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> Result<(), Verdict> {
+        if self.settings.policy.is_empty() {
+            return Ok(());
+        }
+        let asked = Asked::between(way, protocol, internal, remote);
+        match self.policy.decide(now, &self.settings.policy, &asked, transit.len()) {
+            Action::Accept => Ok(()),
+            Action::Drop => Err(DropReason::Rule.into()),
+            Action::Reject(how) => Err(RejectReason::Rule(how).into()),
+        }
     }
 
     /// Where a packet from a remote end without a session may go: through a forward, or through a mapping whose

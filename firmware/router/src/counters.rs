@@ -46,6 +46,8 @@ pub enum Refusal {
     SourceRoute,
     /// To the wan, beyond its prefix, and there is no gateway: answered with 3/0 (RFC 1812 s.4.3.3.1).
     NoRoute,
+    /// To the box itself, and a filter rule does not want it.
+    Rule,
     /// To the box itself, which has no such service or answers no more often.
     NotServed,
     /// The next hop is being asked for, and no room is left to wait.
@@ -63,7 +65,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// How many there are.
-    pub const COUNT: usize = 22;
+    pub const COUNT: usize = 23;
 
     /// Each of them, in the order of the counters.
     pub const ALL: [Self; Self::COUNT] = [
@@ -83,6 +85,7 @@ impl Refusal {
         Self::Options,
         Self::SourceRoute,
         Self::NoRoute,
+        Self::Rule,
         Self::NotServed,
         Self::HoldFull,
         Self::HoldTooLarge,
@@ -109,6 +112,7 @@ impl Refusal {
         "options",
         "source route",
         "no route",
+        "rule for the box",
         "not served",
         "hold queue full",
         "too large to hold",

@@ -33,6 +33,8 @@ pub(crate) enum Complaint {
     },
     /// 3/13: its flow may not begin (RFC 5508 REQ-8; RFC 6888 REQ-11 would have 3/1).
     Prohibited,
+    /// 3 with this code: a filter rule does not let its flow begin.
+    Ruled(u8),
     /// 11/0: it has come too far.
     TtlExpired,
     /// 12/0: this octet of the header is wrong.
@@ -53,6 +55,7 @@ impl Complaint {
             Self::PortUnreachable => unreachable(Icmpv4DstUnreachable::PortUnreachable),
             Self::FragmentationNeeded { .. } => unreachable(Icmpv4DstUnreachable::FragRequired),
             Self::Prohibited => unreachable(Icmpv4DstUnreachable::CommProhibited),
+            Self::Ruled(code) => (Icmpv4Message::DstUnreachable, code),
             Self::TtlExpired => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::TtlExpired.into()),
             Self::ParameterProblem { .. } => (Icmpv4Message::ParamProblem, 0),
             Self::ReassemblyTime => (Icmpv4Message::TimeExceeded, Icmpv4TimeExceeded::FragExpired.into()),

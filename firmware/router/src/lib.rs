@@ -34,8 +34,10 @@ mod neighbours;
 mod options;
 mod port;
 mod reassembly;
+mod reset;
 mod router;
 mod rules;
+mod ruling;
 mod settings;
 mod unsolicited;
 
@@ -43,6 +45,7 @@ pub use alarm::Alarm;
 pub use counters::{Counters, Refusal, Summary};
 pub use port::{Disposition, Link, Offload, Side};
 pub use router::Router;
+pub use ruling::Ruling;
 pub use settings::settings;
 
 /// Sessions, and mappings, that the standard build has room for.

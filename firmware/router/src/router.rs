@@ -8,7 +8,7 @@
 
 use core::num::NonZeroU16;
 
-use config::{Config, Response};
+use config::{Config, MAX_RULES, Name, Response};
 use napt::{Engine, Instant, Random, Seed, Tables, checksum};
 use smoltcp::wire::{EthernetAddress, IpProtocol, Ipv4Packet};
 
@@ -23,6 +23,7 @@ use crate::neighbours::{Neighbours, Overdue};
 use crate::port::{Disposition, Link, Offload, Side};
 use crate::reassembly::Reassembly;
 use crate::rules::Addresses;
+use crate::ruling::Ruling;
 use crate::settings::settings;
 use crate::unsolicited::Unsolicited;
 
@@ -62,6 +63,8 @@ pub struct Router<'t, const SESSIONS: usize> {
     alarms: Alarms,
     random: Random,
     smaller: Option<(Side, NonZeroU16)>,
+    /// What the operator calls the filter rules, in their order.
+    names: [Option<Name>; MAX_RULES],
 }
 
 /// What belongs to one port.
@@ -98,6 +101,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             alarms: Alarms::new(),
             random,
             smaller: None,
+            names: names(config),
         }
     }
 
@@ -186,6 +190,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);
         self.engine.reconfigure(now, settings(config, lan, wan));
+        self.names = names(config);
         self.refusals = config.nat().refusals;
         self.unsolicited_syn = config.nat().unsolicited_syn;
         if self.unsolicited_syn == Response::Silent || before.wan != self.addresses.wan {
@@ -219,6 +224,12 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.alarms.poll(self.engine.occupancy())
     }
 
+    /// What a filter rule that is to be logged has decided, once; prints as a line.
+    pub fn poll_ruling(&mut self) -> Option<Ruling<'_>> {
+        let note = self.engine.poll_note()?;
+        Some(Ruling { name: self.names.get(note.rule)?.as_ref()?, note })
+    }
+
     /// What became of every frame so far.
     pub fn summary(&self) -> Summary<'_> {
         let [lan, wan] = &self.ports;
@@ -238,6 +249,15 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     fn port(&mut self, side: Side) -> &mut Port {
         &mut self.ports[side as usize]
     }
+}
+
+/// What the operator calls the filter rules.
+fn names(config: &Config) -> [Option<Name>; MAX_RULES] {
+    let mut names = [const { None }; MAX_RULES];
+    for (place, rule) in names.iter_mut().zip(config.rules()) {
+        *place = Some(rule.name.clone());
+    }
+    names
 }
 
 /// Another seed: the router's random numbers are not to be the engine's.

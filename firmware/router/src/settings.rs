@@ -2,10 +2,14 @@
 
 use core::num::NonZeroU32;
 
-use config::{Behaviour, Behaviours, Config, Share};
-use napt::{ByProtocol, Dependence, Endpoint, Forwards, PortRange, Protocols, Settings, Shares, Timers};
+use config::{Behaviour, Behaviours, Config, Direction, RuleProtocol, Share};
+use napt::policy::{self, Action, Addresses, Matched, Policy, Rate, Rejection, Way};
+use napt::{
+    ByProtocol, Dependence, Endpoint, Forwards, PortRange, Protocols, Realm, Settings, Shares, Timers,
+};
 
 const _: () = assert!(config::MAX_FORWARDS <= napt::MAX_FORWARDS);
+const _: () = assert!(config::MAX_RULES <= napt::MAX_RULES);
 
 /// What the engine of a box is told that works by `config` between links with these MTUs. Lan and wan become internal and external here, and in `Side::realm`.
 pub fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
@@ -23,6 +27,7 @@ pub fn settings(config: &Config, lan_mtu: u16, wan_mtu: u16) -> Settings {
         timers: timers(config.timers()),
         shares: shares(nat.shares),
         forwards: forwards(config.forwards()),
+        policy: policy(config.rules()),
     }
 }
 
@@ -80,4 +85,65 @@ fn forwards(list: &[config::Forward]) -> Forwards {
         let _ = forwards.push(napt::Forward { protocols, external: range(forward.external()), internal });
     }
     forwards
+}
+
+fn policy(list: &[config::Rule]) -> Policy {
+    let mut policy = Policy::default();
+    for rule in list {
+        // There is room for all of them: see the assertion above.
+        let _ = policy.push(policy::Rule {
+            way: match rule.direction {
+                Direction::LanToWan => Way::Outbound,
+                Direction::WanToLan => Way::Inbound,
+                Direction::LanToBox => Way::Own(Realm::Internal),
+                Direction::WanToBox => Way::Own(Realm::External),
+            },
+            protocol: match rule.protocol {
+                RuleProtocol::Any => Matched::Any,
+                RuleProtocol::Both => Matched::TcpOrUdp,
+                RuleProtocol::Tcp => Matched::Number(6),
+                RuleProtocol::Udp => Matched::Number(17),
+                RuleProtocol::Icmp => Matched::Number(1),
+                RuleProtocol::Number(number) => Matched::Number(number),
+            },
+            source: addresses(rule.source),
+            source_ports: rule.source_port.map_or(PortRange::ALL, range),
+            destination: addresses(rule.destination),
+            ports: rule.port.map_or(PortRange::ALL, range),
+            action: match rule.action {
+                config::Action::Accept => Action::Accept,
+                config::Action::Drop => Action::Drop,
+                config::Action::Reject(how) => Action::Reject(rejection(how)),
+            },
+            rate: rule.rate.map(|rate| Rate {
+                count: rate.count.get(),
+                seconds: rate.per.seconds(),
+                burst: rate.burst.get(),
+            }),
+            log: rule.log,
+        });
+    }
+    policy
+}
+
+fn addresses(addresses: config::Addresses) -> Addresses {
+    Addresses {
+        network: addresses.network().to_bits(),
+        mask: addresses.mask(),
+        is_negated: addresses.is_negated(),
+    }
+}
+
+/// The codes of RFC 792, RFC 1122 (s.3.2.2.1) and RFC 1812 (s.5.2.7.1).
+fn rejection(how: config::Rejection) -> Rejection {
+    Rejection::Unreachable(match how {
+        config::Rejection::NetUnreachable => 0,
+        config::Rejection::HostUnreachable => 1,
+        config::Rejection::ProtocolUnreachable => 2,
+        config::Rejection::PortUnreachable => 3,
+        config::Rejection::NetProhibited => 9,
+        config::Rejection::HostProhibited => 10,
+        config::Rejection::AdminProhibited => 13,
+        config::Rejection::TcpReset => return Rejection::TcpReset,
+    })
 }

@@ -62,6 +62,7 @@ pub(crate) fn refused(reason: Refusal) -> Why {
             "RFC 1812 s.4.3.3.1",
             hints::no_route,
         ),
+        Refusal::Rule => why("a filter rule about the box itself does not want it", "RFC 1812 s.5.3.9"),
         Refusal::NotServed => hinted(
             "it is to the box itself, which has nothing that would answer, or has answered too often",
             "RFC 1812 s.4.3.2.8",
@@ -169,6 +170,7 @@ pub(crate) fn dropped(reason: DropReason) -> Why {
             "RFC 4987 s.3",
             hints::half_open,
         ),
+        DropReason::Rule => why("a filter rule drops it", "RFC 3022 s.4.2"),
         DropReason::IcmpType => why("ICMP of this type is not translated", "RFC 5508 REQ-10, REQ-11"),
         DropReason::IcmpChecksum => why("its ICMP checksum is wrong", "RFC 5508 REQ-3"),
         DropReason::Embedded => {
@@ -210,6 +212,9 @@ pub(crate) fn rejected(reason: RejectReason) -> Why {
             "RFC 5508 REQ-8, RFC 6888 REQ-11",
             hints::ports,
         ),
+        RejectReason::Rule(_) => {
+            why("a filter rule rejects it, and its sender is told", "RFC 1812 s.5.2.7.1")
+        }
         RejectReason::HostShare => {
             hinted("its sender has as many sessions as it may have", "RFC 6888 REQ-4, REQ-11", hints::shares)
         }

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddrV4;
 
-use napt::{Dependence, DropReason, Realm, Verdict};
+use napt::{Dependence, DropReason, Realm, Verdict, policy};
 
 use super::change::Change;
+use super::rules::Ruling;
 use super::sessions::{Begun, Session, Start, has_ports};
 use super::streams::{Fit, Streams};
 use super::tcp::{Connection, Way};
@@ -21,6 +22,13 @@ impl Oracle {
             return Ok(Some(change(self.outside(self.sessions[known].external))));
         }
         let Some(connection) = begin(Way::Out, view) else { return told.is(DropReason::NoSession) };
+        let rulings = self.rulings(policy::Way::Outbound, view.protocol, view.source, view.destination);
+        if rulings.contains(&Ruling(Some(told.verdict))) {
+            return Ok(None);
+        }
+        if !rulings.contains(&Ruling(None)) {
+            return Err(format!("{:?}, and the rules say {rulings:?}", told.verdict));
+        }
         let is_barred = !has_ports(view.protocol) && !self.settings.other_protocols;
         match told.verdict {
             Verdict::Drop(DropReason::Protocol) if is_barred => Ok(None),
@@ -67,6 +75,11 @@ impl Oracle {
                     continue;
                 }
             };
+            let rulings = self.rulings(policy::Way::Inbound, view.protocol, remote, internal);
+            accepted.extend(rulings.iter().filter_map(|ruling| ruling.0));
+            if !rulings.contains(&Ruling(None)) {
+                continue;
+            }
             let refusals = self.refusals(view.protocol, internal, external, remote);
             let sure = refusals.iter().any(|(_, sure)| *sure);
             if told.verdict == Verdict::Forward(Realm::Internal) && !sure {

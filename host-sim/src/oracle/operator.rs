@@ -3,10 +3,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use napt::policy::Way;
 use napt::{Instant, Settings};
 
 use super::Oracle;
-use super::sessions::{Session, has_ports};
+use super::sessions::{Begun, Session, has_ports};
 
 /// A remote end, to see how much of it is looked at.
 const WHOLE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, u16::MAX);
@@ -44,6 +45,12 @@ impl Oracle {
             (oracle.mapping(protocol), oracle.filtering(protocol), told_apart)
         };
         if behaviours(self) != behaviours(after) {
+            return false;
+        }
+        let way = if session.begun == Begun::Inside { Way::Outbound } else { Way::Inbound };
+        let (from, to) =
+            if way == Way::Outbound { (internal, session.remote) } else { (session.remote, internal) };
+        if *session.remote.ip() != self.external && !after.is_permitted(way, protocol, from, to) {
             return false;
         }
         if !has_ports(protocol) {

@@ -186,9 +186,9 @@ impl Oracle {
     }
 
     /// As much of a remote end as sessions are told apart by: all of it for TCP, and where forwards converge, so that
-    /// answers find their way; else what mapping or filtering looks at.
+    /// answers find their way; else what mapping, filtering or rules look at.
     pub(super) fn scoped(&self, protocol: u8, remote: SocketAddrV4) -> SocketAddrV4 {
-        let looks = self.mapping(protocol).max(self.filtering(protocol));
+        let looks = self.mapping(protocol).max(self.filtering(protocol)).max(self.rules_look_at(protocol));
         let looks =
             if protocol == TCP || self.converge(protocol) { Dependence::AddressAndPort } else { looks };
         scope(looks, remote)

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use config::{Draft, Field, MAX_FORWARDS, PortRange, Problem, Share, Timer};
+use config::{Draft, Field, MAX_FORWARDS, MAX_RULES, PortRange, Problem, Share, Timer};
 
 use crate::report::{Fault, Place};
 
@@ -37,7 +37,16 @@ pub(crate) fn together<'p>(
             let host = draft.nat.shares.sessions(Share::Host).map_or(0, NonZeroU32::get);
             Fault::new("is more than a host may begin at all", format!("choose {host} or less"))
         }
-        Problem::DuplicateName(other) => duplicate_name(place_of(Field::ForwardName(other))),
+        Problem::DuplicateName(other) if matches!(field, Field::RuleName(_)) => {
+            duplicate_name("rule", place_of(Field::RuleName(other)))
+        }
+        Problem::DuplicateName(other) => duplicate_name("forward", place_of(Field::ForwardName(other))),
+        Problem::PortsWithoutProtocol => {
+            Fault::new("needs a protocol that has ports", "add protocol = \"tcp\", \"udp\" or \"both\"")
+        }
+        Problem::ResetWithoutTcp => {
+            Fault::new("resets TCP alone", "add protocol = \"tcp\", or choose another answer")
+        }
         Problem::Overlaps(other) => overlap(other, draft, place_of(Field::ForwardExternal(other))),
         other => alone(other),
     }
@@ -58,8 +67,8 @@ pub(crate) fn alone(problem: Problem) -> Fault {
         Problem::Reserved => ("is a reserved address", host),
         Problem::NetworkAddress => ("is the network address of its prefix", host),
         Problem::BroadcastAddress => ("is the broadcast address of its prefix", host),
-        Problem::NotAForwardName => (
-            "is not a name for a forward",
+        Problem::NotAName => (
+            "is not a name",
             "use 1 to 31 printable ASCII characters without quotes, and no space at the ends",
         ),
         // The others need to know more than the setting; their sentences are in the functions beside this one.
@@ -70,15 +79,15 @@ pub(crate) fn alone(problem: Problem) -> Fault {
 
 /// About the length of `timer`.
 pub(crate) fn timer(timer: Timer, problem: Problem) -> Fault {
-    let rule = timer.rule();
+    let bounds = timer.bounds();
     if problem == Problem::BelowFloor {
-        let floor = rule.floor.as_secs();
+        let floor = bounds.floor.as_secs();
         return Fault::new(
-            format!("is below the floor of {floor}s ({})", rule.source),
+            format!("is below the floor of {floor}s ({})", bounds.source),
             format!("choose \"{floor}s\" or more"),
         );
     }
-    let ceiling = match rule.ceiling.as_secs() {
+    let ceiling = match bounds.ceiling.as_secs() {
         seconds if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
         seconds => format!("{seconds}s"),
     };
@@ -102,9 +111,24 @@ pub(crate) fn too_many_forwards() -> String {
     )
 }
 
-fn duplicate_name(place: Option<&Place>) -> Fault {
+/// About one rule more than there can be.
+pub(crate) fn too_many_rules() -> String {
+    format!("this is one rule more than the {MAX_RULES} there can be; join neighbouring ports or addresses")
+}
+
+/// About a way to tell somebody who is told nothing.
+pub(crate) fn nothing_to_tell() -> Fault {
+    Fault::new("is for what is rejected", "write action = \"reject\", or leave it out")
+}
+
+/// About a burst without a rate.
+pub(crate) fn burst_of_nothing() -> Fault {
+    Fault::new("is the burst of no rate", "add rate = \"10/s\", or leave it out")
+}
+
+fn duplicate_name(what: &str, place: Option<&Place>) -> Fault {
     let line = place.map_or_else(String::new, |place| format!(" in line {}", place.line));
-    Fault::new(format!("is the name of another forward{line}"), "choose another name")
+    Fault::new(format!("is the name of another {what}{line}"), "choose another name")
 }
 
 fn overlap(other: usize, draft: &Draft, place: Option<&Place>) -> Fault {

@@ -3,7 +3,10 @@
 //! A setting that cannot be read is reported and left out of the draft; the rest is checked all the same. So one
 //! run tells everything that one can know before the first mistake is mended.
 
-use config::{Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, Nat, Share, Timer};
+use config::{
+    Action, Addresses, Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, MAX_RULES, Nat, Rate,
+    Rule, RuleProtocol, Share, Timer,
+};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -11,7 +14,7 @@ use crate::report::{Fault, Findings, Place, Report, Source};
 use crate::section::{Section, refuse_unknown_sections};
 use crate::{advice, values};
 
-const SECTIONS: [&str; 5] = ["wan", "lan", "nat", "timers", "forward"];
+const SECTIONS: [&str; 6] = ["wan", "lan", "nat", "timers", "forward", "rule"];
 const WAN_KEYS: [&str; 3] = ["interface", "address", "gateway"];
 const LAN_KEYS: [&str; 2] = ["interface", "address"];
 const NAT_KEYS: [&str; 9] = [
@@ -27,6 +30,20 @@ const NAT_KEYS: [&str; 9] = [
 ];
 const PROTOCOL_KEYS: [&str; 3] = ["tcp", "udp", "icmp"];
 const FORWARD_KEYS: [&str; 4] = ["name", "protocol", "external", "internal"];
+const RULE_KEYS: [&str; 12] = [
+    "name",
+    "direction",
+    "protocol",
+    "source",
+    "source-port",
+    "destination",
+    "port",
+    "action",
+    "with",
+    "rate",
+    "burst",
+    "log",
+];
 
 /// Reads the file `name`, whose text is `text`.
 pub(crate) fn read(text: &str, name: &str) -> Result<Config, Report> {
@@ -90,6 +107,7 @@ impl<'a> Reader<'a> {
         self.read_nat(document);
         self.read_timers(document);
         self.read_forwards(document);
+        self.read_rules(document);
     }
 
     fn read_wan(&mut self, document: &DeTable<'_>) {
@@ -177,27 +195,41 @@ impl<'a> Reader<'a> {
     }
 
     fn read_forwards(&mut self, document: &DeTable<'_>) {
-        let Some((key, value)) = document.get_key_value("forward") else { return };
-        let DeValue::Array(forwards) = value.get_ref() else {
+        self.read_each(document, "forward", MAX_FORWARDS, &advice::too_many_forwards(), Self::read_forward);
+    }
+
+    fn read_rules(&mut self, document: &DeTable<'_>) {
+        self.read_each(document, "rule", MAX_RULES, &advice::too_many_rules(), Self::read_rule);
+    }
+
+    /// The sections of an array, no more than there can be.
+    fn read_each(
+        &mut self,
+        document: &DeTable<'_>,
+        name: &str,
+        most: usize,
+        too_many: &str,
+        read: impl Fn(&mut Self, (usize, &Spanned<DeValue<'_>>)),
+    ) {
+        let Some((key, value)) = document.get_key_value(name) else { return };
+        let DeValue::Array(all) = value.get_ref() else {
             let message =
-                "forward is a single value or section; write [[forward]], since there can be several";
-            self.findings.add(Some(self.source.line(key.span().start)), message.to_owned());
+                format!("{name} is a single value or section; write [[{name}]], since there can be several");
+            self.findings.add(Some(self.source.line(key.span().start)), message);
             return;
         };
-        if let Some(surplus) = forwards.get(MAX_FORWARDS) {
+        if let Some(surplus) = all.get(most) {
             let line = self.source.line(surplus.span().start);
-            self.findings.add(Some(line), advice::too_many_forwards());
+            self.findings.add(Some(line), too_many.to_owned());
         }
-        for forward in forwards.iter().enumerate().take(MAX_FORWARDS) {
-            self.read_forward(forward);
-        }
+        all.iter().enumerate().take(most).for_each(|one| read(self, one));
     }
 
     fn read_forward(&mut self, forward: (usize, &Spanned<DeValue<'_>>)) {
         let section = Section::of_array(self.source, forward, "forward", &FORWARD_KEYS, &mut self.findings);
         let Some(section) = section else { return };
         // All four are looked at before any of them may be missing, so that no mistake hides another.
-        let name = self.needed(&section, "name", "\"web\"", values::forward_name);
+        let name = self.needed(&section, "name", "\"web\"", values::name);
         let protocols = self.needed(&section, "protocol", "\"tcp\"", values::protocols);
         let external = self.needed(&section, "external", "\"80\"", values::ports);
         let internal = self.needed(&section, "internal", "\"192.168.1.2:80\"", values::endpoint);
@@ -219,6 +251,59 @@ impl<'a> Reader<'a> {
             self.places.push((Field::ForwardExternal(index), external_place));
             self.places.push((Field::ForwardInternal(index), internal_place));
         }
+    }
+
+    fn read_rule(&mut self, rule: (usize, &Spanned<DeValue<'_>>)) {
+        let section = Section::of_array(self.source, rule, "rule", &RULE_KEYS, &mut self.findings);
+        let Some(section) = section else { return };
+        // All are looked at before any of them may be missing, so that no mistake hides another.
+        let name = self.needed(&section, "name", "\"no mail\"", values::name);
+        let direction = self.needed(&section, "direction", "\"lan-to-wan\"", values::direction);
+        let action = self.needed(&section, "action", "\"drop\"", values::action);
+        let protocol = self.value_or(RuleProtocol::Any, &section, "protocol", values::rule_protocol);
+        let source = self.value_or(Addresses::ALL, &section, "source", values::addresses);
+        let destination = self.value_or(Addresses::ALL, &section, "destination", values::addresses);
+        let source_port = self.value(&section, "source-port", values::ports);
+        let port = self.value(&section, "port", values::ports);
+        let with = self.value(&section, "with", values::rejection);
+        let rate = self.value(&section, "rate", values::rate);
+        let burst = self.value(&section, "burst", values::burst);
+        let log = self.value_or(false, &section, "log", values::truth);
+        let (Some((name_place, name)), Some((_, direction)), Some((action_place, action))) =
+            (name, direction, action)
+        else {
+            return;
+        };
+        let action = match (action, with) {
+            (Action::Reject(_), Some((place, how))) => (place, Action::Reject(how)),
+            (action, Some((place, _))) => {
+                self.findings.fault(&place, &advice::nothing_to_tell());
+                (place, action)
+            }
+            (action, None) => (action_place, action),
+        };
+        if let (None, Some((place, _))) = (&rate, &burst) {
+            self.findings.fault(place, &advice::burst_of_nothing());
+        }
+        let index = self.draft.rules.len();
+        self.places.push((Field::RuleName(index), name_place));
+        self.places.push((Field::RuleAction(index), action.0));
+        let ports = [&port, &source_port].into_iter().flatten().next();
+        self.places.extend(ports.map(|(place, _)| (Field::RulePorts(index), place.clone())));
+        let rate = rate.map(|(_, rate)| Rate { burst: burst.map_or(rate.burst, |(_, burst)| burst), ..rate });
+        // There is room: no more than MAX_RULES come here.
+        let _ = self.draft.rules.push(Rule {
+            name,
+            direction,
+            protocol,
+            source,
+            source_port: source_port.map(|(_, range)| range),
+            destination,
+            port: port.map(|(_, range)| range),
+            action: action.1,
+            rate,
+            log,
+        });
     }
 
     /// A setting that must be there; its place is remembered under `field`.

@@ -3,7 +3,10 @@
 
 use std::fmt::{self, Write as _};
 
-use config::{Behaviour, Behaviours, Config, Forward, InterfaceName, Nat, Share, Timer};
+use config::{
+    Action, Addresses, Behaviour, Behaviours, Config, Forward, InterfaceName, Nat, Rule, RuleProtocol, Share,
+    Timer,
+};
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
 pub fn show(config: &Config) -> String {
@@ -31,6 +34,9 @@ pub fn show(config: &Config) -> String {
 
     for forward in config.forwards() {
         show_forward(&mut text, forward);
+    }
+    for rule in config.rules() {
+        show_rule(&mut text, rule);
     }
     text
 }
@@ -74,6 +80,43 @@ fn show_forward(text: &mut String, forward: &Forward) {
     setting(text, "protocol", forward.protocols().name());
     setting(text, "external", &forward.external().to_string());
     setting(text, "internal", &format!("{}:{first_port}", forward.internal()));
+}
+
+/// What a rule does not look at is not shown.
+fn show_rule(text: &mut String, rule: &Rule) {
+    text.push_str("\n[[rule]]\n");
+    setting(text, "name", rule.name.as_str());
+    setting(text, "direction", rule.direction.name());
+    if rule.protocol != RuleProtocol::Any {
+        setting(text, "protocol", &rule.protocol.to_string());
+    }
+    for (key, addresses, port_key, ports) in [
+        ("source", rule.source, "source-port", rule.source_port),
+        ("destination", rule.destination, "port", rule.port),
+    ] {
+        if addresses != Addresses::ALL {
+            setting(text, key, &addresses.to_string());
+        }
+        if let Some(ports) = ports {
+            setting(text, port_key, &ports.to_string());
+        }
+    }
+    let (action, with) = match rule.action {
+        Action::Accept => ("accept", None),
+        Action::Drop => ("drop", None),
+        Action::Reject(how) => ("reject", Some(how.name())),
+    };
+    setting(text, "action", action);
+    if let Some(with) = with {
+        setting(text, "with", with);
+    }
+    if let Some(rate) = rule.rate {
+        setting(text, "rate", &rate.to_string());
+        bare(text, "burst", rate.burst);
+    }
+    if rule.log {
+        bare(text, "log", true);
+    }
 }
 
 fn setting(text: &mut String, key: &str, value: &str) {

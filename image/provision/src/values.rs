@@ -7,7 +7,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use config::{
-    Behaviour, ForwardName, InterfaceAddress, InterfaceName, PortRange, Problem, Protocols, Response,
+    Action, Addresses, Behaviour, Direction, InterfaceAddress, InterfaceName, Name, Per, PortRange, Problem,
+    Protocols, Rate, Rejection, Response, RuleProtocol,
 };
 use toml::de::{DeInteger, DeValue};
 
@@ -82,8 +83,8 @@ pub(crate) fn endpoint(value: &DeValue<'_>) -> Result<(Ipv4Addr, Option<NonZeroU
 }
 
 /// `"web"`.
-pub(crate) fn forward_name(value: &DeValue<'_>) -> Result<ForwardName, Fault> {
-    ForwardName::new(text(value, "web")?).map_err(advice::alone)
+pub(crate) fn name(value: &DeValue<'_>) -> Result<Name, Fault> {
+    Name::new(text(value, "web")?).map_err(advice::alone)
 }
 
 /// `"tcp"`, `"udp"` or `"both"`.
@@ -129,6 +130,85 @@ pub(crate) fn duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
         .and_then(|(count, seconds)| number(count)?.checked_mul(seconds));
     let not_one = "is not a number with one of the units s, m, h";
     seconds.map(Duration::from_secs).ok_or_else(|| Fault::new(not_one, "write it like \"300s\""))
+}
+
+/// `"lan-to-wan"` and so on.
+pub(crate) fn direction(value: &DeValue<'_>) -> Result<Direction, Fault> {
+    choice(value, "a direction", &Direction::ALL.map(|direction| (direction.name(), direction)))
+}
+
+/// `"tcp"`, `"any"` and so on, or a number.
+pub(crate) fn rule_protocol(value: &DeValue<'_>) -> Result<RuleProtocol, Fault> {
+    let number = match value {
+        DeValue::Integer(integer) => u64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+        DeValue::String(text) if !text.is_empty() => number(text),
+        _ => None,
+    };
+    if let Some(number) = number {
+        let number = u8::try_from(number)
+            .map_err(|_| Fault::new("is no protocol's number", "write one from 0 to 255, or a name"))?;
+        return Ok(RuleProtocol::of_number(number));
+    }
+    choice(value, "a protocol", &RuleProtocol::NAMED)
+}
+
+/// `"192.0.2.0/24"`, `"192.0.2.7"` or `"!192.0.2.0/24"`.
+pub(crate) fn addresses(value: &DeValue<'_>) -> Result<Addresses, Fault> {
+    let example = "192.0.2.0/24";
+    let text = text(value, example)?;
+    let not_one = || {
+        Fault::new(
+            "is no address or prefix",
+            format!("write it like {example:?}, \"192.0.2.7\" or \"!{example}\""),
+        )
+    };
+    let (is_negated, rest) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest.trim_start()));
+    let (address, prefix_len) = rest.split_once('/').unwrap_or((rest, "32"));
+    let address: Ipv4Addr = address.parse().map_err(|_| not_one())?;
+    let prefix_len = number(prefix_len).filter(|_| !prefix_len.is_empty()).ok_or_else(not_one)?;
+    let prefix_len = u8::try_from(prefix_len).unwrap_or(u8::MAX);
+    Addresses::new(address, prefix_len, is_negated).map_err(|problem| match problem {
+        Problem::HostBits => {
+            let network =
+                Ipv4Addr::from_bits(address.to_bits() & u32::MAX.unbounded_shl(32 - u32::from(prefix_len)));
+            Fault::new("has bits beyond its prefix", format!("did you mean \"{network}/{prefix_len}\"?"))
+        }
+        Problem::PrefixLength if is_negated && prefix_len == 0 => {
+            Fault::new("means nobody", "leave the rule out")
+        }
+        other => advice::alone(other),
+    })
+}
+
+/// `"accept"`, `"drop"` or `"reject"`, which is told as ICMP 3/3 as long as nothing else is said.
+pub(crate) fn action(value: &DeValue<'_>) -> Result<Action, Fault> {
+    let reject = Action::Reject(Rejection::PortUnreachable);
+    choice(value, "an action", &[("accept", Action::Accept), ("drop", Action::Drop), ("reject", reject)])
+}
+
+/// `"port-unreachable"` and so on.
+pub(crate) fn rejection(value: &DeValue<'_>) -> Result<Rejection, Fault> {
+    choice(value, "a way to reject", &Rejection::ALL.map(|how| (how.name(), how)))
+}
+
+/// `"10/s"`, `"6/m"` or `"1/h"`.
+pub(crate) fn rate(value: &DeValue<'_>) -> Result<Rate, Fault> {
+    let not_one = || Fault::new("is no rate", "write it like \"10/s\", \"6/m\" or \"1/h\", at most 65535");
+    let (count, per) = text(value, "10/s")?.split_once('/').ok_or_else(not_one)?;
+    let per = Per::ALL.into_iter().find(|it| it.name() == per).ok_or_else(not_one)?;
+    let count = number(count).and_then(|count| u16::try_from(count).ok()).and_then(NonZeroU16::new);
+    Ok(Rate { count: count.ok_or_else(not_one)?, per, burst: Rate::BURST })
+}
+
+/// `5`.
+pub(crate) fn burst(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
+    let DeValue::Integer(integer) = value else {
+        return Err(wrong_type(value, "write a number without quotes, like 5"));
+    };
+    u16::from_str_radix(integer.as_str(), integer.radix())
+        .ok()
+        .and_then(NonZeroU16::new)
+        .ok_or_else(|| Fault::new("is no burst", "write one from 1 to 65535, like 5"))
 }
 
 /// The text of a string.

@@ -4,8 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use napt::policy::Rule;
 use proptest::prelude::*;
 
+use super::rules::policy;
 use super::{forwards, ports};
 
 /// One of however many there will be.
@@ -63,8 +65,8 @@ pub(crate) enum Step {
     Scan { host: Pick, port: Pick, count: Pick },
     /// Time passes.
     Wait(Duration),
-    /// The operator has other forwards, and another pool of ports.
-    Reconfigure { forwards: usize, ports: (u16, u16) },
+    /// The operator has other forwards, another pool of ports, and other filter rules.
+    Reconfigure { forwards: usize, ports: (u16, u16), rules: Vec<Rule> },
 }
 
 /// The pieces of a datagram, and how long the last of them takes longer.
@@ -142,8 +144,8 @@ fn step() -> impl Strategy<Value = Step> {
             }),
         1 => (index(), index(), index()).prop_map(|(host, port, count)| Step::Scan { host, port, count }),
         8 => wait().prop_map(Step::Wait),
-        1 => (0..forwards().len(), ports())
-            .prop_map(|(forwards, ports)| Step::Reconfigure { forwards, ports }),
+        1 => (0..forwards().len(), ports(), policy())
+            .prop_map(|(forwards, ports, rules)| Step::Reconfigure { forwards, ports, rules }),
     ]
 }
 

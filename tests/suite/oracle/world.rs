@@ -14,7 +14,7 @@ use sekisho_tests::{
 use super::sequences::{Ends, Sequences, Speaker};
 use super::steps::{Pick, Pieces, Quote, Step, Tweak, What};
 use super::tally::Tally;
-use super::{Plan, forwarding};
+use super::{Plan, forwarding, rules};
 
 const INSIDE: [Host; 3] = [ALICE, DAVE, Host(Ipv4Addr::new(192, 0, 2, 3))];
 const FAR: [Host; 3] = [BOB, CAROL, Host(Ipv4Addr::new(198, 51, 100, 8))];
@@ -57,9 +57,10 @@ impl<'t, const N: usize> World<'t, N> {
     pub(crate) fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Wait(time) => self.wait(*time),
-            Step::Reconfigure { forwards, ports } => {
+            Step::Reconfigure { forwards, ports, rules } => {
                 let mut settings = self.bench.engine.settings().clone();
                 (settings.forwards, settings.ports) = (forwarding(*forwards), range(ports.0, ports.1));
+                settings.policy = rules::of(rules);
                 self.bench.reconfigure(settings)
             }
             Step::Send { host, port, to, what, tweak } => {

@@ -8,17 +8,17 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-use crate::forward::MAX_FORWARD_NAME;
 use crate::interface::MAX_INTERFACE_NAME;
+use crate::name::MAX_NAME;
 use crate::{
-    Behaviour, Error, Field, Forward, ForwardName, InterfaceAddress, InterfaceName, MAX_FORWARDS, PortRange,
+    Behaviour, Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Name, PortRange,
     Problem, Protocols, Timer, Timers,
 };
 
 /// The longest of each in bytes, by postcard's rules: a `u16` takes up to 3, the length of a short string 1, an
 /// unsigned byte or a unit variant 1.
 pub(super) const RANGE: usize = 2 * 3;
-pub(super) const FORWARD: usize = 1 + MAX_FORWARD_NAME + 1 + RANGE + 4 + 3;
+pub(super) const FORWARD: usize = 1 + MAX_NAME + 1 + RANGE + 4 + 3;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct SideV1 {
@@ -42,7 +42,7 @@ pub(super) enum BehaviourV1 {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct ForwardV1 {
-    name: String<MAX_FORWARD_NAME>,
+    name: String<MAX_NAME>,
     protocols: ProtocolsV1,
     external: RangeV1,
     internal: [u8; 4],
@@ -80,7 +80,7 @@ impl From<PortRange> for RangeV1 {
 
 impl ForwardV1 {
     pub(super) fn parse(&self, index: usize) -> Result<Forward, Error> {
-        let name = ForwardName::new(&self.name).map_err(|problem| problem.with(Field::ForwardName(index)))?;
+        let name = Name::new(&self.name).map_err(|problem| problem.with(Field::ForwardName(index)))?;
         let external =
             self.external.parse().map_err(|problem| problem.with(Field::ForwardExternal(index)))?;
         let internal = self.internal.into();

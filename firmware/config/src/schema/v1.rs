@@ -52,6 +52,7 @@ impl ConfigV1 {
             nat: self.nat.parse()?,
             timers: parse_timers(TIMERS, self.timers)?,
             forwards,
+            rules: Vec::new(),
         })
     }
 }

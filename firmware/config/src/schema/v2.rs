@@ -69,6 +69,7 @@ impl ConfigV2 {
             nat: self.nat.parse()?,
             timers: parse_timers(Timer::ALL, self.timers)?,
             forwards,
+            rules: Vec::new(),
         })
     }
 }

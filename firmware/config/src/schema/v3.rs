@@ -1,5 +1,5 @@
 //! Version 3 of the settings on the wire: plain data, as postcard writes it. It has everything there is; over version 2, sides
-//! need not name their interface.
+//! need not name their interface, and there are filter rules.
 //!
 //! Nothing here is checked beyond its size; [`ConfigV3::into_draft`] makes the checked types of it.
 
@@ -9,15 +9,16 @@ use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use super::parts::{FORWARD, ForwardV1, parse_forwards, parse_timers, seconds};
+use super::rules::{RULE, RuleV3, parse_rules};
 use super::v2::{NAT, NatV2};
 use crate::interface::MAX_INTERFACE_NAME;
-use crate::{Config, Draft, Error, Field, InterfaceAddress, InterfaceName, MAX_FORWARDS, Timer};
+use crate::{Config, Draft, Error, Field, InterfaceAddress, InterfaceName, MAX_FORWARDS, MAX_RULES, Timer};
 
 /// The longest body in bytes: a `u32` takes up to 5, the length of a short string or list, an option or a byte 1.
 pub(crate) const LONGEST: usize = {
     let side = 1 + 1 + MAX_INTERFACE_NAME + 4 + 1;
     let gateway = 1 + 4;
-    2 * side + gateway + NAT + Timer::ALL.len() * 5 + 1 + MAX_FORWARDS * FORWARD
+    2 * side + gateway + NAT + Timer::ALL.len() * 5 + 1 + MAX_FORWARDS * FORWARD + 2 + MAX_RULES * RULE
 };
 
 #[derive(Serialize, Deserialize)]
@@ -29,6 +30,7 @@ pub(crate) struct ConfigV3 {
     /// Seconds, in the order of [`Timer::ALL`].
     timers: [u32; Timer::ALL.len()],
     forwards: Vec<ForwardV1, MAX_FORWARDS>,
+    rules: Vec<RuleV3, MAX_RULES>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +53,7 @@ impl ConfigV3 {
             nat: self.nat.parse()?,
             timers: parse_timers(Timer::ALL, self.timers)?,
             forwards,
+            rules: parse_rules(&self.rules)?,
         })
     }
 }
@@ -65,6 +68,7 @@ impl From<&Config> for ConfigV3 {
             timers: Timer::ALL.map(|timer| seconds(config.timers().duration(timer))),
             // As many as there can be: the slice is from a list of the same capacity.
             forwards: config.forwards().iter().map(ForwardV1::from).collect(),
+            rules: config.rules().iter().map(RuleV3::from).collect(),
         }
     }
 }

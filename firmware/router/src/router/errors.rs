@@ -4,6 +4,7 @@
 use core::net::Ipv4Addr;
 
 use config::Response;
+use napt::policy::Rejection;
 use napt::{Checksum, Instant, Packet, Protocol, RejectReason, Verdict};
 use smoltcp::wire::Ipv4Packet;
 
@@ -12,6 +13,7 @@ use crate::counters::Refusal;
 use crate::icmp::{self, Complaint};
 use crate::options::{self, Fault};
 use crate::port::Side;
+use crate::reset;
 use crate::unsolicited::Kept;
 
 impl<const SESSIONS: usize> Router<'_, SESSIONS> {
@@ -29,9 +31,11 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         }
     }
 
-    /// What to tell the sender of a packet that the engine rejects.
-    pub(super) fn complaint(&self, reason: RejectReason) -> Complaint {
-        match reason {
+    /// Tells the sender of a packet that the engine rejects why, unless the configuration would rather not.
+    #[cold]
+    pub(super) fn reject(&mut self, now: Instant, side: Side, reason: RejectReason, packet: &[u8]) {
+        let complaint = match reason {
+            RejectReason::Rule(how) => return self.turn_away(now, side, how, packet),
             RejectReason::TtlExpired => Complaint::TtlExpired,
             RejectReason::FragmentationNeeded(to) => {
                 Complaint::FragmentationNeeded { mtu: self.ports[Side::of(to) as usize].link.mtu }
@@ -39,6 +43,32 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             RejectReason::TableFull | RejectReason::PortsExhausted | RejectReason::HostShare => {
                 Complaint::Prohibited
             }
+        };
+        if complaint != Complaint::Prohibited || self.refusals == Response::Answer {
+            self.complain(now, side, complaint, packet);
+        }
+    }
+
+    /// Tells the sender of a packet that a filter rule rejects.
+    #[cold]
+    pub(super) fn turn_away(&mut self, now: Instant, side: Side, how: Rejection, packet: &[u8]) {
+        match how {
+            Rejection::Unreachable(code) => self.complain(now, side, Complaint::Ruled(code), packet),
+            Rejection::TcpReset => self.reset(now, side, packet),
+        }
+    }
+
+    /// Answers a TCP segment with a reset, as from whom it was sent to.
+    fn reset(&mut self, now: Instant, side: Side, packet: &[u8]) {
+        let mut buffer = [0; reset::LEN];
+        if reset::write(packet, &mut buffer).is_none() {
+            return;
+        }
+        let to = Ipv4Packet::new_unchecked(packet).src_addr();
+        if self.errors.allow(now, to, &mut self.random) {
+            self.send_own(now, side, &buffer);
+        } else {
+            self.port(side).counters.suppressed += 1;
         }
     }
 
