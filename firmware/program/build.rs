@@ -1,4 +1,5 @@
-//! Builds `firmware/sekisho` and leaves the program where cargo leaves those of this workspace.
+//! Builds `firmware/sekisho` and leaves the program where cargo leaves those of this workspace, and beside it the map of
+//! what is in it.
 //!
 //! Always optimised, and with flags that are the program's alone, from `firmware/sekisho/.cargo/config.toml`: neither host
 //! tools nor build scripts get them.
@@ -25,9 +26,10 @@ fn main() {
     let made = tools.with_file_name("sekisho");
     let target = variable("TARGET");
     build(&firmware.join("sekisho"), &target, &made);
-    let program = made.join(&target).join("release/sekisho");
+    let release = made.join(&target).join("release");
     let beside = tools.join("sekisho");
-    put(&program, &beside);
+    put(&release.join("sekisho.map"), &tools.join("sekisho.map"));
+    put(&release.join("sekisho"), &beside);
     println!("cargo:rustc-env=SEKISHO_PROGRAM={}", beside.display());
 }
 
@@ -56,10 +58,10 @@ fn build(package: &Path, target: &str, made: &Path) {
     assert!(status.success(), "firmware/sekisho does not build; see above");
 }
 
-/// Puts the program in its place at once: whoever runs the one before goes on.
-fn put(program: &Path, place: &Path) {
+/// Puts a file in its place at once: whoever runs the program before goes on.
+fn put(made: &Path, place: &Path) {
     let new = place.with_extension("new");
-    fs::copy(program, &new).unwrap_or_else(|error| panic!("{}: {error}", new.display()));
+    fs::copy(made, &new).unwrap_or_else(|error| panic!("{}: {error}", new.display()));
     fs::rename(&new, place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
 }
 
