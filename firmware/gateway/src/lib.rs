@@ -112,7 +112,7 @@ impl Gateway {
         let (from, mut to) = split(&mut self.ports, side);
         for n in 0..BATCH {
             if n % napt::BATCH == 0 {
-                self.router.look_ahead(side, from.glance());
+                self.router.look_ahead(side, from.glance(), linux::fetch);
             }
             let Some(mut received) = from.receive() else { return false };
             let vnet = received.vnet;
