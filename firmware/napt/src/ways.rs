@@ -46,7 +46,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        let sought = self.seek_outbound(T::PROTOCOL, internal, remote);
+        let sought = self.seek_outbound_rare(T::PROTOCOL, internal, remote);
         self.outbound_sought::<T>(now, sought, header, payload, shape)
     }
 
@@ -84,7 +84,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 slot
             }
             // It begins with this packet, which has been noted then.
-            None => self.begin_outbound(now, transit, flow, key)?,
+            None => self.begin_outbound::<T>(now, transit, flow, key)?,
         };
         let source = Some(self.external_end(slot));
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
@@ -112,7 +112,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Err(reason) => return self.refuse(Realm::External, reason),
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
-        let found = self.seek_inbound(T::PROTOCOL, ports.destination, remote);
+        let found = self.seek_inbound_rare(T::PROTOCOL, ports.destination, remote);
         self.inbound_sought::<T>(now, found, header, payload, shape)
     }
 
@@ -220,7 +220,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                     return Err(RejectReason::TableFull.into());
                 }
                 let (protocol, key) = (flow.protocol, self.outbound_key(flow.protocol, internal, remote));
-                self.open_outbound(now, &Wanted { protocol, internal, remote, first, key })?
+                self.open_outbound_rare(now, &Wanted { protocol, internal, remote, first, key })?
             }
         };
         let source = self.external_end(sender);
@@ -244,7 +244,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Opens the session of a packet from inside that has none under `key`.
     #[inline(always)]
-    fn begin_outbound(
+    fn begin_outbound<T: Transport>(
         &mut self,
         now: Instant,
         transit: Transit,
@@ -254,7 +254,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let (internal, remote) = transit.ends(flow);
         let first = first(Direction::Outbound, flow.segment)?;
         self.make_room(now);
-        self.open_outbound(now, &Wanted { protocol: flow.protocol, internal, remote, first, key })
+        let wanted = Wanted { protocol: T::PROTOCOL, internal, remote, first, key };
+        match T::PROTOCOL {
+            Protocol::Udp => self.open_outbound(now, &wanted),
+            _ => self.open_outbound_rare(now, &wanted),
+        }
     }
 
     /// Opens a session from outside, or that of the receiver of a hairpinned packet.
