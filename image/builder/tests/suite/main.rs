@@ -10,6 +10,8 @@ mod images;
 mod kernel_modules;
 mod layers;
 mod machine;
+mod machines;
+mod power;
 mod router;
 mod target;
 mod tiny;
