@@ -72,9 +72,19 @@ impl Monitor {
 
     /// Why the machine has ended, as far as that has been told.
     pub(crate) fn end(&mut self) -> Option<End> {
+        end_of(&self.listen())
+    }
+
+    /// How often its watchdog has bitten.
+    pub(crate) fn bites(&mut self) -> usize {
+        events(&self.listen()).filter(|event| event["event"] == WATCHDOG).count()
+    }
+
+    /// All that was said until now.
+    fn listen(&mut self) -> String {
         // What cannot be read is not there.
         let _ = self.socket.read_to_end(&mut self.heard);
-        end_of(&String::from_utf8_lossy(&self.heard))
+        String::from_utf8_lossy(&self.heard).into_owned()
     }
 }
 
@@ -86,24 +96,28 @@ impl Theirs {
     }
 }
 
+/// What QEMU calls it when the watchdog bites.
+const WATCHDOG: &str = "WATCHDOG";
+
+/// What QEMU says, without what is none of its words.
+fn events(lines: &str) -> impl Iterator<Item = Value> {
+    lines.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
 /// What lines of QEMU's say of the end.
 fn end_of(lines: &str) -> Option<End> {
     let mut has_bitten = false;
     let mut end = None;
-    for line in lines.lines() {
-        let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
-        match event["event"].as_str() {
-            Some("WATCHDOG") => has_bitten = true,
-            Some("SHUTDOWN") => {
-                end = Some(match event["data"]["reason"].as_str().unwrap_or("shutdown") {
-                    "guest-reset" if has_bitten => End::Watchdog,
-                    "guest-reset" => End::Restart,
-                    "guest-shutdown" => End::Off,
-                    "guest-panic" => End::Panic,
-                    other => End::Other(other.to_owned()),
-                });
-            }
-            _ => {}
+    for event in events(lines) {
+        has_bitten |= event["event"] == WATCHDOG;
+        if event["event"] == "SHUTDOWN" {
+            end = Some(match event["data"]["reason"].as_str().unwrap_or("shutdown") {
+                "guest-reset" if has_bitten => End::Watchdog,
+                "guest-reset" => End::Restart,
+                "guest-shutdown" => End::Off,
+                "guest-panic" => End::Panic,
+                other => End::Other(other.to_owned()),
+            });
         }
     }
     end

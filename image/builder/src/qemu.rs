@@ -179,6 +179,18 @@ impl Qemu {
         self.monitor.press(button)
     }
 
+    /// How often its watchdog has bitten.
+    pub fn bites(&mut self) -> usize {
+        self.monitor.bites()
+    }
+
+    /// Ends it at once, and waits until it has.
+    pub fn kill(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Why it has ended, once it has: what it asked for last, if it says so.
     pub fn end(&mut self) -> Option<End> {
         self.monitor.end()
@@ -202,9 +214,7 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // It may have ended long ago.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::process::Command;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use builder::unpacked::Unpacked;
 
 use crate::fixtures::Desk;
 use crate::machine::{is_here, kernels, tool};
+
+/// What trials are compiled for.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// How often a console is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -28,13 +32,15 @@ pub(crate) struct How<'h> {
     pub(crate) persist: bool,
     /// Whether it may start afresh.
     pub(crate) restarts: bool,
+    /// What the program is told.
+    pub(crate) word: &'h str,
 }
 
 /// A machine, which ends with this.
 pub(crate) struct Machine {
     pub(crate) qemu: Qemu,
     told: Told,
-    _console: Console,
+    console: Console,
     // It connects its cards, and nobody says anything.
     _ports: [UnixListener; 2],
 }
@@ -66,7 +72,8 @@ impl Machine {
             let _ = fs::remove_file(path);
             UnixListener::bind(path).unwrap()
         });
-        let start = Start::Direct { kernel: &kernel, initrd: &initrd, command_line: &unpacked.command_line };
+        let line = format!("{} {}", unpacked.command_line, how.word);
+        let start = Start::Direct { kernel: &kernel, initrd: &initrd, command_line: &line };
         let (qemu, output) = Qemu::start(&Setup {
             machine: board.qemu.as_ref().unwrap(),
             architecture: unpacked.architecture,
@@ -80,7 +87,7 @@ impl Machine {
         .unwrap();
         let told = Told::default();
         let console = Console::watch(output, told.clone(), qemu.begun);
-        Self { qemu, told, _console: console, _ports: ports }
+        Self { qemu, told, console, _ports: ports }
     }
 
     /// Everything that the console has said.
@@ -96,6 +103,13 @@ impl Machine {
             assert!(begun.elapsed() < limit, "no {text:?}, {times} times, in\n{}", self.told());
             thread::sleep(LOOK);
         }
+    }
+
+    /// Takes the power away at once, and gives everything that the console has said.
+    pub(crate) fn cut(mut self) -> String {
+        self.qemu.kill();
+        self.console.end();
+        self.told()
     }
 
     /// Waits until it has ended. Fails when that takes too long.
@@ -123,6 +137,28 @@ pub(crate) fn build(desk: &Desk, board: &str, program: &str, blob: &[u8], test: 
     }
     assert!(built.status.success(), "{said}");
     Some(())
+}
+
+/// The program that fails as it is told to (`firmware/sekisho/examples/trials`): built here, of the parts that the program has.
+pub(crate) fn trials(test: &str) -> Option<&'static str> {
+    static BUILT: LazyLock<String> = LazyLock::new(|| {
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sekisho");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../firmware/sekisho"));
+        cargo.args(["build", "--release", "--locked", "--quiet", "--example", "trials", "--target", TARGET]);
+        cargo.arg("--target-dir").arg(&made);
+        // What this build was told is not for that one.
+        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET"] {
+            cargo.env_remove(name);
+        }
+        assert!(cargo.status().unwrap().success(), "firmware/sekisho/examples/trials does not build");
+        made.join(TARGET).join("release/examples/trials").to_str().unwrap().to_owned()
+    });
+    if std::env::consts::ARCH != "x86_64" {
+        eprintln!("NOT RUN: {test}: needs a machine with x86_64, to compile for {TARGET}");
+        return None;
+    }
+    Some(&BUILT)
 }
 
 /// The blob of the reference network, its interfaces left to the board, and with more in it.

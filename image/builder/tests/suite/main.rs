@@ -4,6 +4,8 @@
 mod boards;
 mod cli;
 mod configuration;
+mod damage;
+mod disk;
 mod fixtures;
 mod flashing;
 mod images;
@@ -12,7 +14,9 @@ mod layers;
 mod machine;
 mod machines;
 mod power;
+mod power_cuts;
 mod router;
 mod target;
 mod tiny;
 mod tiny_build;
+mod wedge;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,7 @@ use builder::{board_file, initramfs};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fixtures::Desk;
+use crate::machine::{RESTART, stand_in_x86_64, tool};
 use crate::machines::{How, Machine, blob_with, build};
 
 const BOARD: &str = "qemu-x86_64";
@@ -66,6 +68,33 @@ fn where_it_may_not_start_afresh_that_is_its_end_and_told_from_being_switched_of
 
     machine.wait_until_it_ends(ENDING);
     assert_eq!(machine.qemu.end(), Some(End::Restart), "{}", machine.told());
+}
+
+#[test]
+fn the_command_says_of_a_machine_that_wants_to_start_afresh_that_it_does_and_lets_it() {
+    let test = "the_command_says_of_a_machine_that_wants_to_start_afresh_that_it_does_and_lets_it";
+    let desk = Desk::new("power-command");
+    let program = desk.put("init", &stand_in_x86_64(RESTART));
+    let Some(()) = build(&desk, BOARD, program.to_str().unwrap(), &blob_with(""), test) else { return };
+    let _listeners = ["lan.sock", "wan.sock"].map(|name| UnixListener::bind(desk.0.join(name)).unwrap());
+    let boot = |how: &[&str]| {
+        let arguments = ["boot", "router.img", "--lan", "lan.sock", "--wan", "wan.sock"];
+        let output = tool(&desk, &[&arguments[..], how].concat());
+        let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        (output.status.code(), out.matches("ready stand-in").count(), err)
+    };
+
+    let (code, times, told) = boot(&["--seconds", "60"]);
+
+    assert_eq!((code, times), (Some(1), 1), "{told}");
+    assert!(
+        told.ends_with("the machine has ended: it wanted to start afresh, which --restarts lets it\n"),
+        "{told}"
+    );
+
+    let (code, times, told) = boot(&["--seconds", "20", "--restarts"]);
+
+    assert!(code == Some(0) && times > 1 && told.ends_with("switched off after 20 s\n"), "{times}: {told}");
 }
 
 /// The program as the first of a namespace, with a directory for its file system; what it says goes to a file.
