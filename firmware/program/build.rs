@@ -1,5 +1,6 @@
 //! Builds `firmware/sekisho` and leaves the program where cargo leaves those of this workspace: `sekisho` for the machine
 //! that they are for, and, if there is a compiler for it, `sekisho-aarch64` or `sekisho-x86_64` for images for the other.
+//! Beside each lies the map of what is in it.
 //!
 //! Always optimised, and with flags that are the program's alone, from `firmware/sekisho/.cargo/config.toml`: neither host
 //! tools nor build scripts get them.
@@ -142,6 +143,7 @@ impl Begun {
     fn end(mut self) {
         let status = self.cargo.wait().expect("cargo was started");
         assert!(status.success(), "firmware/sekisho does not build; see above");
+        put(&self.made.with_extension("map"), &self.place.with_extension("map"));
         put(&self.made, &self.place);
     }
 }

@@ -185,7 +185,7 @@ impl<const N: usize> Established<N> {
             Model::OneByOne => ring.packets(count).for_each(|packet| bench.forward(*realm, packet)),
             Model::Ahead => {
                 for first in (0..count).step_by(napt::BATCH) {
-                    bench.engine.look_ahead(*realm, ring.glance(first, count));
+                    bench.engine.look_ahead(*realm, ring.glance(first, count), linux::fetch);
                     let batch = ring.packets(count).skip(first).take(napt::BATCH);
                     batch.for_each(|packet| bench.forward(*realm, packet));
                 }
@@ -369,7 +369,7 @@ impl<const N: usize> Bench<N> {
             for (buffer, packet) in buffers.iter_mut().zip(batch) {
                 buffer[..packet.len()].copy_from_slice(packet);
             }
-            self.engine.look_ahead(from, buffers.iter().take(batch.len()));
+            self.engine.look_ahead(from, buffers.iter().take(batch.len()), linux::fetch);
             for (buffer, packet) in buffers.iter_mut().zip(batch) {
                 self.forward(from, &mut buffer[..packet.len()]);
                 black_box(&buffer);

@@ -61,7 +61,7 @@ impl Pair {
     fn look_and_pass(&mut self) {
         let from = if self.below(2) == 0 { Realm::Internal } else { Realm::External };
         let batch: Vec<_> = (0..napt::BATCH).map(|_| self.packet(from)).collect();
-        self.engines[0].look_ahead(from, batch.iter().map(|packet| &packet.bytes));
+        self.engines[0].look_ahead(from, batch.iter().map(|packet| &packet.bytes), linux::fetch);
         match self.below(40) {
             0 => self.engines.iter_mut().for_each(Engine::flush),
             1 => self.refilter(),

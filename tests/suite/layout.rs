@@ -1,5 +1,6 @@
 //! What the project says of its own shape: layers, unsafe code, `no_std`, and the figures in its documents.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +103,28 @@ fn the_program_has_the_versions_of_the_workspace() {
         }
         assert!(tested.contains(&package), "{package:?}: `cargo update` in firmware/sekisho");
     }
+}
+
+/// What is measured is compiled as the program is, each package for speed or to be small, and so is what is searched for
+/// panics, of which there is less.
+#[test]
+fn the_levels_of_optimisation_are_the_programs() {
+    let program = levels("firmware/sekisho/Cargo.toml");
+    assert!(program.contains(".package.smoltcp] opt-level = \"s\""), "{program:?}");
+    assert_eq!(levels("Cargo.toml"), program);
+    assert!(levels("tests/door/Cargo.toml").is_subset(&program));
+}
+
+/// How a manifest has a release compiled, and which packages of it in another way. What is kept of symbols makes no other
+/// code.
+fn levels(manifest: &str) -> BTreeSet<String> {
+    let text = read(manifest);
+    let sections = text.split("\n[profile.release").skip(1).map(|section| {
+        let section = section.split("\n[").next().unwrap();
+        let says = |line: &&str| !["#", "strip", "debug"].iter().any(|word| line.starts_with(word));
+        section.lines().filter(says).collect::<Vec<_>>().join(" ").trim_end().to_owned()
+    });
+    sections.collect()
 }
 
 /// Every package in a lock file: its name, its version and the checksum of its source, if it has one.

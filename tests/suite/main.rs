@@ -20,6 +20,7 @@ mod layout;
 mod options;
 mod oracle;
 mod program;
+mod program_file;
 mod protocols;
 mod provision;
 mod readme;

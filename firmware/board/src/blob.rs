@@ -11,7 +11,7 @@
 //! Invariants: every byte is compared or covered by the checksum, so no change of one byte goes unnoticed; nothing may
 //! follow the body; one board has one blob, byte for byte.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
 use crate::schema::{BoardV1, LONGEST};
 use crate::{Board, Error};
@@ -24,7 +24,7 @@ pub const MAX_BOARD: usize = HEADER + LONGEST;
 
 const MAGIC: [u8; 4] = *b"SKBD";
 const HEADER: usize = 12;
-static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 const _: () = assert!(LONGEST <= u16::MAX as usize, "the length field must hold every body's length");
 

@@ -13,7 +13,7 @@
 //!
 //! Every schema version there ever was is read; the newest is written.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{ConfigV1, ConfigV2, ConfigV3, MAX_BODY};
@@ -27,7 +27,7 @@ pub const MAX_BLOB: usize = HEADER + MAX_BODY;
 
 const MAGIC: [u8; 4] = *b"SKSH";
 const HEADER: usize = 12;
-static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 const _: () = assert!(MAX_BODY <= u16::MAX as usize, "the length field must hold every body's length");
 

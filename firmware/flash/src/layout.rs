@@ -30,7 +30,7 @@
 use core::fmt;
 
 use config::MAX_BLOB;
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
 use crate::Problem;
 
@@ -51,7 +51,7 @@ pub(crate) const MARK: usize = 16;
 const SECTOR: u64 = 4096;
 const MAGIC: [u8; 4] = *b"SKSL";
 const FORMAT: u16 = 1;
-static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 const _: () = assert!(MAX_BLOB <= u16::MAX as usize, "the length field must hold every blob's length");
 

@@ -108,12 +108,14 @@ impl Gateway {
         busy
     }
 
-    /// Takes up to a batch of frames from a port; whether it was a full one.
+    /// Takes up to a batch of frames from a port; whether it was a full one. Once for both ports: all that a packet may
+    /// need is written out in it.
+    #[inline(never)]
     fn forward_batch(&mut self, now: Instant, side: Side) -> bool {
         let (from, mut to) = split(&mut self.ports, side);
         for n in 0..BATCH {
             if n % napt::BATCH == 0 {
-                self.router.look_ahead(side, from.glance());
+                self.router.look_ahead(side, from.glance(), linux::fetch);
             }
             let Some(mut received) = from.receive() else { return false };
             let vnet = received.vnet;

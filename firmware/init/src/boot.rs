@@ -168,9 +168,12 @@ fn selected(selector: &Selector, devices: &Devices) -> Option<Name> {
 
 /// Whether a path has these steps one after the other, each of them whole.
 fn has(path: &str, part: &str) -> bool {
-    let begins = |at: usize| at == 0 || path.as_bytes().get(at - 1) == Some(&b'/');
-    let ends = |at: usize| matches!(path.as_bytes().get(at), None | Some(b'/'));
-    path.match_indices(part).any(|(at, found)| begins(at) && ends(at + found.len()))
+    // As bytes: a search for text would bring what says where in a character it has been cut.
+    let (path, part) = (path.as_bytes(), part.as_bytes());
+    let begins = |at: usize| at == 0 || path.get(at - 1) == Some(&b'/');
+    let ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
+    let has_at = |at: usize| path.get(at..).and_then(|rest| rest.strip_prefix(part)).is_some_and(ends);
+    (0..path.len()).any(|at| begins(at) && has_at(at))
 }
 
 /// No configuration: nothing is forwarded, and neither port says a word. The console says so, again and again.

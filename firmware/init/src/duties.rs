@@ -86,3 +86,61 @@ fn now() -> Instant {
 fn later(now: Instant, millis: u64) -> Instant {
     Instant::from_millis(now.millis() + millis)
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::string::String;
+
+    use super::*;
+
+    /// A watchdog that is a file, which has a byte for each time that it was fed.
+    struct Dog(String);
+
+    impl Dog {
+        fn new(test: &str) -> (Self, Watchdog) {
+            let name = std::format!("sekisho-dog-{test}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name).into_os_string().into_string().unwrap_or_default();
+            let made = std::fs::write(&path, b"").is_ok();
+            let watchdog = Watchdog::start(&path, PATIENCE);
+            assert!(made && watchdog.is_ok(), "{path}");
+            let Ok(watchdog) = watchdog else { unreachable!() };
+            (Self(path), watchdog)
+        }
+
+        fn meals(&self) -> usize {
+            std::fs::read(&self.0).map_or(0, |bytes| bytes.len())
+        }
+    }
+
+    impl Drop for Dog {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_watchdog_starves_where_nobody_attends_or_the_clock_stands_still() {
+        let (dog, watchdog) = Dog::new("starves");
+        let mut duties = Duties::watching(Some(watchdog));
+        assert_eq!(dog.meals(), 0);
+        let start = later(now(), 1);
+        for _ in 0..1000 {
+            duties.attend(start);
+        }
+        assert_eq!(dog.meals(), 1);
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_four_times_as_often_as_it_must_be() {
+        let (dog, watchdog) = Dog::new("fed");
+        let mut duties = Duties::watching(Some(watchdog));
+        let start = later(now(), 1);
+        let seconds = 10 * PATIENCE as u64;
+        for millis in (0..1000 * seconds).step_by(10) {
+            let due = duties.attend(later(start, millis));
+            assert!(due.is_some_and(|due| due.millis() - start.millis() <= millis + MEAL));
+        }
+        assert_eq!(dog.meals(), 40);
+    }
+}

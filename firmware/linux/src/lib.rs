@@ -14,6 +14,7 @@
 //! | `interface.rs` | the interface `ioctl`s |
 //! | `signals.rs` | the signal mask and `signalfd` |
 //! | `process.rs` | `exit_group` |
+//! | `cache.rs` | the instruction that has memory fetched |
 //! | `watchdog.rs` | the watchdog's `ioctl` |
 //!
 //! Everything is mapped and opened at start; afterwards nothing allocates, here or in the kernel's view of us. The one
@@ -22,6 +23,7 @@
 //! Read `Documentation/networking/packet_mmap.rst` of the Linux tree first.
 
 mod buttons;
+mod cache;
 pub mod clock;
 pub mod console;
 mod devices;
@@ -48,6 +50,7 @@ mod transmitter;
 mod vnet;
 mod watchdog;
 
+pub use cache::fetch;
 pub use devices::{Device, Devices};
 pub use error::{Error, Failure, InterfaceError};
 pub use events::{Events, Wake};

@@ -1,13 +1,13 @@
 //! Looking ahead: finding the sessions of the next packets while the first of them is still far from needing its own.
 //!
-//! A packet of one of a million sessions waits for memory three times: for its place in the index, for the other place
-//! if it is not there, and for the record. Those of a batch of packets can wait together.
+//! A packet of one of many sessions waits for memory three times: for its place in the index, for the other place
+//! if it is not there, and for the record. Those of a batch of packets can wait together, and while some wait others are
+//! hashed and searched for: who calls brings an instruction that has memory *fetched* without waiting for it, which
+//! safe code does not have. Where there is none, it may do nothing; then only the searching is done ahead.
 //!
 //! What the index says of a packet, before anybody has looked at the record, is a *guess*. It is kept until the packet
 //! comes; if the record then says that it is right, the packet needs no other search. Nothing is decided here and nothing
 //! changes: a packet that was not looked ahead for, or has changed since, or whose session has, only takes longer.
-
-use core::hint::black_box;
 
 use crate::Realm;
 use crate::endpoint::{Endpoint, Protocol};
@@ -16,14 +16,15 @@ use crate::index::Slot;
 use crate::packet::{self, HEADER, word};
 use crate::transport::{TCP, UDP};
 
-/// How many packets to look ahead for at once.
-pub const BATCH: usize = 64;
+/// How many packets to look ahead for at once: so many that memory has time to come, so few that what has come is still
+/// near when it is needed.
+pub const BATCH: usize = 32;
 
 /// With fewer sessions than this, all that is needed is in the nearest caches anyway.
 const MANY: u32 = 4096;
 
 /// Room for guesses: for so many more than there are at once that few lose their place to another.
-const PLACES: usize = 8 * BATCH;
+const PLACES: usize = 16 * BATCH;
 
 /// The sessions that packets to come probably belong to.
 pub(crate) struct Guesses {
@@ -60,13 +61,20 @@ const fn place(source: Endpoint, destination: Endpoint) -> usize {
 #[derive(Clone, Copy, Default)]
 struct Coming {
     key: u64,
-    place: usize,
+    place: u16,
+    is_tcp: bool,
 }
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// Finds what translating `packets` from realm `from` will need, for the first [`BATCH`] of them. Their headers and
-    /// ports are enough of them. With so few sessions that it would be in vain, nobody asks for a packet.
-    pub fn look_ahead(&mut self, from: Realm, packets: impl Iterator<Item: AsRef<[u8]>>) {
+    /// ports are enough of them. With so few sessions that it would be in vain, nobody asks for a packet. `fetch` has the
+    /// cache line fetched that an address lies in.
+    pub fn look_ahead(
+        &mut self,
+        from: Realm,
+        packets: impl Iterator<Item: AsRef<[u8]>>,
+        fetch: impl Fn(*const ()),
+    ) {
         let are_made = self.tables.sessions.live() >= MANY;
         self.tables.guesses.are_made = are_made;
         if !are_made {
@@ -75,21 +83,31 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let mut coming = [Coming::default(); BATCH];
         let mut count = 0;
         let plain = packets.take(BATCH).filter_map(|packet| self.coming(from, packet.as_ref()));
+        let sessions = &self.tables.sessions;
         for (place, packet) in coming.iter_mut().zip(plain) {
+            sessions.fetch_first(packet.key, &fetch);
             *place = packet;
             count += 1;
         }
-        let coming = coming.get(..count).unwrap_or_default();
-        let sessions = &self.tables.sessions;
-        coming.iter().for_each(|packet| sessions.touch_first(packet.key));
-        let mut guesses = [None; BATCH];
-        for (guess, packet) in guesses.iter_mut().zip(coming) {
-            *guess = sessions.guess_first(packet.key);
+        // Those that are not in their first bucket come to the front, and wait for the second.
+        let mut left = 0;
+        for n in 0..count {
+            let packet = coming[n % BATCH];
+            let guess = sessions.guess_first(packet.key);
+            match guess {
+                Some(slot) => sessions.fetch_record(slot, packet.is_tcp, &fetch),
+                None => {
+                    sessions.fetch_second(packet.key, &fetch);
+                    coming[left % BATCH] = packet;
+                    left += 1;
+                }
+            }
+            self.tables.guesses.slots[usize::from(packet.place) % PLACES] = guess;
         }
-        for (guess, packet) in guesses.iter().zip(coming) {
-            let guess = guess.or_else(|| sessions.guess_second(packet.key));
-            guess.iter().for_each(|slot| sessions.touch_record(*slot));
-            self.tables.guesses.slots[packet.place % PLACES] = guess;
+        for packet in coming.iter().take(left) {
+            let guess = sessions.guess_second(packet.key);
+            guess.iter().for_each(|slot| sessions.fetch_record(*slot, packet.is_tcp, &fetch));
+            self.tables.guesses.slots[usize::from(packet.place) % PLACES] = guess;
         }
     }
 
@@ -109,12 +127,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Realm::Internal => self.outbound_key(protocol, source, destination),
             Realm::External => self.inbound_key(protocol, destination.port, source),
         };
-        Some(Coming { key, place: place(source, destination) })
+        Some(Coming { key, place: place(source, destination) as u16, is_tcp: protocol == Protocol::Tcp })
     }
 }
 
-/// Reads something for no other reason than to have it near.
+/// Where something lies.
 #[inline(always)]
-pub(crate) fn touch<T: Copy>(thing: &T) {
-    black_box(*thing);
+pub(crate) fn address<T: ?Sized>(thing: &T) -> *const () {
+    (&raw const *thing).cast()
 }

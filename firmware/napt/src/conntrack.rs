@@ -81,6 +81,17 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         (key, self.tables.sessions.outbound(key, protocol, internal, remote))
     }
 
+    /// The same, in code that all share who are in no hurry.
+    #[inline(never)]
+    pub(crate) fn seek_outbound_rare(
+        &self,
+        protocol: Protocol,
+        internal: Endpoint,
+        remote: Endpoint,
+    ) -> (u64, Option<Slot>) {
+        self.seek_outbound(protocol, internal, remote)
+    }
+
     /// The session between an internal endpoint and a remote end, if looking ahead has found it. It may have expired.
     #[inline(always)]
     pub(crate) fn recall_outbound(
@@ -123,9 +134,20 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tables.sessions.inbound(&self.keys, protocol, external, remote)
     }
 
+    /// The same, in code that all share who are in no hurry.
+    #[inline(never)]
+    pub(crate) fn seek_inbound_rare(
+        &self,
+        protocol: Protocol,
+        external: u16,
+        remote: Endpoint,
+    ) -> Option<Slot> {
+        self.seek_inbound(protocol, external, remote)
+    }
+
     /// Whether a session lives between an external port and a remote end.
     pub fn has_session(&self, now: Instant, protocol: Protocol, external: u16, remote: Endpoint) -> bool {
-        let found = self.seek_inbound(protocol, external, remote);
+        let found = self.seek_inbound_rare(protocol, external, remote);
         found.is_some_and(|slot| !self.tables.sessions.at(slot).has_expired(now))
     }
 
@@ -137,7 +159,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let (_, found) = self.seek_outbound(protocol, internal, remote);
+        let (_, found) = self.seek_outbound_rare(protocol, internal, remote);
         self.close_expired(now, found)
     }
 
@@ -149,7 +171,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         external: u16,
         remote: Endpoint,
     ) -> Option<Slot> {
-        let found = self.seek_inbound(protocol, external, remote);
+        let found = self.seek_inbound_rare(protocol, external, remote);
         self.close_expired(now, found)
     }
 
@@ -180,6 +202,12 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     pub(crate) fn mapped(&self, protocol: Protocol, external: u16) -> Option<&Mapping> {
         let slot = self.tables.mappings.by_external(&self.keys, protocol, external)?;
         Some(self.tables.mappings.at(slot)).filter(|mapping| mapping.is_live())
+    }
+
+    /// The same as [`open_outbound`](Self::open_outbound), in code that all share who are not UDP.
+    #[inline(never)]
+    pub(crate) fn open_outbound_rare(&mut self, now: Instant, wanted: &Wanted) -> Result<Slot, Verdict> {
+        self.open_outbound(now, wanted)
     }
 
     /// Opens a session from inside, with the mapping that the mapping behaviour asks for.
@@ -222,7 +250,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             return self.open_portless(now, wanted);
         }
         if let Some(external) = self.settings.forwards.outward(protocol, internal) {
-            return self.insert(now, wanted, external);
+            return self.insert_rare(now, wanted, external);
         }
         let mapping = match self.settings.mapping.of(protocol) {
             Dependence::Endpoint => self.shared_mapping(now, protocol, internal)?,
@@ -248,7 +276,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if self.find_inbound(now, Protocol::Other, external, wanted.remote).is_some() {
             return Err(DropReason::ProtocolTaken.into());
         }
-        self.insert(now, wanted, external)
+        self.insert_rare(now, wanted, external)
     }
 
     /// Opens a session from outside, through a forward or a mapping that has just let it in.
@@ -263,9 +291,9 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             return Err(DropReason::Ambiguous.into());
         }
         match self.tables.mappings.by_external(&self.keys, protocol, external) {
-            Some(mapping) => self.open_on(now, wanted, mapping),
+            Some(mapping) => self.open_on_rare(now, wanted, mapping),
             None if self.settings.forwards.inward(protocol, external).is_some() => {
-                self.insert(now, wanted, external)
+                self.insert_rare(now, wanted, external)
             }
             // The session that kept it has just been found expired.
             None => Err(DropReason::NoMapping.into()),
@@ -283,6 +311,20 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             self.tables.mappings.release(now, mapping, waits, self.idle.cooldown);
         }
         slot
+    }
+
+    /// The same, in code that all share who are in no hurry.
+    #[cold]
+    #[inline(never)]
+    fn open_on_rare(&mut self, now: Instant, wanted: &Wanted, mapping: Slot) -> Result<Slot, Verdict> {
+        self.open_on(now, wanted, mapping)
+    }
+
+    /// The same, in code that all share who are in no hurry.
+    #[cold]
+    #[inline(never)]
+    fn insert_rare(&mut self, now: Instant, wanted: &Wanted, external: u16) -> Result<Slot, Verdict> {
+        self.insert(now, wanted, external)
     }
 
     #[inline(always)]
@@ -417,10 +459,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     #[inline(never)]
     fn make_do(&mut self, now: Instant, protocol: Protocol, class: Class, internal: u16) -> Option<u16> {
         let parity = Parity::of(internal);
-        self.draw_port(protocol, class, parity.other())
+        self.draw_port_rare(protocol, class, parity.other())
             .or_else(|| self.reclaim_port(now, protocol, class))
-            .or_else(|| self.draw_port(protocol, Class::ANY, parity))
-            .or_else(|| self.draw_port(protocol, Class::ANY, parity.other()))
+            .or_else(|| self.draw_port_rare(protocol, Class::ANY, parity))
+            .or_else(|| self.draw_port_rare(protocol, Class::ANY, parity.other()))
             .or_else(|| self.reclaim_port(now, protocol, Class::ANY))
     }
 
@@ -434,6 +476,13 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     fn draw_port(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
         let (pool, range) = (self.tables.ports.get(protocol as usize)?, self.settings.ports);
         pool.choose(class, range, parity, || self.keys.draw_third())
+    }
+
+    /// The same, in code that all share who are in no hurry.
+    #[cold]
+    #[inline(never)]
+    fn draw_port_rare(&mut self, protocol: Protocol, class: Class, parity: Parity) -> Option<u16> {
+        self.draw_port(protocol, class, parity)
     }
 
     /// The external ports of a protocol; those that have none have no pool.

@@ -126,12 +126,17 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         }
     }
 
-    /// The same, in code that all who are in no hurry share: [`translate`](Self::translate) is written out wherever it is
-    /// called.
+    /// The same for all who are in no hurry, in code that they share: [`translate`](Self::translate) is written out
+    /// wherever it is called, with a quick way for each kind of packet.
     #[cold]
     #[inline(never)]
     pub fn translate_rare(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        self.translate(now, from, packet)
+        let is_plain = packet.is_plain();
+        let Packet { header, body, shape, .. } = packet;
+        match is_plain {
+            true => self.pass_other(now, from, header, body, shape),
+            false => self.pass_special(now, from, header, body, shape),
+        }
     }
 
     /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.

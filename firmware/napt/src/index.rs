@@ -14,7 +14,7 @@ use core::hint::black_box;
 use core::mem::replace;
 use core::num::NonZeroU32;
 
-use crate::ahead::touch;
+use crate::ahead::address;
 
 /// A place in a table: its index, and a bit that is always set, so that "none" costs no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,20 +145,22 @@ impl<const N: usize, const W: usize> Index<N, W> {
         }
     }
 
-    /// Touches the bucket where an entry is looked for first.
+    /// Has the bucket fetched where an entry is looked for first.
     #[inline(always)]
-    pub(crate) fn touch_first(&self, hash: u64) {
-        self.entries(first::<N>(hash)).first().into_iter().for_each(touch);
+    pub(crate) fn fetch_first(&self, hash: u64, fetch: impl Fn(*const ())) {
+        fetch(address(self.entries(first::<N>(hash))));
     }
 
-    /// The slot that is there under `hash`, going by its tag; if there is none, touches the other bucket.
+    /// The other one.
+    #[inline(always)]
+    pub(crate) fn fetch_second(&self, hash: u64, fetch: impl Fn(*const ())) {
+        fetch(address(self.entries(second::<N>(hash))));
+    }
+
+    /// The slot that is in the first bucket under `hash`, going by its tag.
     #[inline(always)]
     pub(crate) fn guess_first(&self, hash: u64) -> Option<Slot> {
-        let guess = self.guess_in(first::<N>(hash), hash);
-        if guess.is_none() {
-            self.entries(second::<N>(hash)).first().into_iter().for_each(touch);
-        }
-        guess
+        self.guess_in(first::<N>(hash), hash)
     }
 
     /// The slot that is in the other bucket.

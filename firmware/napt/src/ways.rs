@@ -47,7 +47,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
-        let sought = self.seek_outbound(T::PROTOCOL, internal, remote);
+        let sought = self.seek_outbound_rare(T::PROTOCOL, internal, remote);
         self.outbound_sought::<T>(now, sought, header, payload, shape)
     }
 
@@ -85,7 +85,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                 slot
             }
             // It begins with this packet, which has been noted then.
-            None => self.begin_outbound(now, transit, flow, key)?,
+            None => self.begin_outbound::<T>(now, transit, flow, key)?,
         };
         let source = Some(self.external_end(slot));
         let rewrite = Rewrite { source, destination: None, segment_size: self.segment_size };
@@ -113,7 +113,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             Err(reason) => return self.refuse(Realm::External, reason),
         };
         let remote = Endpoint::new(packet::source(header), ports.source);
-        let found = self.seek_inbound(T::PROTOCOL, ports.destination, remote);
+        let found = self.seek_inbound_rare(T::PROTOCOL, ports.destination, remote);
         self.inbound_sought::<T>(now, found, header, payload, shape)
     }
 
@@ -221,7 +221,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
                     return Err(RejectReason::TableFull.into());
                 }
                 let (protocol, key) = (flow.protocol, self.outbound_key(flow.protocol, internal, remote));
-                self.open_outbound(now, &Wanted { protocol, internal, remote, first, key })?
+                self.open_outbound_rare(now, &Wanted { protocol, internal, remote, first, key })?
             }
         };
         let source = self.external_end(sender);
@@ -245,7 +245,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
 
     /// Opens the session of a packet from inside that has none under `key`.
     #[inline(always)]
-    fn begin_outbound(
+    fn begin_outbound<T: Transport>(
         &mut self,
         now: Instant,
         transit: Transit,
@@ -256,7 +256,11 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let first = first(Direction::Outbound, flow.segment)?;
         self.may_begin(now, transit, Way::Outbound, flow.protocol, internal, remote)?;
         self.make_room(now);
-        self.open_outbound(now, &Wanted { protocol: flow.protocol, internal, remote, first, key })
+        let wanted = Wanted { protocol: T::PROTOCOL, internal, remote, first, key };
+        match T::PROTOCOL {
+            Protocol::Udp => self.open_outbound(now, &wanted),
+            _ => self.open_outbound_rare(now, &wanted),
+        }
     }
 
     /// Opens a session from outside, or that of the receiver of a hairpinned packet.

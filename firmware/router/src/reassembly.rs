@@ -12,6 +12,7 @@
 //! What overlaps ruins its datagram, because nobody can tell which version was meant (RFC 1858, RFC 5722). A ruined
 //! datagram keeps its place until its time is up, so that what still comes of it is not taken for another.
 
+use core::array;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
@@ -83,8 +84,9 @@ impl Quote {
 }
 
 impl Reassembly {
-    pub(crate) const fn new() -> Self {
-        Self { places: [const { None }; PLACES] }
+    pub(crate) fn new() -> Self {
+        // One by one: a place that is written as a whole would be in the program as one, nine kilobytes of zeros.
+        Self { places: array::from_fn(|_| None) }
     }
 
     /// Whether some of this datagram has come.

@@ -126,9 +126,14 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     }
 
     /// Has what the next frames of `side` will need at hand. `packets` are the beginnings of what lies behind their Ethernet
-    /// headers, as [`Engine::look_ahead`] wants them.
-    pub fn look_ahead(&mut self, side: Side, packets: impl Iterator<Item: AsRef<[u8]>>) {
-        self.engine.look_ahead(side.realm(), packets);
+    /// headers, and `fetch` has memory fetched, as [`Engine::look_ahead`] wants them.
+    pub fn look_ahead(
+        &mut self,
+        side: Side,
+        packets: impl Iterator<Item: AsRef<[u8]>>,
+        fetch: impl Fn(*const ()),
+    ) {
+        self.engine.look_ahead(side.realm(), packets, fetch);
     }
 
     /// The next frame that the box itself wants sent, whole and with finished checksums; call until `None`.

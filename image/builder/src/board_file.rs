@@ -26,7 +26,7 @@ pub const SHIPPED: [(&str, &str); 4] = [
 const KEYS: [&str; 9] =
     ["about", "architecture", "kernel", "modules", "command-line", "lan", "wan", "watchdog", "qemu"];
 const SELECTOR_KEYS: [&str; 3] = ["order", "mac", "path"];
-const QEMU_KEYS: [&str; 5] = ["machine", "cpu", "memory", "nic", "firmware"];
+const QEMU_KEYS: [&str; 6] = ["machine", "cpu", "memory", "nic", "devices", "firmware"];
 
 /// A board's file, read.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ pub struct Machine {
     pub memory: String,
     /// The network cards.
     pub nic: String,
+    /// What else it has, as QEMU calls it, besides what every machine here has.
+    pub devices: Vec<String>,
     /// Where its UEFI firmware is: the first of these files that there is.
     pub firmware: Vec<String>,
 }
@@ -177,8 +179,16 @@ fn machine(source: Source<'_>, document: &DeTable<'_>, findings: &mut Findings) 
     let cpu = section.needed("cpu", "\"qemu64\"", findings, text);
     let memory = section.needed("memory", "\"256M\"", findings, word);
     let nic = section.needed("nic", "\"virtio-net-pci\"", findings, word);
+    let devices = section.value("devices", findings, words).map_or_else(Vec::new, |(_, devices)| devices);
     let firmware = section.needed("firmware", "[\"/usr/share/OVMF/OVMF_CODE_4M.fd\"]", findings, words);
-    Some(Machine { machine: machine?.1, cpu: cpu?.1, memory: memory?.1, nic: nic?.1, firmware: firmware?.1 })
+    Some(Machine {
+        machine: machine?.1,
+        cpu: cpu?.1,
+        memory: memory?.1,
+        nic: nic?.1,
+        devices,
+        firmware: firmware?.1,
+    })
 }
 
 fn text(value: &DeValue<'_>) -> Result<String, Fault> {

@@ -8,8 +8,8 @@
 //! Navigating: `image` puts the parts together; of these `board_file` is the board, `init` checks the program, `modules`
 //! finds parts of the kernel. `cpio`, `initramfs`, `uki`, `esp` and `disk` are the layers of an image from inside out, `ends` the
 //! ends of a disk. `debian` has kernels, by way of `apt` and `cache`; `tiny` builds one, of what `fragments` says, with what
-//! `kbuild` and `make` know of the kernel's own build. `unpacked` takes an image apart, `qemu` boots it and `console` watches
-//! it. `writing` puts it on a disk, of which `target` and `contents` say what it is and what is on it; `slots` has the
+//! `kbuild` and `make` know of the kernel's own build. `unpacked` takes an image apart, `qemu` boots it, `console` watches
+//! it, and `monitor` says why it has ended. `writing` puts it on a disk, of which `target` and `contents` say what it is and what is on it; `slots` has the
 //! configurations on a disk. Both go through `medium`.
 
 mod apt;
@@ -31,6 +31,7 @@ pub mod kbuild;
 mod make;
 pub mod medium;
 pub mod modules;
+pub mod monitor;
 pub mod qemu;
 pub mod slots;
 pub mod target;

@@ -1,7 +1,7 @@
 //! A board that QEMU is: how it is started, and that it ends.
 //!
-//! It has a disk, two network cards in the order lan, wan, a source of entropy and a serial console. It ends with us, however
-//! we end, where `setpriv` is at hand to ask the kernel for that.
+//! It has a disk, two network cards in the order lan, wan, a source of entropy, a serial console, and buttons to press. It ends
+//! with us, however we end, where `setpriv` is at hand to ask the kernel for that; why it has ended, its monitor says.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::Architecture;
 use crate::board_file::Machine;
+use crate::monitor::{Button, End, Monitor};
 
 /// Where the cards are on the bus, lan first: in this order for whoever looks for them in the order of the bus.
 const SLOTS: [&str; 2] = ["0x10", "0x11"];
@@ -41,6 +42,8 @@ pub struct Setup<'s> {
     pub ports: [Port; 2],
     /// Its memory, if it is to be other than the board says.
     pub memory: Option<&'s str>,
+    /// Whether it starts afresh where it asks for that; otherwise that is its end.
+    pub restarts: bool,
 }
 
 /// What a machine starts.
@@ -76,6 +79,7 @@ pub enum Port {
 pub struct Qemu {
     child: Child,
     handle: OwnedFd,
+    monitor: Monitor,
     /// When it was started.
     pub begun: Instant,
 }
@@ -87,7 +91,10 @@ impl Setup<'_> {
         let memory = self.memory.unwrap_or(&machine.memory);
         let mut all: Vec<OsString> = Vec::new();
         let mut add = |arguments: &[&str]| all.extend(arguments.iter().map(OsString::from));
-        add(&["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none", "-no-reboot"]);
+        add(&["-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none"]);
+        if !self.restarts {
+            add(&["-no-reboot"]);
+        }
         add(&["-accel", "tcg", "-machine", &machine.machine, "-cpu", &machine.cpu, "-m", memory]);
         add(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
         let snapshot = if self.persist { "off" } else { "on" };
@@ -104,6 +111,9 @@ impl Setup<'_> {
             };
             add(&["-netdev", &netdev]);
             add(&["-device", &format!("{},netdev={side},mac={mac},addr={slot},romfile=", machine.nic)]);
+        }
+        for device in &machine.devices {
+            add(&["-device", device]);
         }
         match &self.start {
             Start::Direct { kernel, initrd, command_line } => {
@@ -124,7 +134,10 @@ impl Qemu {
     pub fn start(setup: &Setup<'_>) -> Result<(Self, ChildStdout), String> {
         let (program, arguments) = setup.command();
         let mut command = dying_with_us(&program);
-        let command = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let (monitor, theirs) =
+            Monitor::open().map_err(|error| format!("{program}: has no monitor: {error}"))?;
+        let command = command.args(arguments).args(theirs.arguments());
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound => {
                 format!("{program}: there is none here; {}", way_out(setup.architecture))
@@ -141,7 +154,7 @@ impl Qemu {
             .ok_or(io::ErrorKind::NotFound.into())
             .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from));
         match (handle, console) {
-            (Ok(handle), Some(console)) => Ok((Self { child, handle, begun }, console)),
+            (Ok(handle), Some(console)) => Ok((Self { child, handle, monitor, begun }, console)),
             (handle, _) => {
                 let _ = child.kill().and_then(|()| child.wait());
                 Err(format!("{program}: cannot be watched: {:?}", handle.err()))
@@ -156,6 +169,31 @@ impl Qemu {
     pub fn wait(&mut self, limit: Duration) -> io::Result<Option<ExitStatus>> {
         has_ended(&self.handle, limit)?;
         self.child.try_wait()
+    }
+
+    /// Presses a button of it.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn press(&mut self, button: Button) -> io::Result<()> {
+        self.monitor.press(button)
+    }
+
+    /// How often its watchdog has bitten.
+    pub fn bites(&mut self) -> usize {
+        self.monitor.bites()
+    }
+
+    /// Ends it at once, and waits until it has.
+    pub fn kill(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Why it has ended, once it has: what it asked for last, if it says so.
+    pub fn end(&mut self) -> Option<End> {
+        self.monitor.end()
     }
 
     /// Ends it after a while, whatever we are doing then.
@@ -176,9 +214,7 @@ impl Qemu {
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        // It may have ended long ago.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

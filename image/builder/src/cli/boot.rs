@@ -62,6 +62,9 @@ pub(crate) struct Boot {
     /// The machine's memory, with its unit, if not what the board says.
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
+    /// Let the machine start afresh where it wants to; otherwise that is its end.
+    #[arg(long)]
+    restarts: bool,
     /// Keep what the machine writes to the image.
     #[arg(long)]
     persist: bool,
@@ -87,18 +90,26 @@ pub(crate) fn boot(options: &Boot) -> Result<bool, Failure> {
     among_hosts(options, &desk, &board, &unpacked, (&scenario, &foreign))
 }
 
-/// Boots with the ports connected elsewhere, until the machine switches itself off or its time is over.
+/// Boots with the ports connected elsewhere, until the machine switches itself off or its time is over. Returns whether, if it
+/// ended, it meant to.
 fn alone(options: &Boot, board: &BoardFile, unpacked: &Unpacked, ports: [Port; 2]) -> Result<bool, Failure> {
     let (mut qemu, mut console) = options.start(board, unpacked, ports)?;
     let limit = Duration::from_secs(options.seconds);
     let ended = qemu.wait(limit).map_err(|error| Failure::Operation(format!("QEMU: {error}")))?;
+    let end = qemu.end();
     drop(qemu);
     console.end();
     say_ready(&console);
-    match ended {
-        Some(status) if status.success() => tell("the machine has ended"),
-        Some(status) => return Err(Failure::Operation(format!("QEMU has ended with {status}"))),
-        None => tell(&format!("switched off after {} s", options.seconds)),
+    match (ended, end) {
+        (Some(status), _) if !status.success() => {
+            return Err(Failure::Operation(format!("QEMU has ended with {status}")));
+        }
+        (Some(_), Some(end)) => {
+            tell(&format!("the machine has ended: {end}"));
+            return Ok(end.was_meant());
+        }
+        (Some(_), None) => tell("the machine has ended"),
+        (None, _) => tell(&format!("switched off after {} s", options.seconds)),
     }
     Ok(true)
 }
@@ -127,9 +138,14 @@ fn among_hosts(
     if let Err(what) = found {
         // What the machine has to say about it comes first.
         let ended = qemu.wait(Duration::ZERO).ok().flatten();
+        let end = qemu.end();
         drop(qemu);
         console.end();
-        let ended = ended.map_or_else(String::new, |status| format!(" (QEMU has ended with {status})"));
+        let ended = match (ended, end) {
+            (Some(status), _) if !status.success() => format!(" (QEMU has ended with {status})"),
+            (Some(_), Some(end)) => format!(" (the machine has ended: {end})"),
+            _ => String::new(),
+        };
         return Err(Failure::Operation(format!("the box does not answer: {what}{ended}")));
     }
     let outcome = play_live(scenario, options.seed.0, foreign, lines);
@@ -223,6 +239,7 @@ impl Boot {
             start,
             ports,
             memory: self.memory.as_deref(),
+            restarts: self.restarts,
         };
         let sink = self.sink()?;
         let (qemu, output) = Qemu::start(&setup).map_err(Failure::Operation)?;

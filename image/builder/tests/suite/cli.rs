@@ -11,7 +11,7 @@ fn parts(test: &str) -> Desk {
     desk.put("init", &program(X86_64, &[LOAD], b"code"));
     desk.put("vmlinuz", b"a kernel");
     desk.put("stub", &stub(4));
-    for name in ["virtio_blk", "virtio_net", "virtio_rng", "softdog"] {
+    for name in ["virtio_blk", "virtio_net", "virtio_rng", "softdog", "evdev", "button"] {
         desk.put(&format!("modules/{name}.ko"), &module(&["depends="]));
     }
     desk.put("modules/modules.builtin", b"kernel/drivers/virtio/virtio_pci.ko\n");
@@ -36,7 +36,7 @@ fn an_image_is_built_of_files_at_hand_and_what_it_weighs_is_printed() {
         lines[..4],
         ["router.img", "  from       vmlinuz", "  board      qemu-x86_64", "  program    124 bytes"]
     );
-    assert!(lines[4].ends_with(" in 4") && lines[5].ends_with(" bytes, packed"), "{}", built.1);
+    assert!(lines[4].ends_with(" in 6") && lines[5].ends_with(" bytes, packed"), "{}", built.1);
     assert_eq!(lines[6..], ["  kernel     8 bytes", "  image      5,242,880 bytes"]);
     assert!(!desk.0.join("cache").exists());
 }

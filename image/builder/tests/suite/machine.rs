@@ -18,14 +18,19 @@ use crate::fixtures::{AARCH64, Desk, LOAD, X86_64, blob, program};
 /// What the program in the place of ours says.
 const LINE: &[u8] = b"ready stand-in\n";
 
-/// A program for a PC that writes a line and switches off: `write(1, line)`, `reboot(…, LINUX_REBOOT_CMD_POWER_OFF)`.
-fn stand_in_x86_64() -> Vec<u8> {
+/// What reboot(2) is told: `LINUX_REBOOT_CMD_POWER_OFF`, and `LINUX_REBOOT_CMD_RESTART`.
+const POWER_OFF: u32 = 0x4321_fedc;
+pub(crate) const RESTART: u32 = 0x0123_4567;
+
+/// A program for a PC that writes a line and ends the machine: `write(1, line)`, `reboot(…, command)`.
+pub(crate) fn stand_in_x86_64(command: u32) -> Vec<u8> {
+    let [a, b, c, d] = command.to_le_bytes();
     let code = [
         &[0xb8, 1, 0, 0, 0, 0xbf, 1, 0, 0, 0][..],
         // The line is behind the code, 31 bytes behind this instruction.
         &[0x48, 0x8d, 0x35, 31, 0, 0, 0, 0xba, LINE.len() as u8, 0, 0, 0, 0x0f, 0x05],
         &[0xb8, 169, 0, 0, 0, 0xbf, 0xad, 0xde, 0xe1, 0xfe, 0xbe, 0x69, 0x19, 0x12, 0x28],
-        &[0xba, 0xdc, 0xfe, 0x21, 0x43, 0x0f, 0x05, 0xeb, 0xfe],
+        &[0xba, a, b, c, d, 0x0f, 0x05, 0xeb, 0xfe],
         LINE,
     ];
     program(X86_64, &[LOAD], &code.concat())
@@ -38,7 +43,7 @@ fn stand_in_aarch64() -> Vec<u8> {
     let (call, stay) = (0xd400_0001, 0x1400_0000);
     // The line is behind the code, of which there are twelve instructions from this one on.
     let line = 0x1000_0000 | 12 << 5 | 1;
-    let [magic, again, off] = [0xfee1_dead, 0x2812_1969, 0x4321_fedc];
+    let [magic, again, off] = [0xfee1_dead, 0x2812_1969, POWER_OFF];
     let write = [low(8, 64), low(0, 1), line, low(2, LINE.len() as u32), call];
     let numbers = [low(0, magic), high(0, magic), low(1, again), high(1, again), low(2, off), high(2, off)];
     let code = [&write[..], &[low(8, 142)], &numbers, &[call, stay]].concat();
@@ -81,7 +86,10 @@ fn build(desk: &Desk, board: &str, test: &str) -> bool {
 
 fn put_parts(desk: &Desk, board: &str) {
     desk.put("router.blob", &blob());
-    desk.put("init", &if board.ends_with("aarch64") { stand_in_aarch64() } else { stand_in_x86_64() });
+    desk.put(
+        "init",
+        &if board.ends_with("aarch64") { stand_in_aarch64() } else { stand_in_x86_64(POWER_OFF) },
+    );
 }
 
 /// Builds an image with the tiny kernel, if that was built before.
@@ -120,7 +128,10 @@ fn assert_boots(desk: &Desk, how: &[&str]) {
     let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     assert!(output.status.success(), "{out}{err}");
     assert!(out.contains("ready stand-in\r\n"), "{out}{err}");
-    assert!(err.starts_with("ready ") && err.contains(" s after the start\nthe machine has ended"), "{err}");
+    assert!(
+        err.starts_with("ready ")
+            && err.contains(" s after the start\nthe machine has ended: it has switched itself off")
+    );
     assert_eq!(fs::read(desk.0.join("router.img")).unwrap(), before);
 }
 

@@ -22,7 +22,9 @@ case "$*" in
     fi
     echo "  CC      net/packet.o"
     mkdir -p arch/x86/boot && echo kernel >arch/x86/boot/bzImage
-    for name in virtio_pci virtio_blk virtio_net virtio-rng softdog; do echo "kernel/$name.ko"; done >modules.builtin
+    for name in virtio_pci virtio_blk virtio_net virtio-rng softdog evdev button; do
+        echo "kernel/$name.ko"
+    done >modules.builtin
     ;;
 esac
 "#;
@@ -33,6 +35,8 @@ obj-$(CONFIG_VIRTIO_BLK) += virtio_blk.o
 obj-$(CONFIG_VIRTIO_NET) += virtio_net.o
 obj-$(CONFIG_HW_RANDOM_VIRTIO) += virtio-rng.o
 obj-$(CONFIG_SOFT_WATCHDOG) += softdog.o
+obj-$(CONFIG_INPUT_EVDEV) += evdev.o
+obj-$(CONFIG_ACPI_BUTTON) += button.o
 obj-$(CONFIG_BLK_DEV_NVME) += nvme.o
 ";
 
