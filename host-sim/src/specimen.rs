@@ -82,6 +82,8 @@ pub struct Snapshot {
     pub mappings: Vec<MappingView>,
     /// How often each forward was asked for.
     pub hits: Vec<Hits>,
+    /// How many packets each filter rule has decided on.
+    pub ruled: Vec<u64>,
 }
 
 /// The router, and a clock.
@@ -202,7 +204,8 @@ impl<'t> Specimen<'t> {
             (it.protocol as u8, it.internal.address, it.internal.port, it.remote.to_string())
         });
         mappings.sort_by_key(|it| (it.protocol as u8, it.internal.address, it.internal.port, it.external));
-        Snapshot { sessions, mappings, hits: self.router.forward_hits().collect() }
+        let ruled = self.router.rules().map(|(_, used)| used.packets).collect();
+        Snapshot { sessions, mappings, hits: self.router.forward_hits().collect(), ruled }
     }
 
     /// What became of every frame so far. The ARP that was answered for its neighbours is among them.

@@ -8,9 +8,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use config::{
-    Behaviour, Behaviours, Config, Draft, Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_BLOB,
-    MAX_FORWARDS, Name, Nat, PortRange, Problem, Protocols, Response, SCHEMA_VERSION, Share, Shares, Timer,
-    Timers,
+    Action, Addresses, Behaviour, Behaviours, Config, Direction, Draft, Error, Field, Forward,
+    InterfaceAddress, InterfaceName, MAX_BLOB, MAX_FORWARDS, MAX_RULES, Name, Nat, Per, PortRange, Problem,
+    Protocols, Rate, Rejection, Response, Rule, RuleProtocol, SCHEMA_VERSION, Share, Shares, Timer, Timers,
 };
 use proptest::prelude::*;
 
@@ -211,6 +211,24 @@ fn the_largest_configuration_fits_and_a_smaller_buffer_is_refused() {
         let forward = Forward::new(name, Protocols::Both, range, host, port(50_000)).unwrap();
         draft.forwards.push(forward).unwrap();
     }
+    for index in 0..MAX_RULES {
+        let addresses = Addresses::new([198, 51, 100, 0].into(), 24, true).unwrap();
+        let ports = PortRange::new(port(40_000), port(50_000)).ok();
+        let most = NonZeroU16::MAX;
+        let rule = Rule {
+            name: Name::new(&format!("{index:031}")).unwrap(),
+            direction: Direction::LanToWan,
+            protocol: RuleProtocol::Tcp,
+            source: addresses,
+            source_port: ports,
+            destination: addresses,
+            port: ports,
+            action: Action::Reject(Rejection::TcpReset),
+            rate: Some(Rate { count: most, per: Per::Hour, burst: most }),
+            log: true,
+        };
+        draft.rules.push(rule).unwrap();
+    }
     let most = |shares: Shares, share| shares.with(share, Some(NonZeroU32::MAX));
     draft.nat.shares = Share::ALL.into_iter().fold(Shares::default(), most);
     let config = Config::new(draft).unwrap();
@@ -335,8 +353,9 @@ proptest! {
 fn drafts() -> impl Strategy<Value = Draft> {
     let forwards = prop::collection::vec(forward_parts(), 0..=MAX_FORWARDS);
     let names = ("[!-.0-9;-~]{1,14}", "[!-.0-9;-~]{1,14}");
-    (names, 1_u8..=250, prop::option::of(1_u8..=250), nats(), timers(), forwards).prop_map(
-        |((wan, lan), host, gateway, nat, timers, forwards)| {
+    let rules = prop::collection::vec(rules(), 0..20);
+    (names, 1_u8..=250, prop::option::of(1_u8..=250), nats(), timers(), forwards, rules).prop_map(
+        |((wan, lan), host, gateway, nat, timers, forwards, rules)| {
             let mut draft = draft();
             draft.wan_interface = InterfaceName::new(&format!("{wan}0")).ok();
             draft.lan_interface = InterfaceName::new(&format!("{lan}1")).ok();
@@ -348,9 +367,60 @@ fn drafts() -> impl Strategy<Value = Draft> {
             for (index, parts) in forwards.into_iter().enumerate() {
                 draft.forwards.push(distinct_forward(index, parts)).unwrap();
             }
+            for (index, rule) in rules.into_iter().enumerate() {
+                let name = Name::new(&format!("{}-{index}", rule.name)).unwrap();
+                draft.rules.push(Rule { name, ..rule }).unwrap();
+            }
             draft
         },
     )
+}
+
+/// Valid rules, whose names need not be different.
+fn rules() -> impl Strategy<Value = Rule> {
+    let addresses = || {
+        (any::<u32>(), 0..=32_u8, any::<bool>()).prop_map(|(bits, len, is_negated)| {
+            let network = Ipv4Addr::from_bits(bits & u32::MAX.unbounded_shl(32 - u32::from(len)));
+            Addresses::new(network, len, is_negated && len > 0).unwrap()
+        })
+    };
+    let protocol = (any::<u8>(), 0..RuleProtocol::NAMED.len() + 1).prop_map(|(number, at)| {
+        RuleProtocol::NAMED.get(at).map_or(RuleProtocol::of_number(number), |(_, named)| *named)
+    });
+    let action = prop_oneof![
+        Just(Action::Accept),
+        Just(Action::Drop),
+        prop::sample::select(Rejection::ALL.to_vec()).prop_map(Action::Reject),
+    ];
+    let rate = (1_u16.., prop::sample::select(Per::ALL.to_vec()), 1_u16..).prop_map(|(count, per, burst)| {
+        let [count, burst] = [count, burst].map(|number| NonZeroU16::new(number).unwrap());
+        Rate { count, per, burst }
+    });
+    (
+        "[!#-&(-_a-~]([ #-&(-_a-~]{0,24}[!#-&(-_a-~])?",
+        (prop::sample::select(Direction::ALL.to_vec()), protocol, action),
+        (addresses(), prop::option::of(ranges())),
+        (addresses(), prop::option::of(ranges())),
+        prop::option::of(rate),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(name, (direction, protocol, action), (source, source_port), (destination, port), rate, log)| {
+                let resets = action == Action::Reject(Rejection::TcpReset);
+                Rule {
+                    name: Name::new(&name).unwrap(),
+                    direction,
+                    protocol: if resets { RuleProtocol::Tcp } else { protocol },
+                    source,
+                    source_port: source_port.filter(|_| resets || protocol.has_ports()),
+                    destination,
+                    port: port.filter(|_| resets || protocol.has_ports()),
+                    action,
+                    rate,
+                    log,
+                }
+            },
+        )
 }
 
 fn nats() -> impl Strategy<Value = Nat> {

@@ -58,6 +58,15 @@ fn ask(text: &str, question: &str) -> Vec<Answer> {
 }
 
 #[test]
+fn the_filter_rule_that_decides_is_named() {
+    let rules = "[[rule]]\nname = \"no mail\"\ndirection = \"lan-to-wan\"\nprotocol = \"tcp\"\nport = 25\naction = \"reject\"\n";
+    let answers = ask(&format!("{REFERENCE}{rules}"), "tcp 192.0.2.1:5000 > 198.51.100.7:25");
+    let told = report(&answers, &Palette::PLAIN);
+    assert!(told.contains("rule       \"no mail\" rejects it, with port-unreachable"), "{told}");
+    assert!(told.contains("REJECTED (rule)"), "{told}");
+}
+
+#[test]
 fn every_question_is_answered_as_recorded() {
     let mut differences = Vec::new();
     for (name, question) in QUESTIONS {

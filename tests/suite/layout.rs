@@ -110,7 +110,7 @@ fn the_program_has_the_versions_of_the_workspace() {
 #[test]
 fn the_levels_of_optimisation_are_the_programs() {
     let program = levels("firmware/sekisho/Cargo.toml");
-    assert!(program.contains(".package.smoltcp] opt-level = \"s\""), "{program:?}");
+    assert!(program.contains(".package.smoltcp] opt-level = \"z\""), "{program:?}");
     assert_eq!(levels("Cargo.toml"), program);
     assert!(levels("tests/door/Cargo.toml").is_subset(&program));
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use config::{Behaviour, Behaviours, Config, Forward};
+use config::{Action, Behaviour, Behaviours, Config, Forward};
 use napt::{Begun, DropReason, MappingPhase, MappingView, Protocol, Remote, SessionView};
 use router::{Refusal, Side};
 use smoltcp::wire::{EthernetFrame, Ipv4Packet, TcpOption, TcpPacket};
@@ -37,6 +37,7 @@ pub(super) fn steps(way: &Way<'_>, specimen: &Specimen<'_>) -> Vec<Step> {
         arrival(way),
         rules(way),
         forward(way),
+        filter_rule(way),
         mapping(way),
         filter(way),
         session(way, kept(way)),
@@ -146,6 +147,19 @@ fn forward(way: &Way<'_>) -> Option<Step> {
         forward.internal_ports(),
     );
     step("forward", says, "RFC 3022 s.2.2, RFC 7857 s.5")
+}
+
+/// The filter rule that decides on it.
+fn filter_rule(way: &Way<'_>) -> Option<Step> {
+    let before = &way.case.before.ruled;
+    let has_decided = before.iter().zip(&way.after.ruled).position(|(before, after)| before < after);
+    let rule = way.case.config.rules().get(has_decided?)?;
+    let does = match rule.action {
+        Action::Accept => "accepts it".to_owned(),
+        Action::Drop => "drops it".to_owned(),
+        Action::Reject(how) => format!("rejects it, with {}", how.name()),
+    };
+    step("rule", format!("{:?} {does}", rule.name.as_str()), "RFC 3022 s.4.2")
 }
 
 /// The forward that brings a packet from inside back in.
