@@ -116,11 +116,7 @@ pub fn check(board: &BoardFile, program: Named<'_>) -> Result<(), Failure> {
 
 /// How to have a program that the image can boot.
 fn way_out(board: &BoardFile) -> String {
-    let machine = board.architecture.name();
-    let target = board.architecture.target();
-    format!(
-        "name a static program for {machine} with --init, or `rustup target add {target}` and build all again"
-    )
+    format!("name a static program for {} with --init", board.architecture.name())
 }
 
 /// What the whole is called (os-release(5)); from it one can tell the board that an image is for.
