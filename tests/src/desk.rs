@@ -37,8 +37,8 @@ internal = "192.0.2.1:54321"
 
 /// A router in the reference network, and a clock. ALICE and DAVE are on the lan, BOB on the wan is the gateway.
 pub struct Desk {
-    /// The router itself, for what has no shorthand.
-    pub router: Router<'static, CAPACITY>,
+    /// The router itself, for what has no shorthand. It is large for a thread's stack.
+    pub router: Box<Router<'static, CAPACITY>>,
     hosts: [BTreeMap<Ipv4Addr, EthernetAddress>; 2],
     now: Instant,
     /// The router's address outside.
@@ -94,8 +94,8 @@ impl Desk {
         let config = provision::compile(configuration, "desk.toml").unwrap();
         let link = |side: Side, mtu| Link { hardware: ROUTER[side as usize].0, mtu };
         let tables = Box::leak(Box::new(Tables::new()));
-        let router =
-            Router::new(tables, &config, link(Side::Lan, lan_mtu), link(Side::Wan, wan_mtu), &[3; 32]);
+        let links = (link(Side::Lan, lan_mtu), link(Side::Wan, wan_mtu));
+        let router = Box::new(Router::new(tables, &config, links.0, links.1, &[3; 32]));
         let mut desk = Self {
             router,
             hosts: [BTreeMap::new(), BTreeMap::new()],

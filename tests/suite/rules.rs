@@ -11,8 +11,8 @@ use sekisho_tests::{
 use crate::rfc1812::{complains, one};
 
 /// A desk whose router has these rules, each a table's inside.
-fn desk(rules: &[&str]) -> Box<Desk> {
-    let mut desk = Box::new(Desk::with(&configuration(rules)));
+fn desk(rules: &[&str]) -> Desk {
+    let mut desk = Desk::with(&configuration(rules));
     // The gateway is known from here on; what becomes of the packet is nobody's business.
     desk.arrive(Side::Lan, &udp(DAVE.port(9), CAROL.port(9)));
     desk

@@ -78,13 +78,43 @@ pub enum Action {
     Reject(Rejection),
 }
 
-/// How the sender of a rejected packet is told.
+/// How the sender of a rejected packet is told: by an ICMP destination unreachable with a code (RFC 792, RFC 1122 s.3.2.2.1,
+/// RFC 1812 s.5.2.7.1), or by a RST from whom it was sent to (RFC 9293 s.3.10.7.1). One byte, so that a verdict stays as small
+/// as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// By an ICMP destination unreachable with this code (RFC 1812 s.5.2.7.1).
-    Unreachable(u8),
-    /// By a RST from whom it was sent to (RFC 9293 s.3.10.7.1).
+    /// 3/0.
+    NetUnreachable,
+    /// 3/1.
+    HostUnreachable,
+    /// 3/2.
+    ProtocolUnreachable,
+    /// 3/3.
+    PortUnreachable,
+    /// 3/9.
+    NetProhibited,
+    /// 3/10.
+    HostProhibited,
+    /// 3/13.
+    AdminProhibited,
+    /// A RST.
     TcpReset,
+}
+
+impl Rejection {
+    /// The code of the ICMP error, unless it is told by a RST.
+    pub const fn code(self) -> Option<u8> {
+        Some(match self {
+            Self::NetUnreachable => 0,
+            Self::HostUnreachable => 1,
+            Self::ProtocolUnreachable => 2,
+            Self::PortUnreachable => 3,
+            Self::NetProhibited => 9,
+            Self::HostProhibited => 10,
+            Self::AdminProhibited => 13,
+            Self::TcpReset => return None,
+        })
+    }
 }
 
 /// How often a rule matches at most.

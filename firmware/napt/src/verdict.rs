@@ -50,7 +50,7 @@ impl RejectReason {
         Self::TableFull,
         Self::PortsExhausted,
         Self::HostShare,
-        Self::Rule(Rejection::Unreachable(3)),
+        Self::Rule(Rejection::PortUnreachable),
     ];
 
     /// What the counters call each, in the order of [`RejectReason::index`].

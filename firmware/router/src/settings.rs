@@ -134,16 +134,15 @@ fn addresses(addresses: config::Addresses) -> Addresses {
     }
 }
 
-/// The codes of RFC 792, RFC 1122 (s.3.2.2.1) and RFC 1812 (s.5.2.7.1).
 fn rejection(how: config::Rejection) -> Rejection {
-    Rejection::Unreachable(match how {
-        config::Rejection::NetUnreachable => 0,
-        config::Rejection::HostUnreachable => 1,
-        config::Rejection::ProtocolUnreachable => 2,
-        config::Rejection::PortUnreachable => 3,
-        config::Rejection::NetProhibited => 9,
-        config::Rejection::HostProhibited => 10,
-        config::Rejection::AdminProhibited => 13,
-        config::Rejection::TcpReset => return Rejection::TcpReset,
-    })
+    match how {
+        config::Rejection::NetUnreachable => Rejection::NetUnreachable,
+        config::Rejection::HostUnreachable => Rejection::HostUnreachable,
+        config::Rejection::ProtocolUnreachable => Rejection::ProtocolUnreachable,
+        config::Rejection::PortUnreachable => Rejection::PortUnreachable,
+        config::Rejection::NetProhibited => Rejection::NetProhibited,
+        config::Rejection::HostProhibited => Rejection::HostProhibited,
+        config::Rejection::AdminProhibited => Rejection::AdminProhibited,
+        config::Rejection::TcpReset => Rejection::TcpReset,
+    }
 }

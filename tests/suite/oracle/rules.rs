@@ -73,7 +73,7 @@ fn action() -> impl Strategy<Value = Action> {
         Action::Accept,
         Action::Accept,
         Action::Drop,
-        Action::Reject(Rejection::Unreachable(13)),
+        Action::Reject(Rejection::AdminProhibited),
         Action::Reject(Rejection::TcpReset),
     ];
     proptest::sample::select(all.to_vec())

@@ -52,9 +52,9 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
     /// Tells the sender of a packet that a filter rule rejects.
     #[cold]
     pub(super) fn turn_away(&mut self, now: Instant, side: Side, how: Rejection, packet: &[u8]) {
-        match how {
-            Rejection::Unreachable(code) => self.complain(now, side, Complaint::Ruled(code), packet),
-            Rejection::TcpReset => self.reset(now, side, packet),
+        match how.code() {
+            Some(code) => self.complain(now, side, Complaint::Ruled(code), packet),
+            None => self.reset(now, side, packet),
         }
     }
 
