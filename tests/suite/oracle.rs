@@ -32,7 +32,7 @@ fn v5_v6_x02_an_engine_of_8_does_what_the_oracle_says() {
 
 #[test]
 fn v5_v6_an_engine_of_256_does_what_the_oracle_says() {
-    agree::<256>(500);
+    agree::<256>(1_000);
 }
 
 fn agree<const N: usize>(cases: u32) {
