@@ -5,7 +5,7 @@ use heapless::Vec;
 use crate::{BoardName, Error, Field, FilePath, Problem, Selector};
 
 /// How many modules a board may have: a handful for each of the common network devices, with what they rest on.
-pub const MAX_MODULES: usize = 48;
+pub const MAX_MODULES: usize = 64;
 
 /// A board whose settings are valid, each alone and all together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,6 +59,7 @@ pub(crate) fn boot() -> ! {
 fn rise(duties: &mut Duties) -> Result<Ending, Trouble> {
     // 1. What the kernel shows of itself, which everything after this looks at.
     mount::kernel_file_systems()?;
+    console::open_all();
     // 2. Which hardware this is.
     let mut bytes = [0; MAX_BOARD];
     let board = Board::decode(file::read(BOARD, &mut bytes).map_err(Trouble::Unreadable)?);
@@ -74,6 +75,7 @@ fn rise(duties: &mut Duties) -> Result<Ending, Trouble> {
     // 6. The ports, by their roles.
     let lan = find(Side::Lan, config.lan().interface().map(InterfaceName::as_str), board.lan(), duties)?;
     let wan = find(Side::Wan, config.wan().interface().map(InterfaceName::as_str), board.wan(), duties)?;
+    tell_devices(&lan, &wan);
     // 7. Entropy, tables, rings, and the line that says that it is ready.
     let mut gateway = setup::open(&config, events, [lan.as_str(), wan.as_str()])?;
     duties.try_out(trial);
@@ -154,6 +156,21 @@ fn find(side: Side, named: Option<&str>, selector: &Selector, duties: &mut Dutie
         Ok(devices) => log::warn!("{side}: there are {devices}"),
         Err(error) => log::warn!("{side}: {error}"),
     })
+}
+
+/// Says which device plays which role, with what it can be told by, and which play none: whoever is at the monitor has to find
+/// out where to plug what in.
+fn tell_devices(lan: &Name, wan: &Name) {
+    // They have just been found in this list; if it cannot be read now, `ready` still says their names.
+    let Ok(devices) = Devices::now() else { return };
+    for device in devices.iter() {
+        let role = match device.name() {
+            name if name == lan => "lan",
+            name if name == wan => "wan",
+            _ => "unused",
+        };
+        log::info!("{role}: {device}");
+    }
 }
 
 /// The device that a selector means.

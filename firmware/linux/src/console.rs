@@ -1,4 +1,5 @@
-//! The console: log lines on stderr, answers on stdout, each line by one `write`, nothing allocated.
+//! The console: log lines on stderr, answers on stdout, each line by one `write`, nothing allocated. The first program of a
+//! machine says both on every console the machine has.
 
 use core::fmt::{self, Write};
 
@@ -6,6 +7,8 @@ use log::{Level, LevelFilter, Metadata, Record};
 use rustix::fd::{BorrowedFd, IntoRawFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+
+use crate::consoles;
 
 /// Longer lines are cut; none of ours is.
 const LINE_BYTES: usize = 512;
@@ -18,6 +21,12 @@ pub fn start_log() {
     if log::set_logger(&Console).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }
+}
+
+/// From here on all that is written is seen on every console of the machine, its monitor and its serial port, if stderr is one
+/// of them. To be called once, when `/dev` and `/sys` are mounted.
+pub fn open_all() {
+    consoles::open_beside(stderr());
 }
 
 /// Writes `text`, of one or several lines, to stdout.
@@ -39,7 +48,7 @@ impl log::Log for Console {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            write_whole(stderr(), log_line(record).close());
+            write_line(stderr(), log_line(record).close());
         }
     }
 
@@ -107,7 +116,7 @@ impl Lines {
     }
 
     fn end_line(&mut self) {
-        write_whole(self.to, self.line.close());
+        write_line(self.to, self.line.close());
         self.line.length = 0;
     }
 }
@@ -148,6 +157,15 @@ fn open_missing() {
             let _ = null.map(IntoRawFd::into_raw_fd);
         }
     }
+}
+
+/// Writes the line to all consoles, or, where none was opened, to `to`.
+fn write_line(to: BorrowedFd<'_>, line: &[u8]) {
+    let mut consoles = consoles::opened().peekable();
+    if consoles.peek().is_none() {
+        write_whole(to, line);
+    }
+    consoles.for_each(|console| write_whole(console, line));
 }
 
 /// Writes the line. A console that cannot take it is no reason to stop routing.

@@ -80,20 +80,21 @@ impl Devices {
     }
 }
 
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, hardware: [a, b, c, d, e, g], .. } = self;
+        write!(f, "{name} {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x} {}", self.path())
+    }
+}
+
 impl fmt::Display for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.count == 0 {
             return f.write_str("no network device");
         }
         for (n, device) in self.iter().enumerate() {
-            let [a, b, c, d, e, g] = device.hardware;
             let comma = if n == 0 { "" } else { ", " };
-            write!(
-                f,
-                "{comma}{} {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x} {}",
-                device.name,
-                device.path()
-            )?;
+            write!(f, "{comma}{device}")?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 //! | `interface.rs` | the interface `ioctl`s |
 //! | `signals.rs` | the signal mask and `signalfd` |
 //! | `process.rs` | `exit_group` |
+//! | `consoles.rs` | descriptors that are never closed |
 //! | `cache.rs` | the instruction that has memory fetched |
 //! | `watchdog.rs` | the watchdog's `ioctl` |
 //!
@@ -26,6 +27,7 @@ mod buttons;
 mod cache;
 pub mod clock;
 pub mod console;
+mod consoles;
 mod devices;
 mod directory;
 pub mod entropy;

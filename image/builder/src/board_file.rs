@@ -26,7 +26,7 @@ pub const SHIPPED: [(&str, &str); 4] = [
 const KEYS: [&str; 9] =
     ["about", "architecture", "kernel", "modules", "command-line", "lan", "wan", "watchdog", "qemu"];
 const SELECTOR_KEYS: [&str; 3] = ["order", "mac", "path"];
-const QEMU_KEYS: [&str; 6] = ["machine", "cpu", "memory", "nic", "devices", "firmware"];
+const QEMU_KEYS: [&str; 7] = ["machine", "cpu", "memory", "nic", "disk", "devices", "firmware"];
 
 /// A board's file, read.
 #[derive(Clone, Debug)]
@@ -64,10 +64,22 @@ pub struct Machine {
     pub memory: String,
     /// The network cards.
     pub nic: String,
+    /// How its disk is attached.
+    pub disk: Disk,
     /// What else it has, as QEMU calls it, besides what every machine here has.
     pub devices: Vec<String>,
     /// Where its UEFI firmware is: the first of these files that there is.
     pub firmware: Vec<String>,
+}
+
+/// How a machine of QEMU's has its disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Disk {
+    /// As a device of its own, which is the quickest.
+    #[default]
+    Virtio,
+    /// As a stick in a USB port.
+    Usb,
 }
 
 /// The board that comes with the tool by this name, or that is in the file with this path.
@@ -179,6 +191,7 @@ fn machine(source: Source<'_>, document: &DeTable<'_>, findings: &mut Findings) 
     let cpu = section.needed("cpu", "\"qemu64\"", findings, text);
     let memory = section.needed("memory", "\"256M\"", findings, word);
     let nic = section.needed("nic", "\"virtio-net-pci\"", findings, word);
+    let disk = section.value("disk", findings, disk).map_or_else(Disk::default, |(_, disk)| disk);
     let devices = section.value("devices", findings, words).map_or_else(Vec::new, |(_, devices)| devices);
     let firmware = section.needed("firmware", "[\"/usr/share/OVMF/OVMF_CODE_4M.fd\"]", findings, words);
     Some(Machine {
@@ -186,6 +199,7 @@ fn machine(source: Source<'_>, document: &DeTable<'_>, findings: &mut Findings) 
         cpu: cpu?.1,
         memory: memory?.1,
         nic: nic?.1,
+        disk,
         devices,
         firmware: firmware?.1,
     })
@@ -217,6 +231,14 @@ fn architecture(value: &DeValue<'_>) -> Result<Architecture, Fault> {
     let known = Architecture::ALL.map(Architecture::name);
     let found = Architecture::ALL.into_iter().find(|architecture| architecture.name() == name);
     found.ok_or_else(|| Fault::new("is not a machine there are images for", choose_from(&name, &known)))
+}
+
+fn disk(value: &DeValue<'_>) -> Result<Disk, Fault> {
+    match &text(value)?[..] {
+        "virtio" => Ok(Disk::Virtio),
+        "usb" => Ok(Disk::Usb),
+        other => Err(Fault::new("is no way to attach a disk", choose_from(other, &["virtio", "usb"]))),
+    }
 }
 
 fn device(value: &DeValue<'_>) -> Result<FilePath, Fault> {

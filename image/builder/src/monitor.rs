@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use serde_json::{Value, json};
@@ -67,6 +68,12 @@ impl Monitor {
                 json!({"execute": "send-key", "arguments": {"keys": keys}})
             }
         };
+        writeln!(self.socket, "{command}")
+    }
+
+    /// Has what its screen shows written to a file, as PPM, a while later.
+    pub(crate) fn picture(&mut self, file: &Path) -> io::Result<()> {
+        let command = json!({"execute": "screendump", "arguments": {"filename": file}});
         writeln!(self.socket, "{command}")
     }
 

@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::Architecture;
-use crate::board_file::Machine;
+use crate::board_file::{Disk, Machine};
 use crate::monitor::{Button, End, Monitor};
 
 /// Where the cards are on the bus, lan first: in this order for whoever looks for them in the order of the bus.
@@ -100,7 +100,12 @@ impl Setup<'_> {
         let snapshot = if self.persist { "off" } else { "on" };
         let file = escaped(image);
         add(&["-drive", &format!("if=none,id=disk,format=raw,snapshot={snapshot},file={file}")]);
-        add(&["-device", "virtio-blk-pci,drive=disk,addr=0x8"]);
+        match machine.disk {
+            Disk::Virtio => add(&["-device", "virtio-blk-pci,drive=disk,addr=0x8"]),
+            Disk::Usb => {
+                add(&["-device", "qemu-xhci,id=usb,addr=0x8", "-device", "usb-storage,bus=usb.0,drive=disk"]);
+            }
+        }
         add(&["-device", "virtio-rng-pci,addr=0x9"]);
         for (((side, port), slot), mac) in ["lan", "wan"].iter().zip(&self.ports).zip(SLOTS).zip(MACS) {
             let netdev = match port {
@@ -177,6 +182,14 @@ impl Qemu {
     /// If it has ended.
     pub fn press(&mut self, button: Button) -> io::Result<()> {
         self.monitor.press(button)
+    }
+
+    /// Has what its screen shows, if it has one, written to a file, as PPM. That takes a while.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn picture(&mut self, file: &Path) -> io::Result<()> {
+        self.monitor.picture(file)
     }
 
     /// How often its watchdog has bitten.

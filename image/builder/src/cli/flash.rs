@@ -73,6 +73,12 @@ pub(crate) fn flash(options: &Flash) -> Result<bool, Failure> {
     progress.end();
     written.map_err(|what| Failure::Operation(format!("{name}: {what}; it is not usable now")))?;
     files::print(&format!("{name}: written and read back, {bytes} bytes\n"))?;
+    if target.called.is_some() {
+        tell(&format!(
+            "Pull it out, plug it into the machine, and boot that from it by UEFI, without Secure Boot.\n\
+            To change its configuration later: sekisho-image config {name} new.blob"
+        ));
+    }
     Ok(true)
 }
 

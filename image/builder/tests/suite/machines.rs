@@ -32,8 +32,10 @@ pub(crate) struct How<'h> {
     pub(crate) persist: bool,
     /// Whether it may start afresh.
     pub(crate) restarts: bool,
-    /// What the program is told.
+    /// What the program is told, if firmware does not start it.
     pub(crate) word: &'h str,
+    /// The firmware that finds it on the disk; otherwise it is started at once.
+    pub(crate) firmware: Option<&'h Path>,
 }
 
 /// A machine, which ends with this.
@@ -61,7 +63,7 @@ impl Write for Told {
 }
 
 impl Machine {
-    /// Starts the image `router.img` of a desk at once, on a board of QEMU's.
+    /// Starts the image `router.img` of a desk on a board of QEMU's.
     pub(crate) fn start(desk: &Desk, board: &str, how: How<'_>) -> Self {
         let image = desk.0.join("router.img");
         let unpacked = Unpacked::read(&fs::read(&image).unwrap()).unwrap();
@@ -73,7 +75,10 @@ impl Machine {
             UnixListener::bind(path).unwrap()
         });
         let line = format!("{} {}", unpacked.command_line, how.word);
-        let start = Start::Direct { kernel: &kernel, initrd: &initrd, command_line: &line };
+        let start = match how.firmware {
+            Some(firmware) => Start::Uefi { firmware },
+            None => Start::Direct { kernel: &kernel, initrd: &initrd, command_line: &line },
+        };
         let (qemu, output) = Qemu::start(&Setup {
             machine: board.qemu.as_ref().unwrap(),
             architecture: unpacked.architecture,

@@ -16,6 +16,7 @@ mod machines;
 mod power;
 mod power_cuts;
 mod router;
+mod stick;
 mod target;
 mod tiny;
 mod tiny_build;
