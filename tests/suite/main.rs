@@ -15,6 +15,8 @@ mod flash;
 mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
+mod import;
+mod imported_network;
 mod large_frames;
 mod layout;
 mod options;

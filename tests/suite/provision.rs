@@ -83,7 +83,7 @@ fn outcome(source: &str) -> [(&'static str, Option<String>); 4] {
 }
 
 /// What differs between a golden file and what we see now.
-fn compare(file: &Path, actual: Option<&str>) -> Option<String> {
+pub(crate) fn compare(file: &Path, actual: Option<&str>) -> Option<String> {
     let expected = fs::read_to_string(file).ok();
     if expected.as_deref() == actual {
         return None;

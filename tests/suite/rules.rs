@@ -244,7 +244,8 @@ fn x07_rules_that_change_end_just_the_sessions_that_they_would_not_let_begin() {
         let syn = passes(desk, Side::Lan, &tcp("S", ALICE.port(5000), CAROL.port(port)).seq(9)).packet;
         passes(desk, Side::Wan, &tcp("S.", CAROL.port(port), syn.source()).ack(10));
     };
-    (open(&mut desk, 25), open(&mut desk, 443));
+    open(&mut desk, 25);
+    open(&mut desk, 443);
     let inward = tcp("S", BOB.port(5000), OUTSIDE.port(54321));
     passes(&mut desk, Side::Wan, &inward);
     let sessions = desk.router.summary().occupancy.sessions;

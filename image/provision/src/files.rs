@@ -12,7 +12,7 @@ use std::process;
 use config::MAX_BLOB;
 use provision::Failure;
 
-/// The longest TOML file that is read, in bytes: some hundred times what 64 forwards take.
+/// The longest text that is read, in bytes: some hundred times what 64 forwards take, and more than firewalls have.
 const MAX_TEXT: usize = 1 << 20;
 
 /// Whether `path` stands for a standard stream.
@@ -36,18 +36,18 @@ pub(crate) fn name(path: &Path, stream: &str) -> String {
     path.display().to_string()
 }
 
-/// The text of a TOML file.
-pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+/// The text of a file, which is to be `what`.
+pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     let name = name(path, "<stdin>");
     let bytes = read(path, MAX_TEXT)?;
     if bytes.len() > MAX_TEXT {
-        let message = format!("{name}: longer than {MAX_TEXT} bytes; give a router's TOML configuration");
+        let message = format!("{name}: longer than {MAX_TEXT} bytes; give {what}");
         return Err(Failure::Input(message));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
-        Failure::Input(format!("{name}:{line}: not UTF-8 text; give a router's TOML configuration"))
+        Failure::Input(format!("{name}:{line}: not UTF-8 text; give {what}"))
     })
 }
 
@@ -56,8 +56,8 @@ pub(crate) fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
     read(path, MAX_BLOB)
 }
 
-/// Puts the blob at `path`, all or nothing.
-pub(crate) fn write_blob(path: &Path, blob: &[u8]) -> Result<(), Failure> {
+/// Puts a blob or a text at `path`, all or nothing.
+pub(crate) fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
     let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
     written.map_err(|error| Failure::to_write(name(path, "<stdout>"), &error))
 }

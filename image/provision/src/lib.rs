@@ -11,12 +11,13 @@
 //! to the same configuration.
 //!
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
-//! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back, `capacity` the memory sum;
-//! `failure` is why a command ends without success.
+//! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back,
+//! `import` the way from other firewalls, `capacity` the memory sum; `failure` is why a command ends without success.
 
 mod advice;
 mod capacity;
 mod failure;
+pub mod import;
 mod reader;
 pub mod reading;
 mod report;

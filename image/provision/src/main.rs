@@ -1,19 +1,21 @@
 #![forbid(unsafe_code)]
-//! The provisioning tool: `provision compile`, `provision show`, `provision check`.
+//! The provisioning tool: `provision compile`, `provision show`, `provision check`, `provision import`.
 //!
-//! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written); 2 the command line or the
-//! input is wrong. What was asked for goes to stdout, everything else to stderr.
+//! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
+//! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
 
 mod files;
 
 use std::io::{self, Write as _};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use config::{Config, Error};
+use clap::{Args, Parser, Subcommand};
+use config::{Config, Error, InterfaceAddress, InterfaceName};
 
 use provision::Failure;
+use provision::import::{Format, Known, Source};
 
 /// Turns a readable router configuration into the blob that a Sekisho box boots from, and back.
 #[derive(Parser)]
@@ -43,6 +45,42 @@ enum Command {
         /// The configuration; - for standard input.
         source: PathBuf,
     },
+    /// Make a TOML configuration of another firewall's rules, and tell what became of each of them.
+    ///
+    /// Reads what iptables-save, iptables -L, nft list ruleset, nft -j list ruleset and sysctl -a print. Which it is,
+    /// each file shows by itself.
+    Import(Import),
+}
+
+#[derive(Args)]
+struct Import {
+    /// The files; - for standard input.
+    #[arg(required = true)]
+    sources: Vec<PathBuf>,
+    /// Where to write the configuration; without it, to standard output.
+    #[arg(short, long, value_name = "TOML")]
+    output: Option<PathBuf>,
+    /// The notation of all files, if they do not show it.
+    #[arg(long, value_parser = format)]
+    format: Option<Format>,
+    /// The interface towards the rest of the world.
+    #[arg(long, value_name = "NAME", value_parser = interface)]
+    wan_interface: Option<InterfaceName>,
+    /// The interface towards the hosts inside.
+    #[arg(long, value_name = "NAME", value_parser = interface)]
+    lan_interface: Option<InterfaceName>,
+    /// The box's address outside, with the length of its prefix.
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = interface_address)]
+    wan_address: Option<InterfaceAddress>,
+    /// The box's address inside, with the length of its prefix.
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = interface_address)]
+    lan_address: Option<InterfaceAddress>,
+    /// The next router outside.
+    #[arg(long, value_name = "ADDRESS")]
+    gateway: Option<Ipv4Addr>,
+    /// End with status 1 if anything has no counterpart.
+    #[arg(long)]
+    strict: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +88,7 @@ fn main() -> ExitCode {
         Command::Compile { source, output } => compile(&source, &output),
         Command::Show { blob } => show(&blob),
         Command::Check { source } => check(&source),
+        Command::Import(arguments) => import(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,7 +109,7 @@ fn compile(source: &Path, output: &Path) -> Result<(), Failure> {
         )));
     }
     let blob = provision::blob(&config);
-    files::write_blob(output, &blob)?;
+    files::write(output, &blob)?;
     let contract = provision::contract(&config);
     let summary = format!("{}: {} bytes\n{contract}", files::name(output, "<stdout>"), blob.len());
     if files::is_stream(output) {
@@ -93,8 +132,61 @@ fn check(source: &Path) -> Result<(), Failure> {
     files::print(&format!("{}: ok\n{contract}", files::name(source, "<stdin>")))
 }
 
+fn import(arguments: &Import) -> Result<(), Failure> {
+    let Import { sources, output, format, wan_interface, lan_interface, .. } = arguments;
+    let mut read = Vec::new();
+    for path in sources {
+        let text = files::read_text(path, "a firewall's rules, or settings of the kernel")?;
+        read.push(Source { name: files::name(path, "<stdin>"), text });
+    }
+    let known = Known {
+        format: *format,
+        wan_interface: wan_interface.clone(),
+        lan_interface: lan_interface.clone(),
+        wan_address: arguments.wan_address,
+        lan_address: arguments.lan_address,
+        gateway: arguments.gateway,
+    };
+    let imported = provision::import::import(&read, &known)?;
+    files::explain(&imported.report)?;
+    let toml = imported.toml.map_err(Failure::Input)?;
+    match output {
+        Some(path) if sources.iter().any(|source| files::is_same(source, path)) => {
+            let name = path.display();
+            return Err(Failure::Input(format!(
+                "{name}: is read from; name another file for the configuration"
+            )));
+        }
+        Some(path) => files::write(path, toml.as_bytes())?,
+        None => files::print(&toml)?,
+    }
+    match imported.without_counterpart {
+        count if arguments.strict && count > 0 => {
+            Err(Failure::Operation(format!("{count} without a counterpart")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    let known = Format::ALL.map(Format::name);
+    let found = Format::ALL.into_iter().find(|format| format.name() == text);
+    found.ok_or_else(|| format!("choose one of {}", known.join(", ")))
+}
+
+fn interface(text: &str) -> Result<InterfaceName, String> {
+    InterfaceName::new(text).map_err(|problem| problem.to_string())
+}
+
+fn interface_address(text: &str) -> Result<InterfaceAddress, String> {
+    let not_one = "write it like 192.0.2.254/24";
+    let (address, len) = text.split_once('/').ok_or(not_one)?;
+    let (address, len) = (address.parse().map_err(|_| not_one)?, len.parse().map_err(|_| not_one)?);
+    InterfaceAddress::new(address, len).map_err(|problem| problem.to_string())
+}
+
 fn read_config(source: &Path) -> Result<Config, Failure> {
-    let text = files::read_text(source)?;
+    let text = files::read_text(source, "a router's TOML configuration")?;
     provision::compile(&text, &files::name(source, "<stdin>"))
         .map_err(|report| Failure::Input(report.to_string()))
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use config::{
     Action, Addresses, Behaviour, Behaviours, Config, Forward, InterfaceName, Nat, Rule, RuleProtocol, Share,
-    Timer,
+    Timer, Timers,
 };
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
@@ -26,11 +26,7 @@ pub fn show(config: &Config) -> String {
 
     show_nat(&mut text, config.nat());
 
-    text.push_str("\n[timers]\n");
-    for timer in Timer::ALL {
-        let seconds = config.timers().duration(timer).as_secs();
-        setting(&mut text, timer.name(), &format!("{seconds}s"));
-    }
+    show_timers(&mut text, config.timers());
 
     for forward in config.forwards() {
         show_forward(&mut text, forward);
@@ -39,6 +35,27 @@ pub fn show(config: &Config) -> String {
         show_rule(&mut text, rule);
     }
     text
+}
+
+/// The same without what is so by default in any configuration.
+pub(crate) fn brief(config: &Config) -> String {
+    let mut defaults = String::new();
+    show_nat(&mut defaults, Nat::default());
+    show_timers(&mut defaults, Timers::default());
+    let is_own = |line: &&str| line.starts_with('[') || !defaults.lines().any(|default| default == *line);
+    let whole = show(config);
+    let mut sections = Vec::new();
+    for section in whole.split("\n\n") {
+        if !section.starts_with("[nat]") && !section.starts_with("[timers]") {
+            sections.push(section.trim_end().to_owned());
+            continue;
+        }
+        let own: Vec<_> = section.lines().filter(is_own).collect();
+        if own.len() > 1 {
+            sections.push(own.join("\n"));
+        }
+    }
+    sections.join("\n\n") + "\n"
 }
 
 fn show_interface(text: &mut String, interface: Option<&InterfaceName>) {
@@ -61,6 +78,14 @@ fn show_nat(text: &mut String, nat: Nat) {
     if set.iter().any(Option::is_some) {
         text.push_str("\n[nat.shares]\n");
         set.into_iter().flatten().for_each(|(name, sessions)| bare(text, name, sessions));
+    }
+}
+
+fn show_timers(text: &mut String, timers: Timers) {
+    text.push_str("\n[timers]\n");
+    for timer in Timer::ALL {
+        let seconds = timers.duration(timer).as_secs();
+        setting(text, timer.name(), &format!("{seconds}s"));
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/reference.toml");
+const OLD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/old-router.rules");
 const GOLDENS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/provision");
 
 #[test]
@@ -118,6 +119,58 @@ fn files_that_cannot_be_read_or_written_end_with_1() {
     assert!(text(&unread.stderr).starts_with("missing.toml: cannot read: "));
     assert!(text(&unwritten.stderr).starts_with("missing/router.blob: cannot write: "));
     assert_eq!(desk.files(), Vec::<String>::new());
+}
+
+/// What the rules of `old-router.rules` do not say.
+const KNOWN: [&str; 4] = ["--lan-address", "192.168.122.1/24", "--wan-address", "203.0.113.254/24"];
+
+#[test]
+fn an_imported_configuration_compiles_and_is_told_of_beside_it() {
+    let desk = Desk::new("import");
+
+    let imported = desk.run(&[&["import", OLD, "-o", "router.toml"], &KNOWN[..]].concat(), b"");
+    let compiled = desk.run(&["compile", "router.toml", "-o", "router.blob"], b"");
+    let printed = desk.run(&[&["import", "-"], &KNOWN[..]].concat(), &fs::read(OLD).unwrap());
+
+    assert_eq!([&imported, &compiled, &printed].map(code), [0, 0, 0]);
+    assert_eq!(text(&imported.stdout), "");
+    assert!(text(&imported.stderr).contains("no counterpart: "), "{}", text(&imported.stderr));
+    assert_eq!(printed.stdout, fs::read(desk.path("router.toml")).unwrap());
+    assert!(text(&printed.stderr).starts_with("<stdin>:4: taken: "), "{}", text(&printed.stderr));
+}
+
+#[test]
+fn a_strict_import_ends_with_1_if_anything_has_no_counterpart() {
+    let desk = Desk::new("import-strict");
+    let without = fs::read_to_string(OLD).unwrap().replace(" -m ttl --ttl-lt 5", "");
+
+    let strict = desk.run(&[&["import", "--strict", OLD], &KNOWN[..]].concat(), b"");
+    let clean = desk.run(&[&["import", "--strict", "-"], &KNOWN[..]].concat(), without.as_bytes());
+
+    assert_eq!([&strict, &clean].map(code), [1, 0]);
+    assert!(text(&strict.stderr).ends_with("1 without a counterpart\n"), "{}", text(&strict.stderr));
+}
+
+#[test]
+fn an_import_that_cannot_be_ends_with_2_and_writes_nothing() {
+    let desk = Desk::new("import-refused");
+    fs::copy(OLD, desk.path("old.rules")).unwrap();
+
+    let missing = desk.run(&["import", OLD, "-o", "router.toml"], b"");
+    let unknown = desk.run(&["import", "-"], b"hello\n");
+    let other = desk.run(&[&["import", "--format", "nft-json", OLD], &KNOWN[..]].concat(), b"");
+    let itself = desk.run(&[&["import", "old.rules", "-o", "./old.rules"], &KNOWN[..]].concat(), b"");
+    let wrong = desk.run(&["import", OLD, "--lan-address", "192.168.122.0/24"], b"");
+
+    assert_eq!([&missing, &unknown, &other, &itself, &wrong].map(code), [2, 2, 2, 2, 2]);
+    assert!(
+        text(&missing.stderr)
+            .ends_with("lan.address is not said: give --lan-address, like 192.168.122.1/24\n")
+    );
+    assert!(text(&unknown.stderr).starts_with("<stdin>: is in no notation that is known"));
+    assert!(text(&itself.stderr).contains("is read from"));
+    assert_eq!(fs::read(desk.path("old.rules")).unwrap(), fs::read(OLD).unwrap());
+    assert_eq!(desk.files(), ["old.rules"]);
 }
 
 #[test]

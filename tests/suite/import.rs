@@ -1,0 +1,319 @@
+//! Other firewalls' rules, by example: every case in `golden/import` is what another system printed, and what becomes of
+//! it.
+//!
+//! A case has the files, and in `args` what is on the command line: options, and the files in their order. It has
+//! `report.txt`, and `router.toml`, or `refused.txt` where no configuration comes of it. With `UPDATE_GOLDEN=1` they are
+//! written anew, as those of the readable configuration are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::{Action, Config, Direction, InterfaceAddress, InterfaceName, Rejection};
+use proptest::prelude::*;
+use provision::import::{Format, Imported, Known, Source, import};
+
+pub(crate) const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/import");
+
+#[test]
+fn every_golden_firewall_is_imported_as_recorded() {
+    let mut differences = Vec::new();
+    for case in cases() {
+        let Imported { toml, report, .. } = imported(&case);
+        let (good, refused) = match toml {
+            Ok(toml) => (Some(toml), None),
+            Err(why) => (None, Some(format!("{why}\n"))),
+        };
+        for (file, actual) in [("report.txt", Some(report)), ("router.toml", good), ("refused.txt", refused)]
+        {
+            differences.extend(crate::provision::compare(&case.join(file), actual.as_deref()));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn what_the_two_systems_to_be_replaced_say_has_a_counterpart_to_the_last_line() {
+    for case in ["centos6-save", "centos6-listing", "reference-nft", "reference-nft-json", "reference-snat"] {
+        let imported = imported(&Path::new(CASES).join(case));
+        assert_eq!(imported.without_counterpart, 0, "{case}:\n{}", imported.report);
+        assert!(imported.toml.is_ok(), "{case}: {:?}", imported.toml);
+    }
+}
+
+#[test]
+fn what_others_write_for_a_masquerading_network_has_a_counterpart_to_the_last_line() {
+    for case in ["libvirt", "docker", "openwrt-fw4", "firewalld"] {
+        let imported = imported(&Path::new(CASES).join(case));
+        assert_eq!(imported.without_counterpart, 0, "{case}:\n{}", imported.report);
+    }
+}
+
+#[test]
+fn two_notations_of_the_same_rules_become_the_same() {
+    for (one, other) in [
+        ("centos6-save", "centos6-listing"),
+        ("reference-nft", "reference-nft-json"),
+        ("filter-nft", "filter-json"),
+    ] {
+        assert_eq!(config(one), config(other), "{one} and {other}");
+    }
+}
+
+#[test]
+fn the_napt_of_old_is_what_comes_of_it() {
+    let config = config("centos6-save");
+    assert_eq!(config.nat().ports.to_string(), "1024-65535");
+    assert_eq!(config.forwards().len(), 1);
+    let forward = &config.forwards()[0];
+    assert_eq!(
+        (forward.external().to_string(), forward.internal_ports().to_string()),
+        ("54321".to_owned(), "22".to_owned())
+    );
+    let ways: Vec<_> = config.rules().iter().map(|rule| (rule.direction, rule.action)).collect();
+    let accepted = (Direction::LanToBox, Action::Accept);
+    let rejected = (Direction::WanToLan, Action::Reject(Rejection::PortUnreachable));
+    assert_eq!(ways, [rejected, accepted, accepted, accepted, accepted]);
+}
+
+#[test]
+fn each_notation_is_known_by_its_first_lines() {
+    for (text, format) in [
+        ("# Generated\n*nat\n:PREROUTING ACCEPT [0:0]\n", Some(Format::IptablesSave)),
+        ("-P INPUT ACCEPT\n", Some(Format::IptablesSave)),
+        ("Chain INPUT (policy ACCEPT)\n", Some(Format::IptablesList)),
+        ("\n# by hand\ntable inet filter {\n", Some(Format::Nft)),
+        (" {\"nftables\": []}", Some(Format::NftJson)),
+        ("# a = b\nnet.ipv4.ip_forward=1\n", Some(Format::Sysctl)),
+        ("[wan]\naddress = \"203.0.113.254/24\"\n", None),
+        ("", None),
+    ] {
+        assert_eq!(Format::of(text), format, "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_as_a_whole_is_refused() {
+    for text in [
+        "hello\n",
+        "{\"nftables\": [",
+        "{}",
+        "Chain FORWARD (policy ACCEPT)\ntarget prot opt source destination\nACCEPT all -- 0.0.0.0/0 0.0.0.0/0\n",
+    ] {
+        let refused = import(&[source("x", text)], &Known::default());
+        assert!(matches!(refused, Err(provision::Failure::Input(_))), "{text}");
+    }
+}
+
+#[test]
+fn loops_and_thickets_of_chains_come_to_an_end() {
+    // A loop through three chains, each left on a condition.
+    let mut text = String::from("*filter\n");
+    for (chain, next) in [("FORWARD", "A"), ("A", "B"), ("B", "C"), ("C", "A")] {
+        for port in 1..40 {
+            text += &format!("-A {chain} -d 10.0.{port}.0/24 -p tcp --dport {port} -j RETURN\n");
+        }
+        text += &format!("-A {chain} -p tcp -j {next}\n");
+    }
+    let report = import(&[source("loop", &text)], &Known::default()).unwrap().report;
+    assert!(report.contains("leads back to where it came from"), "{report}");
+    // Twice two to the thirtieth ways.
+    let mut text = String::from("*filter\n-A FORWARD -j C0\n-A FORWARD -j C0\n");
+    for chain in 0..30 {
+        text += &format!(
+            "-A C{chain} -p tcp -j C{0}\n-A C{chain} -p udp -j C{0}\n-A C{chain} -j C{0}\n",
+            chain + 1
+        );
+    }
+    text += "-A C30 -j ACCEPT\n";
+    import(&[source("thicket", &text)], &Known::default()).unwrap();
+    // And one that is left and left again.
+    let mut text = String::from("*filter\n");
+    for port in 1..5000 {
+        text += &format!("-A FORWARD -p tcp --dport {port} -j R\n");
+    }
+    text += "-A R -s 10.0.0.0/8 -j RETURN\n-A R -d 10.0.0.0/8 -j RETURN\n-A R -j DROP\n";
+    import(&[source("returns", &text)], &Known::default()).unwrap();
+}
+
+/// Words of all notations, and some of none.
+const WORDS: [&str; 100] = [
+    "*nat",
+    "*filter",
+    ":FORWARD DROP [0:0]",
+    "-A",
+    "FORWARD",
+    "INPUT",
+    "PREROUTING",
+    "POSTROUTING",
+    "X",
+    "Y",
+    "-P",
+    "-j",
+    "-g",
+    "ACCEPT",
+    "DROP",
+    "REJECT",
+    "--reject-with",
+    "tcp-reset",
+    "RETURN",
+    "LOG",
+    "DNAT",
+    "--to-destination",
+    "SNAT",
+    "--to-source",
+    "MASQUERADE",
+    "--to-ports",
+    "1024-65535",
+    "0-0",
+    "70000",
+    "!",
+    "-s",
+    "-d",
+    "-i",
+    "-o",
+    "eth0",
+    "eth1",
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "255.255.255.255-255.255.255.255",
+    "0.0.0.0-255.255.255.255",
+    "10.0.0.1/33",
+    "-p",
+    "tcp",
+    "udp",
+    "icmp",
+    "-m",
+    "limit",
+    "--limit",
+    "10/sec",
+    "--limit-burst",
+    "0",
+    "multiport",
+    "--dports",
+    "80,443",
+    "--state",
+    "NEW,ESTABLISHED",
+    "\"",
+    "Chain",
+    "Chain FORWARD (policy DROP)",
+    "target prot opt in out source destination",
+    "--",
+    "*",
+    "/*",
+    "*/",
+    "dpt:80",
+    "to:",
+    "to:10.0.0.1:80-",
+    "masq",
+    "ports:",
+    "table ip x {",
+    "chain c {",
+    "}",
+    "{",
+    ";",
+    ",",
+    ":",
+    "type filter hook forward priority filter - 9223372036854775807; policy drop;",
+    "type nat hook prerouting priority 0;",
+    "ip",
+    "saddr",
+    "daddr",
+    "iifname",
+    "vmap",
+    "jump",
+    "goto",
+    "c",
+    "dnat",
+    "snat",
+    "masquerade",
+    "limit rate over",
+    "ct",
+    "state",
+    "@s",
+    "set s {",
+    "elements = {",
+    "meta",
+    "tcp dport",
+    "!=",
+    "net.ipv4.ip_forward = 1",
+    "\u{1F980}",
+];
+
+proptest! {
+    #[test]
+    fn no_words_make_the_import_panic(
+        lines in prop::collection::vec(prop::collection::vec(prop::sample::select(&WORDS[..]), 0..12), 0..24),
+        format in 0..Format::ALL.len(),
+    ) {
+        let text: String = lines.iter().map(|words| words.join(" ") + "\n").collect();
+        let format = Format::ALL[format];
+        let known = Known { format: Some(format), lan_address: address("192.0.2.254/24"), ..Known::default() };
+        if let Ok(Imported { toml: Ok(toml), .. }) = import(&[source("x", &text)], &known) {
+            prop_assert!(provision::compile(&toml, "x").is_ok(), "{}", toml);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_import_panic(text in "\\PC*", format in 0..Format::ALL.len()) {
+        let known = Known { format: Some(Format::ALL[format]), ..Known::default() };
+        let _ = import(&[source("x", &text)], &known);
+    }
+
+    /// A damaged file is read as far as it goes.
+    #[test]
+    fn no_damage_makes_the_import_panic(at in 0..8000_usize, len in 0..40_usize, case in 0..11_usize) {
+        let case = &cases()[case];
+        let (known, mut sources) = arguments(case);
+        for source in &mut sources {
+            let end = at.saturating_add(len).min(source.text.len());
+            if source.text.is_char_boundary(at.min(end)) && source.text.is_char_boundary(end) {
+                source.text.replace_range(at.min(end)..end, "");
+            }
+        }
+        let _ = import(&sources, &known);
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<_> = fs::read_dir(CASES).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+fn imported(case: &Path) -> Imported {
+    let (known, sources) = arguments(case);
+    import(&sources, &known).unwrap_or_else(|failure| panic!("{}: {failure}", case.display()))
+}
+
+pub(crate) fn config(case: &str) -> Config {
+    let imported = imported(&Path::new(CASES).join(case));
+    provision::compile(&imported.toml.unwrap(), case).unwrap()
+}
+
+/// What a case's command line says.
+fn arguments(case: &Path) -> (Known, Vec<Source>) {
+    let line = fs::read_to_string(case.join("args")).unwrap();
+    let (mut known, mut sources) = (Known::default(), Vec::new());
+    let mut words = line.split_whitespace();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().unwrap();
+        match word {
+            "--wan-interface" => known.wan_interface = InterfaceName::new(value()).ok(),
+            "--lan-interface" => known.lan_interface = InterfaceName::new(value()).ok(),
+            "--wan-address" => known.wan_address = address(value()),
+            "--lan-address" => known.lan_address = address(value()),
+            "--gateway" => known.gateway = value().parse().ok(),
+            file => sources.push(source(file, &fs::read_to_string(case.join(file)).unwrap())),
+        }
+    }
+    (known, sources)
+}
+
+pub(crate) fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned() }
+}
+
+pub(crate) fn address(text: &str) -> Option<InterfaceAddress> {
+    let (address, len) = text.split_once('/')?;
+    InterfaceAddress::new(address.parse().ok()?, len.parse().ok()?).ok()
+}
