@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use board::{Board, MAX_BOARD};
 use config::{
-    Config, Draft, Forward, ForwardName, InterfaceAddress, MAX_BLOB, PortRange, Problem, Protocols, Timer,
+    Config, Draft, Forward, InterfaceAddress, MAX_BLOB, Name, PortRange, Problem, Protocols, Timer,
 };
 use flash::{Boot, Place, Store};
 use linux::partition::{self, Partition};
@@ -90,7 +90,7 @@ fn config(number: u64) -> Result<Config, Problem> {
     draft.timers = draft.timers.with(Timer::Other, Duration::from_secs(10 + high))?;
     for index in 0..FORWARDS {
         let name = [b'f', b'0' + (index / 10) as u8, b'0' + (index % 10) as u8];
-        let name = ForwardName::new(str::from_utf8(&name).unwrap_or_default())?;
+        let name = Name::new(str::from_utf8(&name).unwrap_or_default())?;
         let port = |port: u16| NonZeroU16::new(port).ok_or(Problem::PastLastPort);
         let (outside, inside) = (PortRange::single(port(2000 + index)?), port(1 + low as u16 + index)?);
         let host = Ipv4Addr::new(192, 0, 2, 1 + (number % 200) as u8);
