@@ -9,9 +9,12 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::time::{Duration, Instant as Clock};
 
+use host_sim::oracle::Oracle;
 use napt::{Checksum, Engine, Instant, Packet, Realm, Settings, Tables, Verdict};
 use router::{Disposition, Link, Offload, Router, Side};
-use sekisho_tests::{ALICE, BOB, CAROL, Host, OUTSIDE, arp_request, echo_reply, error, frame_for, tcp, udp};
+use sekisho_tests::{
+    ALICE, BOB, CAROL, Host, OUTSIDE, Packet as Seen, arp_request, echo_reply, error, frame_for, tcp, udp,
+};
 use static_cell::ConstStaticCell;
 
 const ROUNDS: usize = 7;
@@ -49,6 +52,7 @@ fn count(case: &str, packets: usize) {
         }
         "new-udp-full" => Bench::new(HALF.take()).replace(packets, 0, 300_000),
         "new-tcp-full" => Bench::new(HALF.take()).replace(packets, 1, 240_000),
+        "oracle" => drop(judged(packets)),
         "error-in" => bench.errors(packets),
         "scan-in" => bench.scan(packets),
         "frame-udp-out" => through_the_router(packets, false, Side::Lan),
@@ -63,6 +67,7 @@ fn report() {
     println!("{:<58} {:>10} {:>10}", "case", "ns/packet", "x no-op");
     let base = best(&opening(0), 200_000, no_op);
     line("no-op, one packet", base, base);
+    line("the oracle, of 200 sessions, random, out", judged(20_000), base);
     established();
     let mut bench = Bench::new(SPARE.take());
     for (name, case) in [("new sessions", Case::New), ("churn in a full table", Case::Churn)] {
@@ -519,6 +524,32 @@ impl<const N: usize> Bench<N> {
         assert_eq!(verdict, Verdict::Forward(Realm::External));
         OUTSIDE.port(u16::from_be_bytes([bytes[20], bytes[21]]))
     }
+}
+
+/// Established packets that the oracle judges, beside an engine: nanoseconds for each, the engine's own not included.
+fn judged(packets: usize) -> f64 {
+    const SESSIONS: usize = 200;
+    static TABLES: ConstStaticCell<Tables<256>> = ConstStaticCell::new(Tables::new());
+    let mut bench = Bench::new(TABLES.take());
+    let mut oracle = Oracle::new(bench.engine.settings().clone(), 256, Duration::ZERO);
+    let mut passed = Duration::ZERO;
+    for n in 0..SESSIONS + packets {
+        let port = 5000 + (n.wrapping_mul(0x9E37_79B1) >> 7) % SESSIONS;
+        let port = if n < SESSIONS { 5000 + n } else { port };
+        let before = udp(ALICE.port(port as u16), CAROL.port(443));
+        let mut after = before.clone();
+        let verdict = bench.translate(Realm::Internal, &mut after.bytes);
+        let start = Clock::now();
+        judge(&mut oracle, bench.now, &before, verdict, &after);
+        passed += if n < SESSIONS { Duration::ZERO } else { start.elapsed() };
+    }
+    passed.as_nanos() as f64 / packets as f64
+}
+
+/// What is measured: from what an engine has made of a packet to whether that is right.
+#[inline(never)]
+fn judge(oracle: &mut Oracle, now: Instant, before: &Seen, verdict: Verdict, after: &Seen) {
+    oracle.judge(now, Realm::Internal, before.view(), verdict, after.view()).expect("they agree");
 }
 
 /// Frames of one session through a whole router, whose neighbours are known.

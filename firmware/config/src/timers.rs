@@ -112,7 +112,7 @@ impl Timers {
     /// The same timers with one of them changed.
     ///
     /// # Errors
-    /// [`Problem::NotWholeSeconds`], [`Problem::BelowFloor`] or [`Problem::AboveCeiling`], by [`Timer::rule`].
+    /// [`Problem::NotWholeSeconds`], [`Problem::BelowFloor`] or [`Problem::AboveCeiling`], by [`Timer::bounds`].
     pub fn with(mut self, timer: Timer, duration: Duration) -> Result<Self, Problem> {
         let rule = timer.bounds();
         if duration.subsec_nanos() != 0 {
