@@ -84,6 +84,8 @@ pub fn program(name: &str) -> PathBuf {
             "provision",
             "--package",
             "host-sim",
+            "--package",
+            "sekisho-image",
         ]);
         assert!(build.current_dir(&root).status().unwrap().success());
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);

@@ -15,6 +15,7 @@ mod flash;
 mod fragments;
 mod fuzz_regressions;
 mod hole_punching;
+mod image_on_taps;
 mod import;
 mod imported_network;
 mod large_frames;

@@ -347,7 +347,7 @@ fn listen(on: &Namespace, port: u16) -> Running {
 }
 
 /// Answers one datagram; who sent it.
-fn echo_udp(at: &str) -> SocketAddr {
+pub(crate) fn echo_udp(at: &str) -> SocketAddr {
     let socket = UdpSocket::bind(at).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut buffer = [0; 2000];
@@ -357,7 +357,7 @@ fn echo_udp(at: &str) -> SocketAddr {
 }
 
 /// Sends a datagram until its answer comes: the server may not be there yet.
-fn ask_udp(to: &str) {
+pub(crate) fn ask_udp(to: &str) {
     let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let asked = netns::until(|| {
@@ -369,12 +369,18 @@ fn ask_udp(to: &str) {
 }
 
 /// Sends `len` bytes over TCP from one host to another, which must get the same.
-fn transfer(from: &Namespace, to: &Namespace, at: &'static str, len: usize) {
+pub(crate) fn transfer(from: &Namespace, to: &Namespace, at: &'static str, len: usize) {
     transfer_through(from, to, at, at, len);
 }
 
 /// The same where the sender knows the receiver by another address.
-fn transfer_through(from: &Namespace, to: &Namespace, at: &'static str, known_as: &'static str, len: usize) {
+pub(crate) fn transfer_through(
+    from: &Namespace,
+    to: &Namespace,
+    at: &'static str,
+    known_as: &'static str,
+    len: usize,
+) {
     let listener = to.within(move || TcpListener::bind(at).unwrap()).join().unwrap();
     let server = std::thread::spawn(move || digest(listener.accept().unwrap().0));
     let sent = from.within(move || send(known_as, len)).join().unwrap();
