@@ -311,6 +311,21 @@ fn what_is_hairpinned_is_between_hosts_inside_and_no_rules_business() {
 }
 
 #[test]
+fn x07_what_is_hairpinned_lives_on_whatever_rules_come() {
+    let mut desk = desk(&[]);
+    let out = passes(&mut desk, Side::Lan, &udp(ALICE.port(6000), CAROL.port(9))).packet.source();
+    let hairpinned = udp(DAVE.port(5000), out);
+    assert_eq!(one(desk.arrive(Side::Lan, &hairpinned)).side, Side::Lan);
+    let before = desk.router.summary().occupancy.sessions;
+    desk.reconfigure(&configuration(&[
+        r#"direction = "lan-to-wan", destination = "!203.0.113.254", action = "accept""#,
+        r#"direction = "lan-to-wan", action = "drop""#,
+        r#"direction = "wan-to-lan", action = "drop""#,
+    ]));
+    assert_eq!(desk.router.summary().occupancy.sessions, before);
+}
+
+#[test]
 fn two_hundred_and_fifty_six_rules_are_asked_to_the_last() {
     let rule = |n: usize| {
         format!("direction = \"lan-to-wan\", protocol = \"udp\", port = {}, action = \"drop\"", n + 1)
