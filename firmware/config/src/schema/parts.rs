@@ -20,6 +20,35 @@ use crate::{
 pub(super) const RANGE: usize = 2 * 3;
 pub(super) const FORWARD: usize = 1 + MAX_NAME + 1 + RANGE + 4 + 3;
 
+/// An enumeration on the wire, and both ways between it and the checked one, whose variants have the same names. Their order
+/// is the format.
+macro_rules! alike {
+    ($visibility:vis enum $wire:ident for $checked:ident { $($variant:ident),+ $(,)? }) => {
+        #[derive(Clone, Copy, Serialize, Deserialize)]
+        $visibility enum $wire {
+            $($variant),+
+        }
+
+        impl From<$wire> for $checked {
+            fn from(wire: $wire) -> Self {
+                match wire {
+                    $($wire::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$checked> for $wire {
+            fn from(checked: $checked) -> Self {
+                match checked {
+                    $($checked::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
+pub(super) use alike;
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct SideV1 {
     interface: String<MAX_INTERFACE_NAME>,
@@ -33,11 +62,12 @@ pub(super) struct RangeV1 {
     last: u16,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) enum BehaviourV1 {
-    EndpointIndependent,
-    AddressDependent,
-    AddressAndPortDependent,
+alike! {
+    pub(super) enum BehaviourV1 for Behaviour {
+        EndpointIndependent,
+        AddressDependent,
+        AddressAndPortDependent,
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -49,11 +79,12 @@ pub(super) struct ForwardV1 {
     first_internal_port: u16,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum ProtocolsV1 {
-    Tcp,
-    Udp,
-    Both,
+alike! {
+    enum ProtocolsV1 for Protocols {
+        Tcp,
+        Udp,
+        Both,
+    }
 }
 
 impl SideV1 {
@@ -130,44 +161,4 @@ pub(super) fn seconds(duration: Duration) -> u32 {
 
 fn port(number: u16) -> Result<NonZeroU16, Problem> {
     NonZeroU16::new(number).ok_or(Problem::PortZero)
-}
-
-impl From<BehaviourV1> for Behaviour {
-    fn from(behaviour: BehaviourV1) -> Self {
-        match behaviour {
-            BehaviourV1::EndpointIndependent => Self::EndpointIndependent,
-            BehaviourV1::AddressDependent => Self::AddressDependent,
-            BehaviourV1::AddressAndPortDependent => Self::AddressAndPortDependent,
-        }
-    }
-}
-
-impl From<Behaviour> for BehaviourV1 {
-    fn from(behaviour: Behaviour) -> Self {
-        match behaviour {
-            Behaviour::EndpointIndependent => Self::EndpointIndependent,
-            Behaviour::AddressDependent => Self::AddressDependent,
-            Behaviour::AddressAndPortDependent => Self::AddressAndPortDependent,
-        }
-    }
-}
-
-impl From<ProtocolsV1> for Protocols {
-    fn from(protocols: ProtocolsV1) -> Self {
-        match protocols {
-            ProtocolsV1::Tcp => Self::Tcp,
-            ProtocolsV1::Udp => Self::Udp,
-            ProtocolsV1::Both => Self::Both,
-        }
-    }
-}
-
-impl From<Protocols> for ProtocolsV1 {
-    fn from(protocols: Protocols) -> Self {
-        match protocols {
-            Protocols::Tcp => Self::Tcp,
-            Protocols::Udp => Self::Udp,
-            Protocols::Both => Self::Both,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use core::num::NonZeroU16;
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
-use super::parts::{RANGE, RangeV1};
+use super::parts::{RANGE, RangeV1, alike};
 use crate::name::MAX_NAME;
 use crate::{
     Action, Addresses, Direction, Error, Field, MAX_RULES, Name, Per, PortRange, Problem, Rate, Rejection,
@@ -37,12 +37,13 @@ pub(super) struct RuleV3 {
     log: bool,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum DirectionV3 {
-    LanToWan,
-    WanToLan,
-    LanToBox,
-    WanToBox,
+alike! {
+    enum DirectionV3 for Direction {
+        LanToWan,
+        WanToLan,
+        LanToBox,
+        WanToBox,
+    }
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -69,16 +70,17 @@ enum ActionV3 {
     Reject(RejectionV3),
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum RejectionV3 {
-    NetUnreachable,
-    HostUnreachable,
-    ProtocolUnreachable,
-    PortUnreachable,
-    NetProhibited,
-    HostProhibited,
-    AdminProhibited,
-    TcpReset,
+alike! {
+    enum RejectionV3 for Rejection {
+        NetUnreachable,
+        HostUnreachable,
+        ProtocolUnreachable,
+        PortUnreachable,
+        NetProhibited,
+        HostProhibited,
+        AdminProhibited,
+        TcpReset,
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,11 +90,12 @@ struct RateV3 {
     burst: u16,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum PerV3 {
-    Second,
-    Minute,
-    Hour,
+alike! {
+    enum PerV3 for Per {
+        Second,
+        Minute,
+        Hour,
+    }
 }
 
 pub(super) fn parse_rules(rules: &Vec<RuleV3, MAX_RULES>) -> Result<Vec<Rule, MAX_RULES>, Error> {
@@ -202,42 +205,6 @@ impl From<RuleProtocol> for ProtocolV3 {
         }
     }
 }
-
-/// Both ways between an enumeration and that of the wire, whose variants have the same names.
-macro_rules! alike {
-    ($wire:ident, $checked:ident, $($variant:ident),+) => {
-        impl From<$wire> for $checked {
-            fn from(wire: $wire) -> Self {
-                match wire {
-                    $($wire::$variant => Self::$variant,)+
-                }
-            }
-        }
-
-        impl From<$checked> for $wire {
-            fn from(checked: $checked) -> Self {
-                match checked {
-                    $($checked::$variant => Self::$variant,)+
-                }
-            }
-        }
-    };
-}
-
-alike!(DirectionV3, Direction, LanToWan, WanToLan, LanToBox, WanToBox);
-alike!(PerV3, Per, Second, Minute, Hour);
-alike!(
-    RejectionV3,
-    Rejection,
-    NetUnreachable,
-    HostUnreachable,
-    ProtocolUnreachable,
-    PortUnreachable,
-    NetProhibited,
-    HostProhibited,
-    AdminProhibited,
-    TcpReset
-);
 
 impl From<ActionV3> for Action {
     fn from(action: ActionV3) -> Self {

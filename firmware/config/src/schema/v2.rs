@@ -9,7 +9,7 @@ use core::num::NonZeroU32;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::parts::{BehaviourV1, ForwardV1, RANGE, RangeV1, SideV1, parse_forwards, parse_timers};
+use super::parts::{BehaviourV1, ForwardV1, RANGE, RangeV1, SideV1, alike, parse_forwards, parse_timers};
 use crate::{Behaviours, Draft, Error, Field, MAX_FORWARDS, Nat, Problem, Response, Share, Shares, Timer};
 
 /// The longest of `nat` in bytes: a `u32` takes up to 5, a truth value, an option or a unit variant 1.
@@ -50,10 +50,11 @@ struct BehavioursV2 {
     icmp: BehaviourV1,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum ResponseV2 {
-    Answer,
-    Silent,
+alike! {
+    enum ResponseV2 for Response {
+        Answer,
+        Silent,
+    }
 }
 
 impl ConfigV2 {
@@ -127,23 +128,5 @@ impl From<Behaviours> for BehavioursV2 {
     fn from(behaviours: Behaviours) -> Self {
         let Behaviours { tcp, udp, icmp } = behaviours;
         Self { tcp: tcp.into(), udp: udp.into(), icmp: icmp.into() }
-    }
-}
-
-impl From<ResponseV2> for Response {
-    fn from(response: ResponseV2) -> Self {
-        match response {
-            ResponseV2::Answer => Self::Answer,
-            ResponseV2::Silent => Self::Silent,
-        }
-    }
-}
-
-impl From<Response> for ResponseV2 {
-    fn from(response: Response) -> Self {
-        match response {
-            Response::Answer => Self::Answer,
-            Response::Silent => Self::Silent,
-        }
     }
 }
