@@ -235,7 +235,9 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.policy.take_note()
     }
 
-    /// What the filter rules say of a packet of so many bytes to the box itself; or of one that nobody inside is to have.
+    /// What the filter rules say of a packet of so many bytes that begins a session, or of one of none: to the box itself, or
+    /// that nobody inside is to have.
+    #[inline(always)]
     pub fn ask(&mut self, now: Instant, asked: &Asked, bytes: usize) -> Action {
         match self.settings.policy.is_empty() {
             true => Action::Accept,

@@ -11,6 +11,7 @@ use crate::Realm;
 use crate::endpoint::{Endpoint, Protocol};
 use crate::settings::{Dependence, PortRange};
 use crate::time::Instant;
+use crate::transport::{ICMP, TCP, UDP};
 
 /// The most rules that there can be.
 pub const MAX_RULES: usize = 256;
@@ -41,7 +42,7 @@ impl Matched {
     const fn includes(self, number: u8) -> bool {
         match self {
             Self::Any => true,
-            Self::TcpOrUdp => number == crate::transport::TCP || number == crate::transport::UDP,
+            Self::TcpOrUdp => number == TCP || number == UDP,
             Self::Number(own) => own == number,
         }
     }
@@ -174,13 +175,8 @@ pub struct Asked {
 impl Asked {
     /// What begins between an internal endpoint and a remote one, on a way.
     pub(crate) fn between(way: Way, protocol: Protocol, internal: Endpoint, remote: Endpoint) -> Self {
-        let number = match protocol {
-            Protocol::Tcp => crate::transport::TCP,
-            Protocol::Udp => crate::transport::UDP,
-            Protocol::Icmp => crate::transport::ICMP,
-            // That is what stands for a port there.
-            Protocol::Other => internal.port as u8,
-        };
+        // What stands for a port is the number where nothing else does.
+        let number = number_of(protocol).unwrap_or(internal.port as u8);
         let (source, destination) =
             if way == Way::Outbound { (internal, remote) } else { (remote, internal) };
         Self { way, number, source, destination }
@@ -200,12 +196,20 @@ impl Rule {
 
     /// Whether it matches any of what a protocol's sessions are.
     const fn is_about(&self, protocol: Protocol) -> bool {
-        match protocol {
-            Protocol::Tcp => self.protocol.includes(crate::transport::TCP),
-            Protocol::Udp => self.protocol.includes(crate::transport::UDP),
-            Protocol::Icmp => self.protocol.includes(crate::transport::ICMP),
-            Protocol::Other => true,
+        match number_of(protocol) {
+            Some(number) => self.protocol.includes(number),
+            None => true,
         }
+    }
+}
+
+/// The number of a protocol, if it stands for one alone.
+const fn number_of(protocol: Protocol) -> Option<u8> {
+    match protocol {
+        Protocol::Tcp => Some(TCP),
+        Protocol::Udp => Some(UDP),
+        Protocol::Icmp => Some(ICMP),
+        Protocol::Other => None,
     }
 }
 

@@ -272,8 +272,8 @@ impl Scope {
     }
 }
 
-/// As much as either behaviour and the filter rules look at; all of it for TCP, where every connection has a state of its own, and where
-/// two forwards lead to one internal endpoint, so that their answers are told apart.
+/// As much as either behaviour and the filter rules look at; all of it for TCP, where every connection has a state of its
+/// own, and where two forwards lead to one internal endpoint, so that their answers are told apart.
 fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
     match protocol {
         Protocol::Tcp => Dependence::AddressAndPort,

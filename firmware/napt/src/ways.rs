@@ -304,11 +304,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         internal: Endpoint,
         remote: Endpoint,
     ) -> Result<(), Verdict> {
-        if self.settings.policy.is_empty() {
-            return Ok(());
-        }
-        let asked = Asked::between(way, protocol, internal, remote);
-        match self.policy.decide(now, &self.settings.policy, &asked, transit.len()) {
+        match self.ask(now, &Asked::between(way, protocol, internal, remote), transit.len()) {
             Action::Accept => Ok(()),
             Action::Drop => Err(DropReason::Rule.into()),
             Action::Reject(how) => Err(RejectReason::Rule(how).into()),

@@ -4,9 +4,9 @@
 use core::net::Ipv4Addr;
 
 use config::Response;
-use napt::policy::Rejection;
-use napt::{Checksum, Instant, Packet, Protocol, RejectReason, Verdict};
-use smoltcp::wire::Ipv4Packet;
+use napt::policy::{Action, Asked, Rejection, Way};
+use napt::{Checksum, Endpoint, Instant, Packet, Protocol, RejectReason, Verdict};
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
 use super::{ETHERNET, Router};
 use crate::counters::Refusal;
@@ -49,9 +49,22 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         }
     }
 
+    /// Whether the filter rules turn a packet away that no session has to do with: one for the box itself, or from the wan and
+    /// for nobody. Its sender is told, where a rule says so.
+    #[cold]
+    pub(super) fn turns_away(&mut self, now: Instant, side: Side, way: Way, packet: &[u8]) -> bool {
+        let Some(asked) = asked(way, packet) else { return false };
+        match self.engine.ask(now, &asked, packet.len()) {
+            Action::Accept => return false,
+            Action::Drop => (),
+            Action::Reject(how) => self.turn_away(now, side, how, packet),
+        }
+        true
+    }
+
     /// Tells the sender of a packet that a filter rule rejects.
     #[cold]
-    pub(super) fn turn_away(&mut self, now: Instant, side: Side, how: Rejection, packet: &[u8]) {
+    fn turn_away(&mut self, now: Instant, side: Side, how: Rejection, packet: &[u8]) {
         match how.code() {
             Some(code) => self.complain(now, side, Complaint::Ruled(code), packet),
             None => self.reset(now, side, packet),
@@ -140,6 +153,23 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             }
         }
     }
+}
+
+/// What the filter rules are asked about a whole packet, if it is well-formed.
+fn asked(way: Way, packet: &[u8]) -> Option<Asked> {
+    let packet = Ipv4Packet::new_checked(packet).ok()?;
+    let (protocol, payload) = (packet.next_header(), packet.payload());
+    let ports = match protocol {
+        IpProtocol::Tcp | IpProtocol::Udp => payload.first_chunk::<4>().copied()?,
+        _ => [0; 4],
+    };
+    let [source, destination] = [[ports[0], ports[1]], [ports[2], ports[3]]].map(u16::from_be_bytes);
+    Some(Asked {
+        way,
+        number: protocol.into(),
+        source: Endpoint::new(packet.src_addr(), source),
+        destination: Endpoint::new(packet.dst_addr(), destination),
+    })
 }
 
 /// A packet without the padding behind it.

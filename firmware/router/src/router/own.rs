@@ -1,8 +1,8 @@
 //! What is for the box itself: put together if it came in fragments, answered, counted.
 
-use napt::policy::{Action, Asked, Way};
-use napt::{DropReason, Endpoint, Instant, Verdict};
-use smoltcp::wire::{IpProtocol, Ipv4Packet};
+use napt::policy::Way;
+use napt::{DropReason, Instant, Verdict};
+use smoltcp::wire::Ipv4Packet;
 
 use super::{ETHERNET, Router};
 use crate::counters::Refusal;
@@ -114,15 +114,8 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
     /// Answers a packet for the box: an echo request here, anything else by the box's own stack.
     fn serve(&mut self, now: Instant, side: Side, packet: &mut [u8]) -> Result<(), Refusal> {
         let source = Ipv4Packet::new_unchecked(&*packet).src_addr();
-        if let Some(asked) = asked(Way::Own(side.realm()), packet) {
-            match self.engine.ask(now, &asked, packet.len()) {
-                Action::Accept => (),
-                Action::Drop => return Err(Refusal::Rule),
-                Action::Reject(how) => {
-                    self.turn_away(now, side, how, packet);
-                    return Err(Refusal::Rule);
-                }
-            }
+        if self.turns_away(now, side, Way::Own(side.realm()), packet) {
+            return Err(Refusal::Rule);
         }
         if !self.answers.allow(now, source, &mut self.random) {
             self.port(side).counters.suppressed += 1;
@@ -153,21 +146,4 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         }
         fragments::cut(packet, mtu, |piece| self.send_own(now, side, piece));
     }
-}
-
-/// What the filter rules are asked about a whole packet, if it is well-formed.
-pub(super) fn asked(way: Way, packet: &[u8]) -> Option<Asked> {
-    let packet = Ipv4Packet::new_checked(packet).ok()?;
-    let (protocol, payload) = (packet.next_header(), packet.payload());
-    let ports = match protocol {
-        IpProtocol::Tcp | IpProtocol::Udp => payload.first_chunk::<4>().copied()?,
-        _ => [0; 4],
-    };
-    let [source, destination] = [[ports[0], ports[1]], [ports[2], ports[3]]].map(u16::from_be_bytes);
-    Some(Asked {
-        way,
-        number: protocol.into(),
-        source: Endpoint::new(packet.src_addr(), source),
-        destination: Endpoint::new(packet.dst_addr(), destination),
-    })
 }

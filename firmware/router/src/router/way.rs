@@ -5,11 +5,11 @@
 
 use core::net::Ipv4Addr;
 
-use napt::policy::{Action, Way};
+use napt::policy::Way;
 use napt::{Checksum, DropReason, Instant, Packet, Realm, Verdict};
 use smoltcp::wire::{EthernetFrame, EthernetProtocol};
 
-use super::{ETHERNET, Router, address, finish_checksum, own, packet_in};
+use super::{ETHERNET, Router, address, finish_checksum, packet_in};
 use crate::counters::Refusal;
 use crate::fragments::{self, Datagram};
 use crate::frames::{self, Origin};
@@ -185,30 +185,17 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             DropReason::TooLarge => return self.take_apart(now, side, frame, offload),
             DropReason::NoMapping | DropReason::Filtered if side == Side::Wan => {
                 let packet = packet_in(frame, frame.len());
-                if !self.turns_away(now, Way::Own(Realm::External), packet) {
+                if !self.turns_away(now, side, Way::Own(Realm::External), packet) {
                     self.hold_unsolicited(now, packet);
                 }
             }
             // Somebody on the wan has taken the box for a router to the lan.
             DropReason::NotOurs => {
-                self.turns_away(now, Way::Inbound, packet_in(frame, frame.len()));
+                self.turns_away(now, side, Way::Inbound, packet_in(frame, frame.len()));
             }
             _ => (),
         }
         Ok(Disposition::Done)
-    }
-
-    /// Whether a filter rule has something to say of a packet from the wan that goes nowhere in any case. One that rejects is
-    /// obeyed.
-    #[cold]
-    fn turns_away(&mut self, now: Instant, way: Way, packet: &[u8]) -> bool {
-        let Some(asked) = own::asked(way, packet) else { return false };
-        match self.engine.ask(now, &asked, packet.len()) {
-            Action::Accept => return false,
-            Action::Drop => (),
-            Action::Reject(how) => self.turn_away(now, Side::Wan, how, packet),
-        }
-        true
     }
 
     /// Leaves the box's mark in the options of a packet that is sent on.
