@@ -8,14 +8,14 @@
 
 #[path = "../../src/memory.rs"]
 mod memory;
+#[path = "../../src/panic.rs"]
+mod panic;
 mod slots;
 #[path = "../../src/start.rs"]
 mod start;
 mod stuck;
 
-use core::panic::PanicInfo;
-
-use linux::{console, power, process};
+use linux::{console, process};
 
 fn main(arguments: &[&[u8]]) -> ! {
     match arguments {
@@ -27,14 +27,3 @@ fn main(arguments: &[&[u8]]) -> ! {
     }
     process::exit(init::main(arguments))
 }
-
-/// As the program has it.
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    console::complain(format_args!("sekisho: {info}"));
-    power::give_up()
-}
-
-/// As the program has it.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
