@@ -26,6 +26,9 @@ const PARTITIONS: [&str; 2] = ["sekisho-config-1", "sekisho-config-2"];
 const FINDING: u64 = 15_000;
 const LOOK: u16 = 20;
 
+/// How long a watchdog's device may take to come, in milliseconds: its driver is there already.
+const WATCHDOG: u64 = 1_000;
+
 /// How long a message stays on the console before the machine starts afresh, in milliseconds.
 const READING: u64 = 5_000;
 
@@ -94,7 +97,7 @@ fn load_modules(board: &Board) {
 /// Starts the watchdog, if the board has one.
 fn watch(board: &Board) -> Option<Watchdog> {
     let path = board.watchdog()?;
-    let started = wait(FINDING.min(1000), || Watchdog::start(path, PATIENCE).ok());
+    let started = wait(WATCHDOG, || Watchdog::start(path, PATIENCE).ok());
     if started.is_none() {
         log::warn!("{path}: cannot be started; what wedges the box will not be noticed");
     }

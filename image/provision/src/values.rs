@@ -112,8 +112,7 @@ pub(crate) fn sessions(value: &DeValue<'_>) -> Result<NonZeroU32, Fault> {
     let DeValue::Integer(integer) = value else {
         return Err(wrong_type(value, "write a number without quotes, like 4096"));
     };
-    u32::from_str_radix(integer.as_str(), integer.radix())
-        .ok()
+    whole(integer)
         .and_then(NonZeroU32::new)
         .ok_or_else(|| Fault::new("is not a number of sessions", "write one from 1 to 4294967295, like 4096"))
 }
@@ -140,7 +139,7 @@ pub(crate) fn direction(value: &DeValue<'_>) -> Result<Direction, Fault> {
 /// `"tcp"`, `"any"` and so on, or a number.
 pub(crate) fn rule_protocol(value: &DeValue<'_>) -> Result<RuleProtocol, Fault> {
     let number = match value {
-        DeValue::Integer(integer) => u64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+        DeValue::Integer(integer) => whole(integer),
         DeValue::String(text) if !text.is_empty() => number(text),
         _ => None,
     };
@@ -205,8 +204,7 @@ pub(crate) fn burst(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
     let DeValue::Integer(integer) = value else {
         return Err(wrong_type(value, "write a number without quotes, like 5"));
     };
-    u16::from_str_radix(integer.as_str(), integer.radix())
-        .ok()
+    whole(integer)
         .and_then(NonZeroU16::new)
         .ok_or_else(|| Fault::new("is no burst", "write one from 1 to 65535, like 5"))
 }
@@ -225,11 +223,13 @@ fn choice<T: Copy>(value: &DeValue<'_>, what: &str, choices: &[(&str, T)]) -> Re
     Ok(*choice)
 }
 
+/// A number that is not negative, if the type has it.
+fn whole<T: TryFrom<u64>>(integer: &DeInteger<'_>) -> Option<T> {
+    u64::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|number| T::try_from(number).ok())
+}
+
 fn integer_port(integer: &DeInteger<'_>) -> Result<NonZeroU16, Fault> {
-    u16::from_str_radix(integer.as_str(), integer.radix())
-        .ok()
-        .and_then(NonZeroU16::new)
-        .ok_or_else(not_a_port)
+    whole(integer).and_then(NonZeroU16::new).ok_or_else(not_a_port)
 }
 
 fn port(text: &str) -> Result<NonZeroU16, Fault> {
