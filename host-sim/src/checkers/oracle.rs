@@ -23,7 +23,7 @@ use config::InterfaceAddress;
 use std::time::Duration;
 
 use napt::{Checksum, Counters, DropReason, Instant, Occupancy, Realm, Verdict};
-use router::Side;
+use router::{Side, Summary};
 
 use self::after::{after, translated};
 use self::early::{Early, Key};
@@ -71,7 +71,7 @@ struct Witness {
     oracle: Oracle,
     lan: InterfaceAddress,
     counted: [Counters; 2],
-    held: [u64; 2],
+    waited: u64,
     occupancy: Occupancy,
     early: Early,
     /// The datagrams in pieces for the box itself whose first has come, and until when it waits for the others.
@@ -96,7 +96,7 @@ impl Witness {
             oracle: Oracle::new(router.settings(), summary.occupancy.capacity as usize, TICK),
             lan: router.config().lan().address(),
             counted: summary.engine.map(Counters::clone),
-            held: summary.router.map(|counters| counters.held),
+            waited: waited(&summary),
             occupancy: summary.occupancy,
             early: Early::default(),
             own: Vec::new(),
@@ -128,7 +128,7 @@ impl Witness {
             self.oracle.check_occupancy(now, summary.occupancy)?;
         }
         self.occupancy = summary.occupancy;
-        self.held = summary.router.map(|counters| counters.held);
+        self.waited = waited(&summary);
         for (known, counters) in self.counted.iter_mut().zip(summary.engine) {
             known.clone_from(counters);
         }
@@ -215,7 +215,7 @@ impl Witness {
     /// A packet about which nothing is counted: one that has never met the engine, or that the engine wants held.
     fn see_uncounted(&mut self, passage: &Passage<'_, '_>, arrival: &Arrival<'_>) -> Result<(), String> {
         let Arrival { now, side, bytes, view } = *arrival;
-        let is_held = passage.router.summary().router[side as usize].held > self.held[side as usize];
+        let is_held = waited(&passage.router.summary()) > self.waited;
         let Some(view) = view.filter(|_| is_held) else { return Ok(()) };
         self.oracle.judge(now, side.realm(), plain(bytes), Verdict::Hold, plain(bytes))?;
         let key = Key::of(side, &view);
@@ -249,6 +249,13 @@ impl Witness {
         }
         Ok(())
     }
+}
+
+/// How many fragments wait for their first, or have waited in vain: one more with each that is held, even if another has
+/// to go for it.
+fn waited(summary: &Summary<'_>) -> u64 {
+    let in_vain = summary.engine.map(|counters| counters.dropped[DropReason::FragmentEarly.index()]);
+    summary.router.iter().map(|counters| counters.held).chain(in_vain).sum()
 }
 
 /// A packet as a simulated link carries it: nothing in it is left to hardware.
