@@ -4,16 +4,18 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use napt::policy::{Action, Addresses, Matched, Rate, Rejection, Rule, Way};
 use napt::{
     Checksum, Counters, Dependence, Endpoint, Engine, Forward, Instant, PortRange, Protocols, Realm,
     Settings, Tables, Verdict,
 };
 
 use super::check::{Passed, check};
-use super::wire::{End, ICMP, OUTSIDE, TCP, UDP, inside, is_error, is_fragment, ports, source};
+use super::wire::{End, ICMP, OUTSIDE, TCP, UDP, inside, is_error, is_fragment, ports, remote, source};
 
 /// How many sessions it has room for.
 pub(super) const SESSIONS: usize = 16;
@@ -30,7 +32,8 @@ pub(super) fn tables() -> Box<Tables<SESSIONS>> {
     Box::new(Tables::new())
 }
 
-/// Recommended settings but for the behaviours, which any number stands for, and a few ports only.
+/// Recommended settings but for the behaviours, which any number stands for, and a few ports only; with filter rules if
+/// the number's highest bit is set.
 pub(super) fn settings(behaviours: u8) -> Settings {
     let dependence =
         |n| [Dependence::Endpoint, Dependence::Address, Dependence::AddressAndPort][usize::from(n % 3)];
@@ -41,7 +44,36 @@ pub(super) fn settings(behaviours: u8) -> Settings {
     let internal = Endpoint::new(inside(1), WEB);
     let web = Forward { protocols: Protocols::Both, external: range(FORWARDED, FORWARDED), internal };
     settings.forwards.push(web).expect("there is room");
+    if behaviours & 0x80 != 0 {
+        rules().into_iter().for_each(|rule| settings.policy.push(rule).expect("there is room"));
+    }
     settings
+}
+
+/// One of each kind, about what the fuzzer's hosts do.
+fn rules() -> [Rule; 5] {
+    let every = Rule {
+        way: Way::Outbound,
+        protocol: Matched::Any,
+        source: Addresses::ALL,
+        source_ports: PortRange::ALL,
+        destination: Addresses::ALL,
+        ports: PortRange::ALL,
+        action: Action::Accept,
+        rate: None,
+        log: true,
+    };
+    let host = |address: Ipv4Addr| Addresses { network: address.to_bits(), mask: !0, is_negated: false };
+    let rate = Some(Rate { count: 1, seconds: 60, burst: 3 });
+    let (tcp, udp) = (Matched::Number(TCP), Matched::Number(UDP));
+    let reject = Action::Reject;
+    [
+        Rule { source: host(inside(2)), action: Action::Drop, ..every },
+        Rule { protocol: tcp, destination: host(remote(1)), action: reject(Rejection::TcpReset), ..every },
+        Rule { protocol: udp, ports: range(2, 2), action: reject(Rejection::PortUnreachable), ..every },
+        Rule { way: Way::Inbound, source: Addresses { is_negated: true, ..host(remote(0)) }, rate, ..every },
+        Rule { way: Way::Inbound, action: reject(Rejection::AdminProhibited), ..every },
+    ]
 }
 
 fn range(first: u16, last: u16) -> PortRange {

@@ -17,8 +17,12 @@ use super::wire::{
 const FRAMES: usize = 48;
 const ETHERNET: usize = 14;
 
-/// The reference network with few ports, so that a router is soon made, and with an answer to unsolicited SYNs.
-const BLOB: &[u8] = include_bytes!("../../fuzz/seeds/blob/few-ports");
+/// The reference network with few ports, so that a router is soon made, and with an answer to unsolicited SYNs; without
+/// filter rules and with some.
+const BLOBS: [&[u8]; 2] = [
+    include_bytes!("../../fuzz/seeds/blob/few-ports"),
+    include_bytes!("../../fuzz/seeds/blob/few-ports-and-rules"),
+];
 
 #[derive(Arbitrary, Debug)]
 struct Frame {
@@ -48,7 +52,7 @@ enum Content {
 /// What leaves the wan has our address, every header is right, and every frame is accounted for.
 pub fn frames(data: &[u8]) {
     let Ok(frames) = <Vec<Frame>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let config = Config::decode(BLOB).expect("a sound blob");
+    let config = Config::decode(BLOBS[data.len() % 2]).expect("a sound blob");
     let link = |side: Side| Link { hardware: hardware(side), mtu: 1500 };
     let mut tables = Box::new(Tables::<SESSIONS>::new());
     let router = Box::new(Router::new(&mut tables, &config, link(Side::Lan), link(Side::Wan), &[7; 32]));
