@@ -147,6 +147,22 @@ fn a_number_with_superfluous_zeros_is_not_canonical() {
 }
 
 #[test]
+fn no_byte_of_a_body_can_be_spelled_with_a_superfluous_zero() {
+    for (version, blob) in
+        [(SCHEMA_VERSION, provision::blob(&reference())), (1, VERSION_1.to_vec()), (2, VERSION_2.to_vec())]
+    {
+        let body = &blob[HEADER..];
+        for at in 0..body.len() {
+            let longer = [&body[..at], &[body[at] | 0x80, 0], &body[at + 1..]].concat();
+
+            let read = Config::decode(&sealed_as(version, &longer));
+
+            assert!(read.is_err(), "byte {at} of version {version}");
+        }
+    }
+}
+
+#[test]
 fn a_share_of_no_sessions_is_refused() {
     let shares = Shares::default().with(Share::Host, NonZeroU32::new(77));
     let config = Config::new(Draft { nat: Nat { shares, ..Nat::default() }, ..draft() }).unwrap();

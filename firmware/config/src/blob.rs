@@ -6,7 +6,7 @@
 //! | 4 | 2 | schema version, little-endian |
 //! | 6 | 2 | length of the body in bytes, little-endian |
 //! | 8 | 4 | CRC-32/ISO-HDLC of version, length and body, little-endian |
-//! | 12 | length | the settings, in postcard's encoding of `schema` |
+//! | 12 | length | the settings, as `schema` has them |
 //!
 //! Invariants: every byte is compared or covered by the checksum, so no change of one byte goes unnoticed;
 //! nothing may follow the body; one configuration has one blob of a version, byte for byte.
@@ -14,13 +14,12 @@
 //! Every schema version there ever was is read; the newest is written.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
-use serde::{Deserialize, Serialize};
 
-use crate::schema::{ConfigV1, ConfigV2, ConfigV3, MAX_BODY};
+use crate::schema::{self, MAX_BODY};
 use crate::{Config, Error};
 
 /// The schema version that this program writes. It reads this one and all before it.
-pub const SCHEMA_VERSION: u16 = 3;
+pub const SCHEMA_VERSION: u16 = schema::NEWEST;
 
 /// The longest blob in bytes.
 pub const MAX_BLOB: usize = HEADER + MAX_BODY;
@@ -38,12 +37,7 @@ impl Config {
     /// Any [`Error`] but [`Error::BufferTooSmall`]: first about the envelope, then about the settings.
     pub fn decode(blob: &[u8]) -> Result<Self, Error> {
         let (version, body) = open(blob)?;
-        let draft = match version {
-            1 => read_body::<ConfigV1>(body)?.into_draft(),
-            2 => read_body::<ConfigV2>(body)?.into_draft(),
-            _ => read_body::<ConfigV3>(body)?.into_draft(),
-        };
-        Self::new(draft?)
+        Self::new(schema::read(version, body)?)
     }
 
     /// Writes the configuration's blob to the front of `buffer`, and says how many bytes it took.
@@ -53,7 +47,8 @@ impl Config {
     /// [`Error::BufferTooSmall`]; what is in the buffer then is of no use.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Error::BufferTooSmall)?;
-        let body = postcard::to_slice(&ConfigV3::from(self), body).map_err(|_| Error::BufferTooSmall)?;
+        let length = schema::write(self, body)?;
+        let body = body.get(..length).ok_or(Error::BufferTooSmall)?;
         let version = SCHEMA_VERSION.to_le_bytes();
         // No body is longer than MAX_BODY, whose fit is asserted above.
         let length = (body.len() as u16).to_le_bytes();
@@ -84,21 +79,6 @@ fn open(blob: &[u8]) -> Result<(u16, &[u8]), Error> {
         return Err(Error::WrongChecksum);
     }
     Ok((number, body))
-}
-
-/// Reads the settings, and refuses bytes that we would not have written for them: postcard alone accepts numbers
-/// with superfluous zeros.
-fn read_body<'b, Wire: Serialize + Deserialize<'b>>(body: &'b [u8]) -> Result<Wire, Error> {
-    let (wire, rest) = postcard::take_from_bytes::<Wire>(body).map_err(|_| Error::MalformedBody)?;
-    if !rest.is_empty() {
-        return Err(Error::MalformedBody);
-    }
-    let mut buffer = [0; MAX_BODY];
-    let canonical = postcard::to_slice(&wire, &mut buffer).map_err(|_| Error::NotCanonical)?;
-    if canonical != body {
-        return Err(Error::NotCanonical);
-    }
-    Ok(wire)
 }
 
 fn checksum(version: [u8; 2], length: [u8; 2], body: &[u8]) -> u32 {

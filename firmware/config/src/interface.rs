@@ -33,11 +33,6 @@ impl InterfaceName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The name as a blob holds it.
-    pub(crate) fn to_wire(&self) -> String<MAX_INTERFACE_NAME> {
-        self.0.clone()
-    }
 }
 
 impl fmt::Display for InterfaceName {

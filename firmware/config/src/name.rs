@@ -30,11 +30,6 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The name as a blob holds it.
-    pub(crate) fn to_wire(&self) -> String<MAX_NAME> {
-        self.0.clone()
-    }
 }
 
 impl fmt::Display for Name {

@@ -1,164 +1,117 @@
-//! Parts of the settings on the wire that more than one version has, named for the version they came with.
-//!
-//! Nothing here is checked beyond its size until it is parsed into the checked types.
+//! Sides, timers, ranges of ports and forwards on the wire.
 
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use heapless::{String, Vec};
-use serde::{Deserialize, Serialize};
+use heapless::Vec;
 
-use crate::interface::MAX_INTERFACE_NAME;
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::name::MAX_NAME;
 use crate::{
-    Behaviour, Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Name, PortRange,
-    Problem, Protocols, Timer, Timers,
+    Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, Name, PortRange, Problem,
+    Protocols, Timer, Timers,
 };
 
-/// The longest of each in bytes, by postcard's rules: a `u16` takes up to 3, the length of a short string 1, an
-/// unsigned byte or a unit variant 1.
+/// The longest of each in bytes: a number of 16 bits takes up to 3, the length of a short text, a byte or a choice 1.
 pub(super) const RANGE: usize = 2 * 3;
 pub(super) const FORWARD: usize = 1 + MAX_NAME + 1 + RANGE + 4 + 3;
 
-/// An enumeration on the wire, and both ways between it and the checked one, whose variants have the same names. Their order
-/// is the format.
-macro_rules! alike {
-    ($visibility:vis enum $wire:ident for $checked:ident { $($variant:ident),+ $(,)? }) => {
-        #[derive(Clone, Copy, Serialize, Deserialize)]
-        $visibility enum $wire {
-            $($variant),+
-        }
+/// The timers of version 1, in its order; those of later versions are all, in theirs.
+const TIMERS: [Timer; 6] = [
+    Timer::Udp,
+    Timer::TcpEstablished,
+    Timer::TcpOpening,
+    Timer::TcpClosing,
+    Timer::Icmp,
+    Timer::PortCooldown,
+];
 
-        impl From<$wire> for $checked {
-            fn from(wire: $wire) -> Self {
-                match wire {
-                    $($wire::$variant => Self::$variant,)+
-                }
-            }
-        }
+const PROTOCOLS: [Protocols; 3] = [Protocols::Tcp, Protocols::Udp, Protocols::Both];
 
-        impl From<$checked> for $wire {
-            fn from(checked: $checked) -> Self {
-                match checked {
-                    $($checked::$variant => Self::$variant,)+
-                }
-            }
-        }
-    };
+/// Before version 3, every side has one.
+pub(super) fn read_interface(from: &mut Reader<'_>, field: Field) -> Result<Option<InterfaceName>, Error> {
+    if from.is_since(3) && !from.truth()? {
+        return Ok(None);
+    }
+    InterfaceName::new(from.text()?).map(Some).map_err(|problem| problem.with(field))
 }
 
-pub(super) use alike;
-
-#[derive(Serialize, Deserialize)]
-pub(super) struct SideV1 {
-    interface: String<MAX_INTERFACE_NAME>,
-    address: [u8; 4],
-    prefix_len: u8,
+pub(super) fn read_address(from: &mut Reader<'_>, field: Field) -> Result<InterfaceAddress, Error> {
+    let (address, prefix_len) = (from.array::<4>()?, from.byte()?);
+    InterfaceAddress::new(address.into(), prefix_len).map_err(|problem| problem.with(field))
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct RangeV1 {
-    first: u16,
-    last: u16,
+pub(super) fn write_side(to: &mut Writer<'_>, interface: Option<&InterfaceName>, address: InterfaceAddress) {
+    to.option(interface, |to, interface| to.text(interface.as_str()));
+    to.bytes(&address.address().octets());
+    to.byte(address.prefix_len());
 }
 
-alike! {
-    pub(super) enum BehaviourV1 for Behaviour {
-        EndpointIndependent,
-        AddressDependent,
-        AddressAndPortDependent,
+/// Seconds, one after the other. Those that are not there keep their default.
+pub(super) fn read_timers(from: &mut Reader<'_>) -> Result<Timers, Error> {
+    let mut timers = Timers::default();
+    let there: &[Timer] = if from.is_since(2) { &Timer::ALL } else { &TIMERS };
+    for timer in there {
+        let duration = Duration::from_secs(from.number()?.into());
+        timers = timers.with(*timer, duration).map_err(|problem| problem.with(Field::Timer(*timer)))?;
+    }
+    Ok(timers)
+}
+
+pub(super) fn write_timers(to: &mut Writer<'_>, timers: Timers) {
+    for timer in Timer::ALL {
+        // Exact, because the ceiling of every timer is 7 days.
+        to.number(timers.duration(timer).as_secs() as u32);
     }
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct ForwardV1 {
-    name: String<MAX_NAME>,
-    protocols: ProtocolsV1,
-    external: RangeV1,
-    internal: [u8; 4],
-    first_internal_port: u16,
+pub(super) fn read_range(from: &mut Reader<'_>, field: Field) -> Result<PortRange, Error> {
+    let (first, last) = (read_port(from, field)?, read_port(from, field)?);
+    PortRange::new(first, last).map_err(|problem| problem.with(field))
 }
 
-alike! {
-    enum ProtocolsV1 for Protocols {
-        Tcp,
-        Udp,
-        Both,
+pub(super) fn write_range(to: &mut Writer<'_>, range: PortRange) {
+    to.number(range.first().get());
+    to.number(range.last().get());
+}
+
+pub(super) fn read_name(from: &mut Reader<'_>, field: Field) -> Result<Name, Error> {
+    Name::new(from.text()?).map_err(|problem| problem.with(field))
+}
+
+pub(super) fn read_forwards(
+    from: &mut Reader<'_>,
+    forwards: &mut Vec<Forward, MAX_FORWARDS>,
+) -> Result<(), Error> {
+    let count = from.number()? as usize;
+    for index in 0..count {
+        let forward = read_forward(from, index)?;
+        forwards.push(forward).map_err(|_| Problem::TooMany.with(Field::Forwards))?;
+    }
+    Ok(())
+}
+
+fn read_forward(from: &mut Reader<'_>, index: usize) -> Result<Forward, Error> {
+    let name = read_name(from, Field::ForwardName(index))?;
+    let protocols = from.choice(&PROTOCOLS)?;
+    let external = read_range(from, Field::ForwardExternal(index))?;
+    let (internal, field) = (from.array::<4>()?, Field::ForwardInternal(index));
+    Forward::new(name, protocols, external, internal.into(), read_port(from, field)?)
+        .map_err(|problem| problem.with(field))
+}
+
+pub(super) fn write_forwards(to: &mut Writer<'_>, forwards: &[Forward]) {
+    to.length_of(forwards.len());
+    for forward in forwards {
+        to.text(forward.name().as_str());
+        to.choice(&PROTOCOLS, &forward.protocols());
+        write_range(to, forward.external());
+        to.bytes(&forward.internal().octets());
+        to.number(forward.internal_ports().first().get());
     }
 }
 
-impl SideV1 {
-    pub(super) fn interface(&self, field: Field) -> Result<InterfaceName, Error> {
-        InterfaceName::new(&self.interface).map_err(|problem| problem.with(field))
-    }
-
-    pub(super) fn address(&self, field: Field) -> Result<InterfaceAddress, Error> {
-        InterfaceAddress::new(self.address.into(), self.prefix_len).map_err(|problem| problem.with(field))
-    }
-}
-
-impl RangeV1 {
-    pub(super) fn parse(&self) -> Result<PortRange, Problem> {
-        PortRange::new(port(self.first)?, port(self.last)?)
-    }
-}
-
-impl From<PortRange> for RangeV1 {
-    fn from(range: PortRange) -> Self {
-        Self { first: range.first().get(), last: range.last().get() }
-    }
-}
-
-impl ForwardV1 {
-    pub(super) fn parse(&self, index: usize) -> Result<Forward, Error> {
-        let name = Name::new(&self.name).map_err(|problem| problem.with(Field::ForwardName(index)))?;
-        let external =
-            self.external.parse().map_err(|problem| problem.with(Field::ForwardExternal(index)))?;
-        let internal = self.internal.into();
-        port(self.first_internal_port)
-            .and_then(|first| Forward::new(name, self.protocols.into(), external, internal, first))
-            .map_err(|problem| problem.with(Field::ForwardInternal(index)))
-    }
-}
-
-impl From<&Forward> for ForwardV1 {
-    fn from(forward: &Forward) -> Self {
-        Self {
-            name: forward.name().to_wire(),
-            protocols: forward.protocols().into(),
-            external: forward.external().into(),
-            internal: forward.internal().octets(),
-            first_internal_port: forward.internal_ports().first().get(),
-        }
-    }
-}
-
-pub(super) fn parse_forwards(
-    forwards: &Vec<ForwardV1, MAX_FORWARDS>,
-) -> Result<Vec<Forward, MAX_FORWARDS>, Error> {
-    let mut parsed = Vec::new();
-    for (index, forward) in forwards.iter().enumerate() {
-        let forward = forward.parse(index)?;
-        parsed.push(forward).map_err(|_| Problem::TooMany.with(Field::Forwards))?;
-    }
-    Ok(parsed)
-}
-
-/// Timers that a blob has in the order of `timers`; those it does not have keep their default.
-pub(super) fn parse_timers<const N: usize>(timers: [Timer; N], seconds: [u32; N]) -> Result<Timers, Error> {
-    let mut parsed = Timers::default();
-    for (timer, seconds) in timers.into_iter().zip(seconds) {
-        let duration = Duration::from_secs(seconds.into());
-        parsed = parsed.with(timer, duration).map_err(|problem| problem.with(Field::Timer(timer)))?;
-    }
-    Ok(parsed)
-}
-
-pub(super) fn seconds(duration: Duration) -> u32 {
-    // Exact, because the ceiling of every timer is 7 days.
-    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
-}
-
-fn port(number: u16) -> Result<NonZeroU16, Problem> {
-    NonZeroU16::new(number).ok_or(Problem::PortZero)
+fn read_port(from: &mut Reader<'_>, field: Field) -> Result<NonZeroU16, Error> {
+    NonZeroU16::new(from.short()?).ok_or(Problem::PortZero.with(field))
 }

@@ -1,21 +1,19 @@
-//! Filter rules on the wire, as version 3 has them.
-//!
-//! Nothing here is checked beyond its size until it is parsed into the checked types.
+//! Filter rules on the wire.
 
 use core::num::NonZeroU16;
 
-use heapless::{String, Vec};
-use serde::{Deserialize, Serialize};
+use heapless::Vec;
 
-use super::parts::{RANGE, RangeV1, alike};
+use super::parts::{RANGE, read_name, read_range, write_range};
+use super::reader::Reader;
+use super::writer::Writer;
 use crate::name::MAX_NAME;
 use crate::{
-    Action, Addresses, Direction, Error, Field, MAX_RULES, Name, Per, PortRange, Problem, Rate, Rejection,
-    Rule, RuleProtocol,
+    Action, Addresses, Direction, Error, Field, MAX_RULES, Per, Problem, Rate, Rejection, Rule, RuleProtocol,
 };
 
-/// The longest in bytes, by postcard's rules: a `u16` takes up to 3, a byte, a truth value, an option, the length of a short
-/// string or the number of a variant 1.
+/// The longest in bytes: a number of 16 bits takes up to 3, a byte, a truth value, an option, the length of a short text or a
+/// choice 1.
 pub(super) const RULE: usize = {
     let addresses = 4 + 1 + 1;
     let ports = 1 + RANGE;
@@ -23,205 +21,134 @@ pub(super) const RULE: usize = {
     1 + MAX_NAME + 1 + 2 + 2 * (addresses + ports) + 2 + rate + 1
 };
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct RuleV3 {
-    name: String<MAX_NAME>,
-    direction: DirectionV3,
-    protocol: ProtocolV3,
-    source: AddressesV3,
-    source_port: Option<RangeV1>,
-    destination: AddressesV3,
-    port: Option<RangeV1>,
-    action: ActionV3,
-    rate: Option<RateV3>,
-    log: bool,
+const DIRECTIONS: [Direction; 4] =
+    [Direction::LanToWan, Direction::WanToLan, Direction::LanToBox, Direction::WanToBox];
+
+/// The last stands for any that has no name, whose number follows.
+const PROTOCOLS: [RuleProtocol; 6] = [
+    RuleProtocol::Any,
+    RuleProtocol::Tcp,
+    RuleProtocol::Udp,
+    RuleProtocol::Both,
+    RuleProtocol::Icmp,
+    RuleProtocol::Number(0),
+];
+
+/// The last stands for any rejection, which follows.
+const ACTIONS: [Action; 3] = [Action::Accept, Action::Drop, Action::Reject(Rejection::NetUnreachable)];
+
+const REJECTIONS: [Rejection; 8] = [
+    Rejection::NetUnreachable,
+    Rejection::HostUnreachable,
+    Rejection::ProtocolUnreachable,
+    Rejection::PortUnreachable,
+    Rejection::NetProhibited,
+    Rejection::HostProhibited,
+    Rejection::AdminProhibited,
+    Rejection::TcpReset,
+];
+
+const PERS: [Per; 3] = [Per::Second, Per::Minute, Per::Hour];
+
+pub(super) fn read(from: &mut Reader<'_>, rules: &mut Vec<Rule, MAX_RULES>) -> Result<(), Error> {
+    let count = from.number()? as usize;
+    for index in 0..count {
+        rules.push(read_rule(from, index)?).map_err(|_| Problem::TooMany.with(Field::Rules))?;
+    }
+    Ok(())
 }
 
-alike! {
-    enum DirectionV3 for Direction {
-        LanToWan,
-        WanToLan,
-        LanToBox,
-        WanToBox,
+pub(super) fn write(to: &mut Writer<'_>, rules: &[Rule]) {
+    to.length_of(rules.len());
+    rules.iter().for_each(|rule| write_rule(to, rule));
+}
+
+fn read_rule(from: &mut Reader<'_>, index: usize) -> Result<Rule, Error> {
+    let ports = |from: &mut Reader<'_>| read_range(from, Field::RulePorts(index));
+    Ok(Rule {
+        name: read_name(from, Field::RuleName(index))?,
+        direction: from.choice(&DIRECTIONS)?,
+        protocol: read_protocol(from)?,
+        source: read_addresses(from, index)?,
+        source_port: from.option(ports)?,
+        destination: read_addresses(from, index)?,
+        port: from.option(ports)?,
+        action: read_action(from)?,
+        rate: from.option(|from| read_rate(from, index))?,
+        log: from.truth()?,
+    })
+}
+
+fn write_rule(to: &mut Writer<'_>, rule: &Rule) {
+    to.text(rule.name.as_str());
+    to.choice(&DIRECTIONS, &rule.direction);
+    write_protocol(to, rule.protocol);
+    write_addresses(to, rule.source);
+    to.option(rule.source_port, write_range);
+    write_addresses(to, rule.destination);
+    to.option(rule.port, write_range);
+    write_action(to, rule.action);
+    to.option(rule.rate, write_rate);
+    to.truth(rule.log);
+}
+
+fn read_protocol(from: &mut Reader<'_>) -> Result<RuleProtocol, Error> {
+    match from.choice(&PROTOCOLS)? {
+        // One that has a name is not written by its number.
+        RuleProtocol::Number(_) => match RuleProtocol::of_number(from.byte()?) {
+            protocol @ RuleProtocol::Number(_) => Ok(protocol),
+            _ => Err(Error::NotCanonical),
+        },
+        named => Ok(named),
     }
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum ProtocolV3 {
-    Any,
-    Tcp,
-    Udp,
-    Both,
-    Icmp,
-    Number(u8),
-}
-
-#[derive(Serialize, Deserialize)]
-struct AddressesV3 {
-    network: [u8; 4],
-    prefix_len: u8,
-    is_negated: bool,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-enum ActionV3 {
-    Accept,
-    Drop,
-    Reject(RejectionV3),
-}
-
-alike! {
-    enum RejectionV3 for Rejection {
-        NetUnreachable,
-        HostUnreachable,
-        ProtocolUnreachable,
-        PortUnreachable,
-        NetProhibited,
-        HostProhibited,
-        AdminProhibited,
-        TcpReset,
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct RateV3 {
-    count: u16,
-    per: PerV3,
-    burst: u16,
-}
-
-alike! {
-    enum PerV3 for Per {
-        Second,
-        Minute,
-        Hour,
-    }
-}
-
-pub(super) fn parse_rules(rules: &Vec<RuleV3, MAX_RULES>) -> Result<Vec<Rule, MAX_RULES>, Error> {
-    let mut parsed = Vec::new();
-    for (index, rule) in rules.iter().enumerate() {
-        parsed.push(rule.parse(index)?).map_err(|_| Problem::TooMany.with(Field::Rules))?;
-    }
-    Ok(parsed)
-}
-
-impl RuleV3 {
-    fn parse(&self, index: usize) -> Result<Rule, Error> {
-        let range = |range: &Option<RangeV1>| -> Result<Option<PortRange>, Error> {
-            let parsed = range.as_ref().map(RangeV1::parse).transpose();
-            parsed.map_err(|problem| problem.with(Field::RulePorts(index)))
-        };
-        let addresses = |addresses: &AddressesV3| {
-            addresses.parse().map_err(|problem| problem.with(Field::RuleAddresses(index)))
-        };
-        let rate = self.rate.as_ref().map(RateV3::parse).transpose();
-        Ok(Rule {
-            name: Name::new(&self.name).map_err(|problem| problem.with(Field::RuleName(index)))?,
-            direction: self.direction.into(),
-            protocol: self.protocol.parse().ok_or(Error::NotCanonical)?,
-            source: addresses(&self.source)?,
-            source_port: range(&self.source_port)?,
-            destination: addresses(&self.destination)?,
-            port: range(&self.port)?,
-            action: self.action.into(),
-            rate: rate.map_err(|problem| problem.with(Field::RuleRate(index)))?,
-            log: self.log,
-        })
-    }
-}
-
-impl From<&Rule> for RuleV3 {
-    fn from(rule: &Rule) -> Self {
-        Self {
-            name: rule.name.to_wire(),
-            direction: rule.direction.into(),
-            protocol: rule.protocol.into(),
-            source: rule.source.into(),
-            source_port: rule.source_port.map(RangeV1::from),
-            destination: rule.destination.into(),
-            port: rule.port.map(RangeV1::from),
-            action: rule.action.into(),
-            rate: rule.rate.map(RateV3::from),
-            log: rule.log,
+fn write_protocol(to: &mut Writer<'_>, protocol: RuleProtocol) {
+    match protocol {
+        RuleProtocol::Number(number) => {
+            to.choice(&PROTOCOLS, &RuleProtocol::Number(0));
+            to.byte(number);
         }
+        named => to.choice(&PROTOCOLS, &named),
     }
 }
 
-impl AddressesV3 {
-    fn parse(&self) -> Result<Addresses, Problem> {
-        Addresses::new(self.network.into(), self.prefix_len, self.is_negated)
+fn read_addresses(from: &mut Reader<'_>, index: usize) -> Result<Addresses, Error> {
+    let (network, prefix_len, is_negated) = (from.array::<4>()?, from.byte()?, from.truth()?);
+    Addresses::new(network.into(), prefix_len, is_negated)
+        .map_err(|problem| problem.with(Field::RuleAddresses(index)))
+}
+
+fn write_addresses(to: &mut Writer<'_>, addresses: Addresses) {
+    to.bytes(&addresses.network().octets());
+    to.byte(addresses.prefix_len());
+    to.truth(addresses.is_negated());
+}
+
+fn read_action(from: &mut Reader<'_>) -> Result<Action, Error> {
+    match from.choice(&ACTIONS)? {
+        Action::Reject(_) => Ok(Action::Reject(from.choice(&REJECTIONS)?)),
+        action => Ok(action),
     }
 }
 
-impl From<Addresses> for AddressesV3 {
-    fn from(addresses: Addresses) -> Self {
-        Self {
-            network: addresses.network().octets(),
-            prefix_len: addresses.prefix_len(),
-            is_negated: addresses.is_negated(),
+fn write_action(to: &mut Writer<'_>, action: Action) {
+    match action {
+        Action::Reject(how) => {
+            to.choice(&ACTIONS, &Action::Reject(Rejection::NetUnreachable));
+            to.choice(&REJECTIONS, &how);
         }
+        action => to.choice(&ACTIONS, &action),
     }
 }
 
-impl RateV3 {
-    fn parse(&self) -> Result<Rate, Problem> {
-        let number = |number| NonZeroU16::new(number).ok_or(Problem::NoRate);
-        Ok(Rate { count: number(self.count)?, per: self.per.into(), burst: number(self.burst)? })
-    }
+fn read_rate(from: &mut Reader<'_>, index: usize) -> Result<Rate, Error> {
+    let number = |number: u16| NonZeroU16::new(number).ok_or(Problem::NoRate.with(Field::RuleRate(index)));
+    Ok(Rate { count: number(from.short()?)?, per: from.choice(&PERS)?, burst: number(from.short()?)? })
 }
 
-impl From<Rate> for RateV3 {
-    fn from(rate: Rate) -> Self {
-        Self { count: rate.count.get(), per: rate.per.into(), burst: rate.burst.get() }
-    }
-}
-
-impl ProtocolV3 {
-    /// Nothing for the number of one that has a name.
-    fn parse(self) -> Option<RuleProtocol> {
-        Some(match self {
-            Self::Any => RuleProtocol::Any,
-            Self::Tcp => RuleProtocol::Tcp,
-            Self::Udp => RuleProtocol::Udp,
-            Self::Both => RuleProtocol::Both,
-            Self::Icmp => RuleProtocol::Icmp,
-            Self::Number(number) => {
-                Some(RuleProtocol::of_number(number)).filter(|it| matches!(it, RuleProtocol::Number(_)))?
-            }
-        })
-    }
-}
-
-impl From<RuleProtocol> for ProtocolV3 {
-    fn from(protocol: RuleProtocol) -> Self {
-        match protocol {
-            RuleProtocol::Any => Self::Any,
-            RuleProtocol::Tcp => Self::Tcp,
-            RuleProtocol::Udp => Self::Udp,
-            RuleProtocol::Both => Self::Both,
-            RuleProtocol::Icmp => Self::Icmp,
-            RuleProtocol::Number(number) => Self::Number(number),
-        }
-    }
-}
-
-impl From<ActionV3> for Action {
-    fn from(action: ActionV3) -> Self {
-        match action {
-            ActionV3::Accept => Self::Accept,
-            ActionV3::Drop => Self::Drop,
-            ActionV3::Reject(how) => Self::Reject(how.into()),
-        }
-    }
-}
-
-impl From<Action> for ActionV3 {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Accept => Self::Accept,
-            Action::Drop => Self::Drop,
-            Action::Reject(how) => Self::Reject(how.into()),
-        }
-    }
+fn write_rate(to: &mut Writer<'_>, rate: Rate) {
+    to.number(rate.count.get());
+    to.choice(&PERS, &rate.per);
+    to.number(rate.burst.get());
 }
