@@ -10,8 +10,8 @@ use heapless::Vec;
 
 use crate::address::check_host;
 use crate::{
-    Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, MAX_RULES, Nat, Problem, Rule,
-    Share, Timers,
+    Control, Error, Field, Forward, InterfaceAddress, InterfaceName, MAX_FORWARDS, MAX_RULES, Nat, Problem,
+    Rule, Share, Timers,
 };
 
 /// A configuration whose settings are valid, each alone and all together.
@@ -23,6 +23,7 @@ pub struct Config {
     timers: Timers,
     forwards: Vec<Forward, MAX_FORWARDS>,
     rules: Vec<Rule, MAX_RULES>,
+    control: Option<Control>,
 }
 
 impl Config {
@@ -47,8 +48,8 @@ impl Config {
             interface: draft.lan_interface,
             address: draft.lan_address.ok_or(Problem::Missing.with(Field::LanAddress))?,
         };
-        let Draft { nat, timers, forwards, rules, .. } = draft;
-        Ok(Self { wan, lan, nat, timers, forwards, rules })
+        let Draft { nat, timers, forwards, rules, control, .. } = draft;
+        Ok(Self { wan, lan, nat, timers, forwards, rules, control })
     }
 
     /// The side towards the Internet.
@@ -79,6 +80,11 @@ impl Config {
     /// The filter rules, in the order in which they are asked.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The control channel, if the box has one.
+    pub const fn control(&self) -> Option<&Control> {
+        self.control.as_ref()
     }
 }
 
@@ -148,6 +154,8 @@ pub struct Draft {
     pub forwards: Vec<Forward, MAX_FORWARDS>,
     /// The filter rules.
     pub rules: Vec<Rule, MAX_RULES>,
+    /// The control channel.
+    pub control: Option<Control>,
 }
 
 impl Draft {

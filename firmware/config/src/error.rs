@@ -68,6 +68,12 @@ pub enum Field {
     RuleAction(usize),
     /// How often the rule with this index matches.
     RuleRate(usize),
+    /// The secret of the control channel.
+    ControlKey,
+    /// Its port on the lan.
+    ControlLanPort,
+    /// The public key of whoever signs configurations.
+    ControlSigner,
 }
 
 /// What is wrong with a setting.
@@ -135,6 +141,8 @@ pub enum Problem {
     ResetWithoutTcp,
     /// A rate of nothing.
     NoRate,
+    /// A secret of zeros alone.
+    ZeroKey,
 }
 
 impl Problem {
@@ -182,6 +190,9 @@ impl fmt::Display for Field {
             Self::RulePorts(index) => write!(f, "ports of rule {index}"),
             Self::RuleAction(index) => write!(f, "action of rule {index}"),
             Self::RuleRate(index) => write!(f, "rate of rule {index}"),
+            Self::ControlKey => f.write_str("control key"),
+            Self::ControlLanPort => f.write_str("control lan port"),
+            Self::ControlSigner => f.write_str("control signer"),
         }
     }
 }
@@ -220,6 +231,7 @@ impl fmt::Display for Problem {
             Self::PortsWithoutProtocol => "need protocol tcp, udp or both",
             Self::ResetWithoutTcp => "resets what need not be TCP",
             Self::NoRate => "is 0",
+            Self::ZeroKey => "is all zeros",
         };
         f.write_str(text)
     }

@@ -19,6 +19,7 @@
 
 mod address;
 mod blob;
+mod control;
 mod draft;
 mod error;
 mod forward;
@@ -33,6 +34,7 @@ mod timers;
 
 pub use address::InterfaceAddress;
 pub use blob::{MAX_BLOB, SCHEMA_VERSION};
+pub use control::{Control, ControlKey, Signer};
 pub use draft::{Config, Draft, Lan, Wan};
 pub use error::{Error, Field, Problem};
 pub use forward::{Forward, MAX_FORWARDS, Protocols};

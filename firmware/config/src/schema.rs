@@ -12,6 +12,7 @@
 //!
 //! These are the rules of postcard. Each value has one spelling, so what was read would be written the same.
 
+mod control;
 mod nat;
 mod parts;
 mod reader;
@@ -24,6 +25,7 @@ use heapless::Vec;
 
 use crate::interface::MAX_INTERFACE_NAME;
 use crate::{Config, Draft, Error, Field, MAX_FORWARDS, MAX_RULES, Timer};
+use control::CONTROL;
 use nat::NAT;
 use parts::FORWARD;
 use reader::Reader;
@@ -31,13 +33,15 @@ use rules::RULE;
 use writer::Writer;
 
 /// The newest version.
-pub(crate) const NEWEST: u16 = 3;
+pub(crate) const NEWEST: u16 = 4;
 
 /// The longest body in bytes: a number of 32 bits takes up to 5, the length of a short text or list, an option or a byte 1.
 pub(crate) const MAX_BODY: usize = {
     let side = 1 + 1 + MAX_INTERFACE_NAME + 4 + 1;
     let gateway = 1 + 4;
-    2 * side + gateway + NAT + Timer::ALL.len() * 5 + 1 + MAX_FORWARDS * FORWARD + 2 + MAX_RULES * RULE
+    let forwards = 1 + MAX_FORWARDS * FORWARD;
+    let rules = 2 + MAX_RULES * RULE;
+    2 * side + gateway + NAT + Timer::ALL.len() * 5 + forwards + rules + CONTROL
 };
 
 /// Reads the settings of a version, and checks each by itself. What came later than that has its default.
@@ -53,10 +57,14 @@ pub(crate) fn read(version: u16, body: &[u8]) -> Result<Draft, Error> {
         timers: parts::read_timers(&mut from)?,
         forwards: Vec::new(),
         rules: Vec::new(),
+        control: None,
     };
     parts::read_forwards(&mut from, &mut draft.forwards)?;
     if from.is_since(3) {
         rules::read(&mut from, &mut draft.rules)?;
+    }
+    if from.is_since(4) {
+        draft.control = from.option(control::read)?;
     }
     from.end()?;
     Ok(draft)
@@ -73,5 +81,6 @@ pub(crate) fn write(config: &Config, buffer: &mut [u8]) -> Result<usize, Error> 
     parts::write_timers(&mut to, config.timers());
     parts::write_forwards(&mut to, config.forwards());
     rules::write(&mut to, config.rules());
+    to.option(config.control(), control::write);
     to.end()
 }

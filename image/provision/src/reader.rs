@@ -4,8 +4,8 @@
 //! run tells everything that one can know before the first mistake is mended.
 
 use config::{
-    Action, Addresses, Behaviours, Config, Draft, Error, Field, Forward, MAX_FORWARDS, MAX_RULES, Nat, Rate,
-    Rule, RuleProtocol, Share, Timer,
+    Action, Addresses, Behaviours, Config, Control, Draft, Error, Field, Forward, MAX_FORWARDS, MAX_RULES,
+    Nat, Rate, Rule, RuleProtocol, Share, Timer,
 };
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,7 +14,7 @@ use crate::report::{Fault, Findings, Place, Report, Source};
 use crate::section::{Section, refuse_unknown_sections};
 use crate::{advice, values};
 
-const SECTIONS: [&str; 6] = ["wan", "lan", "nat", "timers", "forward", "rule"];
+const SECTIONS: [&str; 7] = ["wan", "lan", "nat", "timers", "control", "forward", "rule"];
 const WAN_KEYS: [&str; 3] = ["interface", "address", "gateway"];
 const LAN_KEYS: [&str; 2] = ["interface", "address"];
 const NAT_KEYS: [&str; 9] = [
@@ -29,6 +29,7 @@ const NAT_KEYS: [&str; 9] = [
     "shares",
 ];
 const PROTOCOL_KEYS: [&str; 3] = ["tcp", "udp", "icmp"];
+const CONTROL_KEYS: [&str; 3] = ["key", "lan-port", "signer"];
 const FORWARD_KEYS: [&str; 4] = ["name", "protocol", "external", "internal"];
 const RULE_KEYS: [&str; 12] = [
     "name",
@@ -106,6 +107,7 @@ impl<'a> Reader<'a> {
         self.read_lan(document);
         self.read_nat(document);
         self.read_timers(document);
+        self.read_control(document);
         self.read_forwards(document);
         self.read_rules(document);
     }
@@ -192,6 +194,19 @@ impl<'a> Reader<'a> {
                 timers.with(timer, values::duration(value)?).map_err(|problem| advice::timer(timer, problem))
             });
         }
+    }
+
+    fn read_control(&mut self, document: &DeTable<'_>) {
+        if !document.contains_key("control") {
+            return;
+        }
+        let section =
+            Section::of_document(self.source, document, "control", &CONTROL_KEYS, &mut self.findings);
+        // All are looked at before the key may be missing, so that no mistake hides another.
+        let key = section.secret("key", "\"<64 hex digits>\"", &mut self.findings, values::control_key);
+        let lan_port = self.value(&section, "lan-port", values::single_port).map(|(_, port)| port);
+        let signer = self.value(&section, "signer", values::signer).map(|(_, signer)| signer);
+        self.draft.control = key.map(|key| Control { key, lan_port, signer });
     }
 
     fn read_forwards(&mut self, document: &DeTable<'_>) {

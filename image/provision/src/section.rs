@@ -132,6 +132,22 @@ impl<'a> Section<'a> {
         self.value(key, findings, parse)
     }
 
+    /// The value of a key that must be there and is a secret: no message shows it.
+    pub fn secret<T>(
+        &self,
+        key: &str,
+        example: &str,
+        findings: &mut Findings,
+        parse: impl FnOnce(&DeValue<'_>) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let Some((place, value)) = self.entry(key) else {
+            self.report_missing(key, example, findings);
+            return None;
+        };
+        let unshown = Place { setting: key.to_owned(), ..place };
+        parse(value).map_err(|fault| findings.fault(&unshown, &fault)).ok()
+    }
+
     /// The table itself, if it is one.
     pub fn table(&self) -> Option<&'a DeTable<'a>> {
         self.table

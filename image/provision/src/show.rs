@@ -4,9 +4,11 @@
 use std::fmt::{self, Write as _};
 
 use config::{
-    Action, Addresses, Behaviour, Behaviours, Config, Forward, InterfaceName, Nat, Rule, RuleProtocol, Share,
-    Timer, Timers,
+    Action, Addresses, Behaviour, Behaviours, Config, Control, Forward, InterfaceName, Nat, Rule,
+    RuleProtocol, Share, Timer, Timers,
 };
+
+use crate::hex;
 
 /// The configuration as TOML. It compiles to the same configuration, and equal configurations read the same.
 pub fn show(config: &Config) -> String {
@@ -27,6 +29,10 @@ pub fn show(config: &Config) -> String {
     show_nat(&mut text, config.nat());
 
     show_timers(&mut text, config.timers());
+
+    if let Some(control) = config.control() {
+        show_control(&mut text, control);
+    }
 
     for forward in config.forwards() {
         show_forward(&mut text, forward);
@@ -86,6 +92,17 @@ fn show_timers(text: &mut String, timers: Timers) {
     for timer in Timer::ALL {
         let seconds = timers.duration(timer).as_secs();
         setting(text, timer.name(), &format!("{seconds}s"));
+    }
+}
+
+fn show_control(text: &mut String, control: &Control) {
+    text.push_str("\n[control]\n");
+    setting(text, "key", &hex::digits(control.key.bytes()));
+    if let Some(port) = control.lan_port {
+        bare(text, "lan-port", port);
+    }
+    if let Some(signer) = control.signer {
+        setting(text, "signer", &hex::digits(signer.bytes()));
     }
 }
 

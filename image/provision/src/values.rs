@@ -7,14 +7,14 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use config::{
-    Action, Addresses, Behaviour, Direction, InterfaceAddress, InterfaceName, Name, Per, PortRange, Problem,
-    Protocols, Rate, Rejection, Response, RuleProtocol,
+    Action, Addresses, Behaviour, ControlKey, Direction, InterfaceAddress, InterfaceName, Name, Per,
+    PortRange, Problem, Protocols, Rate, Rejection, Response, RuleProtocol, Signer,
 };
 use toml::de::{DeInteger, DeValue};
 
-use crate::advice;
 use crate::report::Fault;
 use crate::section::{choose_from, wrong_type};
+use crate::{advice, hex};
 
 /// `"gw1"`.
 pub(crate) fn interface(value: &DeValue<'_>) -> Result<InterfaceName, Fault> {
@@ -80,6 +80,26 @@ pub(crate) fn endpoint(value: &DeValue<'_>) -> Result<(Ipv4Addr, Option<NonZeroU
         return Err(Fault::new("has a range inside, which is always as long as the one outside", remedy));
     }
     Ok((address, first_port.map(port).transpose()?))
+}
+
+/// A port alone.
+pub(crate) fn single_port(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
+    let range = ports(value)?;
+    if range.len() > 1 {
+        return Err(Fault::new("is a range", format!("write one port, like {}", range.first())));
+    }
+    Ok(range.first())
+}
+
+/// A secret of 64 hex digits.
+pub(crate) fn control_key(value: &DeValue<'_>) -> Result<ControlKey, Fault> {
+    ControlKey::new(bytes(value)?)
+        .map_err(|_| Fault::new("is all zeros, which is no secret", "choose another at random"))
+}
+
+/// A public key of 64 hex digits.
+pub(crate) fn signer(value: &DeValue<'_>) -> Result<Signer, Fault> {
+    bytes(value).map(Signer::new)
 }
 
 /// `"web"`.
@@ -207,6 +227,13 @@ pub(crate) fn burst(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
     whole(integer)
         .and_then(NonZeroU16::new)
         .ok_or_else(|| Fault::new("is no burst", "write one from 1 to 65535, like 5"))
+}
+
+/// 32 bytes, as 64 hex digits.
+fn bytes(value: &DeValue<'_>) -> Result<[u8; 32], Fault> {
+    let remedy = "write 64 hex digits in quotes";
+    let text = value.as_str().ok_or_else(|| wrong_type(value, remedy))?;
+    hex::bytes(text).ok_or_else(|| Fault::new("is not 64 hex digits", remedy))
 }
 
 /// The text of a string.

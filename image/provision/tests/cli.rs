@@ -22,7 +22,7 @@ fn a_configuration_compiles_to_a_blob_that_shows_as_the_same_configuration() {
     assert_eq!([&compiled, &shown, &again].map(code), [0, 0, 0]);
     assert!(
         text(&compiled.stdout)
-            .starts_with("router.blob: 90 bytes\n  sessions  65,536\n  forwards  1 of 64\n")
+            .starts_with("router.blob: 91 bytes\n  sessions  65,536\n  forwards  1 of 64\n")
     );
     assert_eq!(text(&shown.stdout), golden("good-reference/show.txt"));
     assert_eq!(fs::read(desk.path("again.blob")).unwrap(), fs::read(desk.path("router.blob")).unwrap());
@@ -49,7 +49,7 @@ fn standard_streams_take_the_place_of_files() {
     let shown = desk.run(&["show", "-"], &compiled.stdout);
 
     assert_eq!([&compiled, &shown].map(code), [0, 0]);
-    assert!(text(&compiled.stderr).starts_with("<stdout>: 90 bytes\n"), "{}", text(&compiled.stderr));
+    assert!(text(&compiled.stderr).starts_with("<stdout>: 91 bytes\n"), "{}", text(&compiled.stderr));
     assert_eq!(text(&shown.stdout), golden("good-reference/show.txt"));
 }
 
@@ -196,7 +196,7 @@ fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let compiled = desk.run(&["compile", REFERENCE, "-o", "link.blob"], b"");
 
     assert_eq!(code(&compiled), 0);
-    assert_eq!(fs::read(desk.path("real.blob")).unwrap().len(), 90);
+    assert_eq!(fs::read(desk.path("real.blob")).unwrap().len(), 91);
     assert!(desk.path("link.blob").is_symlink());
 }
 

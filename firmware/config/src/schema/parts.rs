@@ -112,6 +112,6 @@ pub(super) fn write_forwards(to: &mut Writer<'_>, forwards: &[Forward]) {
     }
 }
 
-fn read_port(from: &mut Reader<'_>, field: Field) -> Result<NonZeroU16, Error> {
+pub(super) fn read_port(from: &mut Reader<'_>, field: Field) -> Result<NonZeroU16, Error> {
     NonZeroU16::new(from.short()?).ok_or(Problem::PortZero.with(field))
 }
