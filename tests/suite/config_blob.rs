@@ -496,7 +496,7 @@ fn controls() -> impl Strategy<Value = Control> {
     (any::<[u8; 31]>(), any::<u16>(), any::<bool>()).prop_map(|(rest, port, is_signed)| {
         let mut bytes = [1; 32];
         bytes[1..].copy_from_slice(&rest);
-        let signer = is_signed.then_some(Signer::new(SIGNER));
+        let signer = is_signed.then_some(Signer::new(SIGNER).unwrap());
         Control { key: ControlKey::new(bytes).unwrap(), lan_port: NonZeroU16::new(port), signer }
     })
 }
@@ -610,7 +610,7 @@ fn control() -> Control {
     Control {
         key: ControlKey::new([0xa5; 32]).unwrap(),
         lan_port: NonZeroU16::new(7377),
-        signer: Some(Signer::new(SIGNER)),
+        signer: Some(Signer::new(SIGNER).unwrap()),
     }
 }
 

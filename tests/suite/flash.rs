@@ -4,9 +4,14 @@
 
 mod device;
 
+use std::num::NonZeroU32;
+
 use ::flash::{Boot, Booted, Content, Error, Fault, Place, Problem, SLOT_BYTES, Slot, Store, TRIES};
 use config::Config;
+use config::signed::{self, MAX_SIGNED};
 use proptest::prelude::*;
+
+use provision::signing::PrivateKey;
 
 use crate::config_blob::crc32;
 use device::{Device, Flaw};
@@ -29,6 +34,37 @@ fn what_is_written_is_booted_and_the_slots_take_turns() {
         let booted = run(store.boot());
         assert_eq!((booted.slot, booted.sequence, booted.config), (slot, written, config(&small(sequence))));
     }
+}
+
+#[test]
+fn a_slot_holds_a_signed_configuration_as_it_holds_a_bare_one_and_tells_the_seal() {
+    let signed = PrivateKey::new(&[7; 32]).sign(&small(2), NonZeroU32::new(55).unwrap());
+    let mut store = store(&blank());
+    store.write(&small(1)).unwrap();
+    assert_eq!(run(store.boot()).seal, None);
+
+    let (slot, written) = store.write(&signed).unwrap();
+
+    let seal = signed::open(&signed).unwrap().seal;
+    let booted = run(store.boot());
+    assert_eq!((booted.slot, booted.sequence, booted.config), (slot, written, config(&small(2))));
+    assert_eq!((booted.seal, booted.seal.unwrap().sequence.get()), (seal, 55));
+    assert_eq!(store.slots().map(|content| content.unwrap().seal), [None, seal]);
+}
+
+#[test]
+fn what_is_signed_and_no_configuration_is_not_written() {
+    let sign = |blob: &[u8]| PrivateKey::new(&[7; 32]).sign(blob, NonZeroU32::MIN);
+    let device = both();
+    let before = device.bytes();
+    for (blob, reason) in [
+        (sign(b"no blob"), config::Error::WrongMagic),
+        (sign(&sign(&small(1))), config::Error::WrongMagic),
+        (sign(&small(1))[..50].to_vec(), config::Error::WrongLength),
+    ] {
+        assert_eq!(store(&device).write(&blob), Err(Error::Refused(reason)));
+    }
+    assert!(device.bytes() == before);
 }
 
 #[test]
@@ -298,7 +334,7 @@ fn a_slot_is_laid_out_as_documented() {
 
 #[test]
 fn sound_slots_that_are_not_ours_are_passed_over_by_name() {
-    let beyond = vec![7; config::MAX_BLOB + 1];
+    let beyond = vec![7; MAX_SIGNED + 1];
     for (header, text) in [
         (header(2, 9, &small(1)), "first slot has the unsupported format 2"),
         (header(1, 9, &beyond), "first slot has a header for a longer blob than there can be"),

@@ -42,6 +42,7 @@ mod rules;
 mod segment_size;
 mod settings;
 mod shares;
+mod signed;
 mod storm;
 mod unsolicited;
 mod views;

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::num::NonZeroU16;
 
+use ed25519_dalek::VerifyingKey;
+
 use crate::Problem;
 
 /// The control channel's settings. Without them the box has none.
@@ -47,8 +49,14 @@ pub struct Signer([u8; 32]);
 
 impl Signer {
     /// Takes a public key.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    ///
+    /// # Errors
+    /// [`Problem::NotAPublicKey`] if it is none, or one whose signatures anybody could make.
+    pub fn new(bytes: [u8; 32]) -> Result<Self, Problem> {
+        match VerifyingKey::from_bytes(&bytes) {
+            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
+            _ => Err(Problem::NotAPublicKey),
+        }
     }
 
     /// The key itself.

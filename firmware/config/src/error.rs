@@ -23,6 +23,8 @@ pub enum Error {
     MalformedBody,
     /// The settings are spelled in another way than [`Config::encode`](crate::Config::encode) spells them.
     NotCanonical,
+    /// A signed configuration has the sequence 0: they begin with 1.
+    NoSequence,
     /// The buffer given to [`Config::encode`](crate::Config::encode) is too small.
     BufferTooSmall,
     /// One setting is wrong, alone or beside the others.
@@ -143,6 +145,8 @@ pub enum Problem {
     NoRate,
     /// A secret of zeros alone.
     ZeroKey,
+    /// No public key of Ed25519, or one that protects nothing.
+    NotAPublicKey,
 }
 
 impl Problem {
@@ -163,6 +167,7 @@ impl fmt::Display for Error {
             Self::WrongChecksum => f.write_str("wrong checksum: the blob is damaged"),
             Self::MalformedBody => f.write_str("malformed body: the settings cannot be read"),
             Self::NotCanonical => f.write_str("not canonical: no tool of ours writes settings like this"),
+            Self::NoSequence => f.write_str("signed with the sequence 0, before the first"),
             Self::BufferTooSmall => f.write_str("the buffer is too small for the blob"),
             Self::Invalid(field, problem) => write!(f, "{field} {problem}"),
         }
@@ -232,6 +237,7 @@ impl fmt::Display for Problem {
             Self::ResetWithoutTcp => "resets what need not be TCP",
             Self::NoRate => "is 0",
             Self::ZeroKey => "is all zeros",
+            Self::NotAPublicKey => "is not a public key",
         };
         f.write_str(text)
     }

@@ -14,7 +14,7 @@
 //!
 //! Read first: RFC 4787 (sections 4 and 5), 5382 (sections 4 and 5), 5508 (section 3), 6888 (section 3).
 //!
-//! Navigating: `blob` is the envelope, `schema` the settings on the wire, version by version, `draft` the rules
+//! Navigating: `blob` is the envelope, `signed` the one around it that has a signature, `schema` the settings on the wire, version by version, `draft` the rules
 //! across settings, `error` everything that can be wrong; the other files hold one kind of setting each.
 
 mod address;
@@ -30,6 +30,7 @@ mod ports;
 mod rule;
 mod schema;
 mod shares;
+pub mod signed;
 mod timers;
 
 pub use address::InterfaceAddress;

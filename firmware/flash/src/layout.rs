@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 0 | the header |
 //! | 1, 2, 3 | the mark of the first, the second and the third try |
-//! | 4 and on | the blob |
+//! | 4 and on | the blob, signed or bare |
 //!
 //! Each begins its sector; the bytes behind it belong to nothing and are never looked at.
 //!
@@ -29,7 +29,7 @@
 
 use core::fmt;
 
-use config::MAX_BLOB;
+use config::signed::MAX_SIGNED;
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
 use crate::Problem;
@@ -38,7 +38,7 @@ use crate::Problem;
 pub const TRIES: usize = 3;
 
 /// The bytes that a slot takes up.
-pub const SLOT_BYTES: u64 = BLOB_AT + (MAX_BLOB as u64).next_multiple_of(SECTOR);
+pub const SLOT_BYTES: u64 = BLOB_AT + (MAX_SIGNED as u64).next_multiple_of(SECTOR);
 
 pub(crate) const HEADER_AT: u64 = 0;
 pub(crate) const MARKS_AT: [u64; TRIES] = [SECTOR, 2 * SECTOR, 3 * SECTOR];
@@ -53,7 +53,7 @@ const MAGIC: [u8; 4] = *b"SKSL";
 const FORMAT: u16 = 1;
 static CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
-const _: () = assert!(MAX_BLOB <= u16::MAX as usize, "the length field must hold every blob's length");
+const _: () = assert!(MAX_SIGNED <= u16::MAX as usize, "the length field must hold every blob's length");
 
 /// The number of what was written: the higher, the newer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +89,7 @@ impl fmt::Display for Sequence {
 }
 
 impl Header {
-    /// The header of a blob, which is a configuration's and hence at most [`MAX_BLOB`] bytes.
+    /// The header of a blob, which is a configuration's and hence at most [`MAX_SIGNED`] bytes.
     pub(crate) fn of(blob: &[u8], sequence: Sequence) -> Self {
         Self { sequence, length: blob.len() as u16, checksum: CRC.checksum(blob) }
     }
@@ -112,7 +112,7 @@ impl Header {
         if u32::from_le_bytes(*own) != CRC.checksum(covered) {
             return Err(Problem::DamagedHeader);
         }
-        if usize::from(length) > MAX_BLOB {
+        if usize::from(length) > MAX_SIGNED {
             return Err(Problem::TooLong);
         }
         let (sequence, checksum) = (Sequence(u64::from_le_bytes(sequence)), u32::from_le_bytes(checksum));

@@ -6,7 +6,7 @@
 //! which that is done ([`Store`]), and every reason for which a slot is passed over ([`Fault`]). What is inside a blob
 //! is the `config` crate's; where a slot lies is the caller's ([`Place`]).
 //!
-//! Words: a *slot* has room for one blob, and for the tries to boot it. A *device* is whatever has bytes: a partition,
+//! Words: a *slot* has room for one blob, signed or bare, and for the tries to boot it. A *device* is whatever has bytes: a partition,
 //! a file, a test's buffer. A slot is *valid* if its blob is the one that was written and a configuration this program
 //! takes. The *sequence* numbers what was written, over both slots, so the newest has the highest. A *try* is a boot
 //! that nobody has confirmed; a slot whose three tries are used up has *failed*.

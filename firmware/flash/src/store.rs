@@ -1,6 +1,7 @@
 //! The two slots: which is booted, which is written, and the tries. Read the crate's documentation first.
 
-use config::{Config, MAX_BLOB};
+use config::Config;
+use config::signed::{self, MAX_SIGNED, Seal};
 use embedded_io::{Read, Seek, Write};
 
 use crate::layout::{BLOB_AT, HEADER, HEADER_AT, Header, MARK, MARKS_AT};
@@ -22,6 +23,8 @@ pub struct Content {
     pub sequence: Sequence,
     /// What was written.
     pub config: Config,
+    /// Its seal, if it is signed. Whether rightly so was asked before it was written.
+    pub seal: Option<Seal>,
     header: Header,
     marks: [bool; TRIES],
 }
@@ -48,6 +51,8 @@ pub struct Booted {
     pub sequence: Sequence,
     /// The configuration.
     pub config: Config,
+    /// Its seal, if it is signed.
+    pub seal: Option<Seal>,
     /// Which try this is, from 1 to [`TRIES`].
     pub attempt: usize,
     /// Why the other slot was passed over. Nothing, if it is valid and older.
@@ -77,8 +82,8 @@ impl<D: Read + Write + Seek> Store<D> {
         }
         let attempt = TRIES.min(content.tries() + 1);
         let uncounted = self.count(&content).err().map(|problem| problem.of(content.slot));
-        let Content { slot, sequence, config, .. } = content;
-        Boot::Run(Booted { slot, sequence, config, attempt, why_not_other, all_had_failed, uncounted })
+        let Content { slot, sequence, config, seal, .. } = content;
+        Boot::Run(Booted { slot, sequence, config, seal, attempt, why_not_other, all_had_failed, uncounted })
     }
 
     /// Takes back the tries of a slot, because the box runs well with what was booted from it.
@@ -89,14 +94,14 @@ impl<D: Read + Write + Seek> Store<D> {
         forget(self.place(slot)).map_err(|problem| problem.of(slot))
     }
 
-    /// Writes a blob to the slot that would not be booted now, so that it will be. Says which that is, and the blob's
+    /// Writes a blob, signed or bare, to the slot that would not be booted now, so that it will be. Says which that is, and the blob's
     /// sequence.
     ///
     /// # Errors
     /// Any [`Error`]. What would have been booted before is booted after it, except if the device fails at the very
     /// end and then refuses to have the slot blanked: that may be booted, and it has all of the new blob.
     pub fn write(&mut self, blob: &[u8]) -> Result<(Slot, Sequence), Error> {
-        Config::decode(blob).map_err(Error::Refused)?;
+        signed::open(blob).and_then(|opened| opened.config()).map_err(Error::Refused)?;
         let slots = self.slots();
         let newest = slots.iter().flatten().map(|content| content.sequence).max();
         let sequence = newest.map_or(Some(Sequence::FIRST), Sequence::next).ok_or(Error::NoSequenceLeft)?;
@@ -168,19 +173,20 @@ fn examine<D: Read + Write + Seek>(place: &mut Place<D>, slot: Slot) -> Result<C
     let mut bytes = [0; HEADER];
     place.read(HEADER_AT, &mut bytes)?;
     let header = Header::decode(&bytes)?;
-    let mut buffer = [0; MAX_BLOB];
+    let mut buffer = [0; MAX_SIGNED];
     let (blob, _) = buffer.split_at_mut_checked(header.length()).ok_or(Problem::TooLong)?;
     place.read(BLOB_AT, blob)?;
     if !header.is_of(blob) {
         return Err(Problem::DamagedBlob);
     }
-    let config = Config::decode(blob).map_err(Problem::Refused)?;
+    let opened = signed::open(blob).map_err(Problem::Refused)?;
+    let config = opened.config().map_err(Problem::Refused)?;
     let mut marks = [false; TRIES];
     for (index, (is_made, at)) in marks.iter_mut().zip(MARKS_AT).enumerate() {
         // A mark that cannot be read is no reason to do without a configuration that can.
         *is_made = place.holds(at, &header.mark(index)).unwrap_or(false);
     }
-    Ok(Content { slot, sequence: header.sequence, config, header, marks })
+    Ok(Content { slot, sequence: header.sequence, config, seal: opened.seal, header, marks })
 }
 
 /// Writes a slot.

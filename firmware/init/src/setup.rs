@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use config::signed::{self, MAX_SIGNED};
 use config::{Config, InterfaceAddress, InterfaceName};
 use gateway::{Gateway, link_of};
 use linux::{Error, Events, Port, console, entropy, file};
@@ -62,9 +63,9 @@ pub(crate) fn open(config: &Config, events: Events, interfaces: [&str; 2]) -> Re
 }
 
 fn read(path: &[u8]) -> Result<Config, Trouble> {
-    let mut buffer = [0; config::MAX_BLOB];
+    let mut buffer = [0; MAX_SIGNED];
     let blob = file::read(path, &mut buffer).map_err(Trouble::Unreadable)?;
-    Config::decode(blob).map_err(Trouble::Invalid)
+    signed::open(blob).and_then(|opened| opened.config()).map_err(Trouble::Invalid)
 }
 
 /// Takes an interface, and warns if the kernel would answer beside us.

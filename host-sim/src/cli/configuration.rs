@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use config::{Config, Error};
+use config::{Config, Error, signed};
 
 use super::Failure;
 
@@ -10,7 +10,7 @@ use super::Failure;
 pub(crate) fn read(path: &Path) -> Result<Config, Failure> {
     let name = path.display();
     let bytes = super::read(path)?;
-    match Config::decode(&bytes) {
+    match signed::open(&bytes).and_then(|opened| opened.config()) {
         Ok(config) => return Ok(config),
         // No blob: TOML, then.
         Err(Error::WrongMagic) => (),

@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 
-use config::Config;
+use config::signed;
 use embedded_io_adapters::std::FromStd;
 use flash::{Place, SLOT_BYTES, Store};
 use gpt::disk::LogicalBlockSize;
@@ -163,7 +163,7 @@ pub fn serial(content: &[u8]) -> u32 {
 
 /// Both partitions of slots, with the blob written to the first as the box would write it.
 fn slots(blob: &[u8]) -> Result<[Vec<u8>; 2], String> {
-    Config::decode(blob).map_err(|error| error.to_string())?;
+    signed::open(blob).and_then(|opened| opened.config()).map_err(|error| error.to_string())?;
     let [mut first, mut second] = [(); 2].map(|()| vec![0; SLOT_PARTITION]);
     let places =
         [&mut first, &mut second].map(|bytes| Place::new(FromStd::new(Cursor::new(&mut bytes[..])), 0));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use config::Config;
+use config::signed;
 use provision::{Failure, grouped};
 
 use crate::board_file::BoardFile;
@@ -100,7 +100,7 @@ pub fn build(parts: &Parts<'_>) -> Result<Image, Failure> {
 /// # Errors
 /// What is wrong with it.
 pub fn check_blob(blob: Named<'_>) -> Result<(), Failure> {
-    Config::decode(blob.bytes).map(drop).map_err(|error| {
+    signed::open(blob.bytes).and_then(|opened| opened.config()).map(drop).map_err(|error| {
         Failure::Input(format!("{}: {error}; give a file that provision compile wrote", blob.name))
     })
 }

@@ -84,9 +84,10 @@ impl Slots {
 fn line(slot: &Result<Content, Fault>) -> String {
     match slot {
         Ok(content) => {
-            let Content { slot, sequence, config, .. } = content;
+            let Content { slot, sequence, config, seal, .. } = content;
+            let signed = seal.map_or_else(String::new, |seal| format!("signed with {}, ", seal.sequence));
             let failed = if content.has_failed() { ", failed at three boots" } else { "" };
-            format!("{:<12} sequence {sequence}, {}{failed}", format!("{slot} slot"), summary(config))
+            format!("{:<12} sequence {sequence}, {signed}{}{failed}", format!("{slot} slot"), summary(config))
         }
         Err(Fault { slot, problem }) => format!("{:<12} {problem}", format!("{slot} slot")),
     }

@@ -6,10 +6,11 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use config::MAX_BLOB;
+use config::signed::MAX_SIGNED;
 use provision::Failure;
 
 /// The longest text that is read, in bytes: some hundred times what 64 forwards take, and more than firewalls have.
@@ -38,12 +39,21 @@ pub(crate) fn name(path: &Path, stream: &str) -> String {
 
 /// The text of a file, which is to be `what`.
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
-    let name = name(path, "<stdin>");
+    text(&name(path, "<stdin>"), read_all(path, what)?, what)
+}
+
+/// The bytes of a file, which is to be `what`, or perhaps a blob.
+pub(crate) fn read_all(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
     let bytes = read(path, MAX_TEXT)?;
     if bytes.len() > MAX_TEXT {
-        let message = format!("{name}: longer than {MAX_TEXT} bytes; give {what}");
-        return Err(Failure::Input(message));
+        let name = name(path, "<stdin>");
+        return Err(Failure::Input(format!("{name}: longer than {MAX_TEXT} bytes; give {what}")));
     }
+    Ok(bytes)
+}
+
+/// The text that the bytes of a file are, which is to be `what`.
+pub(crate) fn text(name: &str, bytes: Vec<u8>, what: &str) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
@@ -51,15 +61,31 @@ pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     })
 }
 
-/// The bytes of a blob, or just enough of a longer file to see that it is none.
+/// The bytes of a blob, signed or bare, or just enough of a longer file to see that it is none.
 pub(crate) fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
-    read(path, MAX_BLOB)
+    read(path, MAX_SIGNED)
 }
 
 /// Puts a blob or a text at `path`, all or nothing.
 pub(crate) fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
     let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
     written.map_err(|error| Failure::to_write(name(path, "<stdout>"), &error))
+}
+
+/// Makes a file that its owner alone can read; what is there already is not overwritten.
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    let written = made.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let name = path.display();
+            Failure::Input(format!("{name}: is there already, and no key is overwritten; name another file"))
+        }
+        _ => Failure::to_write(path.display(), &error),
+    })
 }
 
 /// Writes what the command was asked for.

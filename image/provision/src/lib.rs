@@ -12,7 +12,7 @@
 //!
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
 //! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back,
-//! `hex` is how keys are written, `import` the way from other firewalls, `capacity` the memory sum; `failure` is why a command ends without success.
+//! `signing` makes keys and signs, `hex` is how keys are written, `import` the way from other firewalls, `capacity` the memory sum; `failure` is why a command ends without success.
 
 mod advice;
 mod capacity;
@@ -24,6 +24,7 @@ pub mod reading;
 mod report;
 mod section;
 mod show;
+pub mod signing;
 mod values;
 
 use config::{Config, MAX_BLOB};

@@ -1,10 +1,11 @@
 #![forbid(unsafe_code)]
-//! The provisioning tool: `provision compile`, `provision show`, `provision check`, `provision import`.
+//! The provisioning tool: `provision compile`, `show`, `check`, `import`, `keygen`, `sign` and `verify`.
 //!
 //! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
 //! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
 
 mod files;
+mod keys;
 
 use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
@@ -37,12 +38,12 @@ enum Command {
     },
     /// Print a blob as TOML: every setting, always in the same order.
     Show {
-        /// The blob; - for standard input.
+        /// The blob, signed or bare; - for standard input.
         blob: PathBuf,
     },
-    /// Check a TOML configuration, and print what a box with it can hold. Writes nothing.
+    /// Check a configuration, and print what a box with it can hold. Writes nothing.
     Check {
-        /// The configuration; - for standard input.
+        /// The configuration, TOML or a blob, signed or bare; - for standard input.
         source: PathBuf,
     },
     /// Make a TOML configuration of another firewall's rules, and tell what became of each of them.
@@ -50,6 +51,12 @@ enum Command {
     /// Reads what iptables-save, iptables -L, nft list ruleset, nft -j list ruleset and sysctl -a print. Which it is,
     /// each file shows by itself.
     Import(Import),
+    /// Make a secret for a control channel, or a key to sign configurations with, and print what goes into a configuration.
+    Keygen(keys::Keygen),
+    /// Sign a blob, for boxes that take no other.
+    Sign(keys::Sign),
+    /// Say whether a blob is signed by whom it should be. Whether it is newer than another, a box says.
+    Verify(keys::Verify),
 }
 
 #[derive(Args)]
@@ -83,12 +90,18 @@ struct Import {
     strict: bool,
 }
 
+/// What a file is to be that is compiled.
+const CONFIGURATION: &str = "a router's TOML configuration";
+
 fn main() -> ExitCode {
     let outcome = match CommandLine::parse().command {
         Command::Compile { source, output } => compile(&source, &output),
         Command::Show { blob } => show(&blob),
         Command::Check { source } => check(&source),
         Command::Import(arguments) => import(&arguments),
+        Command::Keygen(arguments) => keys::keygen(&arguments),
+        Command::Sign(arguments) => keys::sign(&arguments),
+        Command::Verify(arguments) => keys::verify(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -120,16 +133,23 @@ fn compile(source: &Path, output: &Path) -> Result<(), Failure> {
 
 fn show(blob: &Path) -> Result<(), Failure> {
     let bytes = files::read_blob(blob)?;
-    let config = Config::decode(&bytes).map_err(|error| {
-        Failure::Input(format!("{}: {error}; {}", files::name(blob, "<stdin>"), way_out(error)))
-    })?;
-    files::print(&provision::show(&config))
+    let name = files::name(blob, "<stdin>");
+    let (opened, config) = keys::read(&name, &bytes)?;
+    let seal =
+        opened.seal.map_or_else(String::new, |seal| format!("# Signed, sequence {}.\n", seal.sequence));
+    files::print(&format!("{seal}{}", provision::show(&config)))
 }
 
 fn check(source: &Path) -> Result<(), Failure> {
-    let config = read_config(source)?;
-    let contract = provision::contract(&config);
-    files::print(&format!("{}: ok\n{contract}", files::name(source, "<stdin>")))
+    let name = files::name(source, "<stdin>");
+    let bytes = files::read_all(source, CONFIGURATION)?;
+    let (config, seal) = if keys::is_blob(&bytes) {
+        let (opened, config) = keys::read(&name, &bytes)?;
+        (config, keys::seal(&opened))
+    } else {
+        (compile_text(&name, bytes)?, String::new())
+    };
+    files::print(&format!("{name}: ok{seal}\n{}", provision::contract(&config)))
 }
 
 fn import(arguments: &Import) -> Result<(), Failure> {
@@ -186,9 +206,12 @@ fn interface_address(text: &str) -> Result<InterfaceAddress, String> {
 }
 
 fn read_config(source: &Path) -> Result<Config, Failure> {
-    let text = files::read_text(source, "a router's TOML configuration")?;
-    provision::compile(&text, &files::name(source, "<stdin>"))
-        .map_err(|report| Failure::Input(report.to_string()))
+    compile_text(&files::name(source, "<stdin>"), files::read_all(source, CONFIGURATION)?)
+}
+
+fn compile_text(name: &str, bytes: Vec<u8>) -> Result<Config, Failure> {
+    let text = files::text(name, bytes, CONFIGURATION)?;
+    provision::compile(&text, name).map_err(|report| Failure::Input(report.to_string()))
 }
 
 /// What one can do about a blob that is refused.

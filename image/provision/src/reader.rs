@@ -203,7 +203,12 @@ impl<'a> Reader<'a> {
         let section =
             Section::of_document(self.source, document, "control", &CONTROL_KEYS, &mut self.findings);
         // All are looked at before the key may be missing, so that no mistake hides another.
-        let key = section.secret("key", "\"<64 hex digits>\"", &mut self.findings, values::control_key);
+        let key = section.secret(
+            "key",
+            "\"<64 hex digits>\", which provision keygen makes",
+            &mut self.findings,
+            values::control_key,
+        );
         let lan_port = self.value(&section, "lan-port", values::single_port).map(|(_, port)| port);
         let signer = self.value(&section, "signer", values::signer).map(|(_, signer)| signer);
         self.draft.control = key.map(|key| Control { key, lan_port, signer });

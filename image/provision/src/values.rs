@@ -94,12 +94,14 @@ pub(crate) fn single_port(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
 /// A secret of 64 hex digits.
 pub(crate) fn control_key(value: &DeValue<'_>) -> Result<ControlKey, Fault> {
     ControlKey::new(bytes(value)?)
-        .map_err(|_| Fault::new("is all zeros, which is no secret", "choose another at random"))
+        .map_err(|_| Fault::new("is all zeros, which is no secret", "have provision keygen make one"))
 }
 
 /// A public key of 64 hex digits.
 pub(crate) fn signer(value: &DeValue<'_>) -> Result<Signer, Fault> {
-    bytes(value).map(Signer::new)
+    Signer::new(bytes(value)?).map_err(|_| {
+        Fault::new("is no public key", "write the one that provision keygen --signing has printed")
+    })
 }
 
 /// `"web"`.
@@ -231,7 +233,7 @@ pub(crate) fn burst(value: &DeValue<'_>) -> Result<NonZeroU16, Fault> {
 
 /// 32 bytes, as 64 hex digits.
 fn bytes(value: &DeValue<'_>) -> Result<[u8; 32], Fault> {
-    let remedy = "write 64 hex digits in quotes";
+    let remedy = "write 64 hex digits in quotes, as provision keygen prints them";
     let text = value.as_str().ok_or_else(|| wrong_type(value, remedy))?;
     hex::bytes(text).ok_or_else(|| Fault::new("is not 64 hex digits", remedy))
 }

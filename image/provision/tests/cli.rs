@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -106,6 +107,93 @@ fn text_that_is_not_utf_8_ends_with_2_and_its_line() {
 
     assert_eq!(code(&refused), 2);
     assert!(text(&refused.stderr).starts_with("<stdin>:2: not UTF-8"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_key_is_its_owners_alone_and_is_never_overwritten_and_a_configuration_takes_what_is_printed() {
+    let desk = Desk::new("keygen");
+
+    let control = desk.run(&["keygen", "control.key"], b"");
+    let signing = desk.run(&["keygen", "--signing", "signing.key"], b"");
+    let again = desk.run(&["keygen", "control.key"], b"");
+
+    assert_eq!([&control, &signing, &again].map(code), [0, 0, 2]);
+    let taken = "control.key: is there already, and no key is overwritten; name another file\n";
+    assert_eq!(text(&again.stderr), taken);
+    let key = fs::read_to_string(desk.path("control.key")).unwrap();
+    let lines = text(&control.stdout) + &text(&signing.stdout);
+    assert!(lines.starts_with(&format!("[control]\nkey = \"{}\"\nsigner = \"", key.trim_end())), "{lines}");
+    for secret in ["control.key", "signing.key"] {
+        let mode = fs::metadata(desk.path(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{secret}");
+    }
+    fs::write(desk.path("lines"), fs::read_to_string(REFERENCE).unwrap() + &lines).unwrap();
+    assert_eq!(code(&desk.run(&["check", "lines"], b"")), 0);
+    let another = desk.run(&["keygen", "another.key"], b"");
+    assert_ne!(another.stdout, control.stdout);
+}
+
+#[test]
+fn a_signed_blob_is_verified_shown_and_checked_and_says_its_sequence() {
+    let desk = Desk::new("sign");
+    desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    let signer = text(&desk.run(&["keygen", "--signing", "signing.key"], b"").stdout);
+    let digits = signer.split('"').nth(1).unwrap();
+    fs::write(desk.path("signing.pub"), &signer).unwrap();
+
+    let signed = desk.run(&sign("router.blob", "3", "signed.blob"), b"");
+    let verified =
+        [digits, "signing.pub"].map(|key| desk.run(&["verify", "signed.blob", "--signer", key], b""));
+    let shown = desk.run(&["show", "signed.blob"], b"");
+    let checked = desk.run(&["check", "signed.blob"], b"");
+    let bare = desk.run(&["check", "router.blob"], b"");
+
+    assert_eq!(
+        (code(&signed), text(&signed.stdout)),
+        (0, "signed.blob: 163 bytes, signed, sequence 3\n".into())
+    );
+    for verified in verified {
+        assert_eq!(
+            (code(&verified), text(&verified.stdout)),
+            (0, "signed.blob: ok, signed, sequence 3\n".into())
+        );
+    }
+    let show = golden("good-reference/show.txt");
+    assert_eq!(text(&shown.stdout), format!("# Signed, sequence 3.\n{show}"));
+    assert!(text(&checked.stdout).starts_with("signed.blob: ok, signed, sequence 3\n  sessions"));
+    assert!(text(&bare.stdout).starts_with("router.blob: ok\n  sessions"));
+}
+
+#[test]
+fn what_is_not_rightly_signed_and_what_cannot_be_signed_end_with_2_and_the_reason() {
+    let desk = Desk::new("sign-refused");
+    desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    desk.run(&["keygen", "control.key"], b"");
+    desk.run(&["keygen", "--signing", "signing.key"], b"");
+    let other = text(&desk.run(&["keygen", "--signing", "other.key"], b"").stdout);
+    fs::write(desk.path("other.pub"), other).unwrap();
+    desk.run(&sign("router.blob", "1", "signed.blob"), b"");
+    let with_control_key = ["sign", "router.blob", "--key", "control.key", "--sequence", "1", "-o", "x"];
+
+    for (arguments, reason) in [
+        (&["verify", "signed.blob", "--signer", "other.pub"][..], "signed.blob: wrong signature: "),
+        (&["verify", "router.blob", "--signer", "other.pub"], "router.blob: not signed\n"),
+        (&["verify", "signed.blob", "--signer", "signing.key"], "signing.key: is no public key; give "),
+        (&with_control_key, "control.key: is no private key; give "),
+        (&sign("signed.blob", "2", "x"), "signed.blob: is signed already; "),
+        (&sign("router.blob", "2", "./router.blob"), "router.blob: is the blob itself; "),
+        (&sign("control.key", "2", "x"), "control.key: not a configuration blob: "),
+        (&sign("router.blob", "0", "x"), "error: invalid value '0' for '--sequence"),
+    ] {
+        let refused = desk.run(arguments, b"");
+        assert_eq!((code(&refused), text(&refused.stdout)), (2, String::new()), "{arguments:?}");
+        assert!(text(&refused.stderr).starts_with(reason), "{arguments:?}: {}", text(&refused.stderr));
+    }
+}
+
+/// Signs with the desk's key.
+fn sign<'a>(blob: &'a str, sequence: &'a str, output: &'a str) -> [&'a str; 8] {
+    ["sign", blob, "--key", "signing.key", "--sequence", sequence, "-o", output]
 }
 
 #[test]

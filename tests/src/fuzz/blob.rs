@@ -1,11 +1,15 @@
-//! Any bytes as a configuration blob, and any bytes as the settings inside a sound one of any version.
+//! Any bytes as a configuration blob, signed or bare, and any bytes as the settings inside a sound one of any version.
 
-use config::{Config, MAX_BLOB, SCHEMA_VERSION};
+use config::{Config, MAX_BLOB, SCHEMA_VERSION, signed};
 
 /// What is taken comes back as the same configuration, and of today's version is what we would have written, byte for
 /// byte.
 pub fn blob(data: &[u8]) {
     check(data);
+    if let Ok(opened) = signed::open(data) {
+        check(opened.blob);
+        assert_eq!(opened.seal.is_some(), data.starts_with(&signed::MAGIC));
+    }
     (1..=SCHEMA_VERSION).for_each(|version| check(&enveloped(version, data)));
 }
 

@@ -12,8 +12,12 @@ pub(super) fn read(from: &mut Reader<'_>) -> Result<Control, Error> {
     Ok(Control {
         key: ControlKey::new(from.array()?).map_err(|problem| problem.with(Field::ControlKey))?,
         lan_port: from.option(|from| read_port(from, Field::ControlLanPort))?,
-        signer: from.option(Reader::array)?.map(Signer::new),
+        signer: from.option(read_signer)?,
     })
+}
+
+fn read_signer(from: &mut Reader<'_>) -> Result<Signer, Error> {
+    Signer::new(from.array()?).map_err(|problem| problem.with(Field::ControlSigner))
 }
 
 pub(super) fn write(to: &mut Writer<'_>, control: &Control) {

@@ -20,7 +20,7 @@ pub(crate) struct Build {
     /// The board: the name of one that comes with the tool, or the path of a board's .toml file.
     #[arg(long, value_name = "BOARD")]
     board: String,
-    /// The configuration: a blob that provision compile wrote.
+    /// The configuration: a blob that provision compile or provision sign wrote.
     #[arg(long, value_name = "BLOB")]
     config: PathBuf,
     /// Where to write the image.

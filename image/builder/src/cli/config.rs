@@ -15,7 +15,7 @@ use crate::files;
 pub(crate) struct Config {
     /// The disk, or the image.
     disk: PathBuf,
-    /// The configuration to write: a blob that provision compile wrote. Without one, say what is there.
+    /// The configuration to write: a blob that provision compile or provision sign wrote. Without one, say what is there.
     blob: Option<PathBuf>,
 }
 

@@ -1,8 +1,10 @@
 //! Replacing the configuration of an image, and saying what is there.
 
 use std::fs;
+use std::num::NonZeroU32;
 
 use builder::unpacked::Unpacked;
+use provision::signing::PrivateKey;
 
 use crate::fixtures::{Desk, blob, image, other_blob, run};
 
@@ -58,6 +60,22 @@ fn what_is_in_both_slots_is_said_and_nothing_is_written() {
     assert_eq!(out, format!("router.img\n{first}{second}  boots with   the second slot\n"));
     assert_eq!(new.1, format!("router.img\n{first}  second slot  is blank\n  boots with   the first slot\n"));
     assert!(disk(&desk) == before);
+}
+
+#[test]
+fn a_signed_configuration_is_built_in_and_written_like_a_bare_one_and_its_sequence_is_said() {
+    let desk = desk("signed");
+    let sign =
+        |blob: &[u8], sequence| PrivateKey::new(&[7; 32]).sign(blob, NonZeroU32::new(sequence).unwrap());
+    desk.put("router.img", &image(b"a kernel", &sign(&blob(), 4)).bytes);
+    desk.put("signed.blob", &sign(&other_blob(), 5));
+
+    assert_eq!(run(&desk, "config router.img signed.blob").0, 0);
+
+    let shown = run(&desk, "config router.img").1;
+    assert!(shown.contains("first slot   sequence 1, signed with 4, lan 192.0.2.254/24"), "{shown}");
+    assert!(shown.contains("second slot  sequence 2, signed with 5, lan 192.168.7.254/24"), "{shown}");
+    assert_eq!(provision::blob(&Unpacked::read(&disk(&desk)).unwrap().config.unwrap()), other_blob());
 }
 
 #[test]
