@@ -336,6 +336,31 @@ fn a_draft_is_told_everything_that_is_wrong_with_it() {
 }
 
 #[test]
+fn the_last_of_all_rules_is_named_by_its_number() {
+    let rule = |name: &str| Rule {
+        name: Name::new(name).unwrap(),
+        direction: Direction::LanToWan,
+        protocol: RuleProtocol::Any,
+        source: Addresses::ALL,
+        source_port: None,
+        destination: Addresses::ALL,
+        port: None,
+        action: Action::Accept,
+        rate: None,
+        log: false,
+    };
+    let mut draft = draft();
+    for index in 0..MAX_RULES - 1 {
+        draft.rules.push(rule(&index.to_string())).unwrap();
+    }
+    draft.rules.push(rule("254")).unwrap();
+
+    let expected = Problem::DuplicateName(254).with(Field::RuleName(255));
+    assert_eq!(Config::new(draft), Err(expected));
+    assert_eq!(expected.to_string(), "name of rule 255 is also the name of number 254");
+}
+
+#[test]
 fn the_box_refuses_a_sound_blob_that_breaks_a_rule() {
     // The reference blob with its LAN address, 192.0.2.254, moved into the WAN prefix 203.0.113.0/24.
     let body = provision::blob(&reference())[HEADER..].to_vec();

@@ -165,10 +165,10 @@ impl Draft {
         self.check_sides(report);
         self.check_gateway(report);
         self.check_shares(report);
-        for (index, forward) in self.forwards.iter().enumerate() {
+        for (index, forward) in (0..).zip(&self.forwards) {
             self.check_forward(index, forward, report);
         }
-        for (index, rule) in self.rules.iter().enumerate() {
+        for (index, rule) in (0..=u8::MAX).zip(&self.rules) {
             self.check_rule(index, rule, report);
         }
     }
@@ -214,13 +214,13 @@ impl Draft {
         }
     }
 
-    fn check_forward(&self, index: usize, forward: &Forward, report: &mut impl FnMut(Error)) {
+    fn check_forward(&self, index: u8, forward: &Forward, report: &mut impl FnMut(Error)) {
         if let Some(lan) = self.lan_address
             && let Err(problem) = check_host_on(lan, forward.internal(), Problem::OutsideLan)
         {
             report(problem.with(Field::ForwardInternal(index)));
         }
-        let earlier = || self.forwards.iter().take(index).enumerate();
+        let earlier = || (0..index).zip(&self.forwards);
         if let Some((other, _)) = earlier().find(|(_, other)| other.name() == forward.name()) {
             report(Problem::DuplicateName(other).with(Field::ForwardName(index)));
         }
@@ -229,14 +229,14 @@ impl Draft {
         }
     }
 
-    fn check_rule(&self, index: usize, rule: &Rule, report: &mut impl FnMut(Error)) {
+    fn check_rule(&self, index: u8, rule: &Rule, report: &mut impl FnMut(Error)) {
         match rule.problem() {
             Some(problem @ Problem::PortsWithoutProtocol) => report(problem.with(Field::RulePorts(index))),
             Some(problem) => report(problem.with(Field::RuleAction(index))),
             None => (),
         }
-        let mut earlier = self.rules.iter().take(index);
-        if let Some(other) = earlier.position(|other| other.name == rule.name) {
+        let mut earlier = (0..index).zip(&self.rules);
+        if let Some((other, _)) = earlier.find(|(_, other)| other.name == rule.name) {
             report(Problem::DuplicateName(other).with(Field::RuleName(index)));
         }
     }

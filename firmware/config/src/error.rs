@@ -2,7 +2,8 @@
 //!
 //! An [`Error`] is either about the envelope (the bytes are not a blob of ours) or about one [`Field`], with the
 //! [`Problem`] that field has. The two are apart so that a tool can turn the field into file, line and key, and
-//! the problem into advice, with one table each. Forwards are named by their index, counted from 0.
+//! the problem into advice, with one table each. Forwards and rules are named by their index, counted from 0. A byte
+//! holds it, so that an error is no larger than a register, and handing one on takes few instructions.
 
 use core::fmt;
 
@@ -31,6 +32,8 @@ pub enum Error {
     Invalid(Field, Problem),
 }
 
+const _: () = assert!(size_of::<Error>() <= size_of::<u64>());
+
 /// The setting an [`Error`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
@@ -53,23 +56,23 @@ pub enum Field {
     /// The list of forwards as a whole.
     Forwards,
     /// The name of the forward with this index.
-    ForwardName(usize),
+    ForwardName(u8),
     /// The external ports of the forward with this index.
-    ForwardExternal(usize),
+    ForwardExternal(u8),
     /// The internal endpoint of the forward with this index.
-    ForwardInternal(usize),
+    ForwardInternal(u8),
     /// The list of rules as a whole.
     Rules,
     /// The name of the rule with this index.
-    RuleName(usize),
+    RuleName(u8),
     /// Who a packet is from or to, of the rule with this index.
-    RuleAddresses(usize),
+    RuleAddresses(u8),
     /// The ports of the rule with this index.
-    RulePorts(usize),
+    RulePorts(u8),
     /// What the rule with this index does.
-    RuleAction(usize),
+    RuleAction(u8),
     /// How often the rule with this index matches.
-    RuleRate(usize),
+    RuleRate(u8),
     /// The secret of the control channel.
     ControlKey,
     /// Its port on the lan.
@@ -116,9 +119,9 @@ pub enum Problem {
     /// Not a name for a forward or a rule.
     NotAName,
     /// The forward, or the rule, with this index has the same name.
-    DuplicateName(usize),
+    DuplicateName(u8),
     /// The forward with this index has the same protocol and one of the same external ports.
-    Overlaps(usize),
+    Overlaps(u8),
     /// The internal host of a forward is not in the LAN prefix.
     OutsideLan,
     /// A range of internal ports that would run past 65535.

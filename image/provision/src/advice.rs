@@ -131,9 +131,9 @@ fn duplicate_name(what: &str, place: Option<&Place>) -> Fault {
     Fault::new(format!("is the name of another {what}{line}"), "choose another name")
 }
 
-fn overlap(other: usize, draft: &Draft, place: Option<&Place>) -> Fault {
+fn overlap(other: u8, draft: &Draft, place: Option<&Place>) -> Fault {
     let remedy = "give one of them other external ports or another protocol";
-    let (Some(forward), Some(place)) = (draft.forwards.get(other), place) else {
+    let (Some(forward), Some(place)) = (draft.forwards.get(usize::from(other)), place) else {
         return Fault::new("overlaps another forward", remedy);
     };
     let (ports, protocols) = (forward.external(), forward.protocols().name());

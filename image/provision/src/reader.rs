@@ -264,7 +264,8 @@ impl<'a> Reader<'a> {
             self.findings.fault(&internal_place, &advice::past_last_port(external));
             return;
         };
-        let index = self.draft.forwards.len();
+        // No more than MAX_FORWARDS come here.
+        let index = self.draft.forwards.len() as u8;
         // There is room: no more than MAX_FORWARDS come here.
         if self.draft.forwards.push(forward).is_ok() {
             self.places.push((Field::ForwardName(index), name_place));
@@ -305,7 +306,8 @@ impl<'a> Reader<'a> {
         if let (None, Some((place, _))) = (&rate, &burst) {
             self.findings.fault(place, &advice::burst_of_nothing());
         }
-        let index = self.draft.rules.len();
+        // No more than MAX_RULES come here, 256.
+        let index = self.draft.rules.len() as u8;
         self.places.push((Field::RuleName(index), name_place));
         self.places.push((Field::RuleAction(index), action.0));
         let ports = [&port, &source_port].into_iter().flatten().next();

@@ -84,15 +84,16 @@ pub(super) fn read_forwards(
     from: &mut Reader<'_>,
     forwards: &mut Vec<Forward, MAX_FORWARDS>,
 ) -> Result<(), Error> {
-    let count = from.number()? as usize;
+    let count = from.number()?;
     for index in 0..count {
-        let forward = read_forward(from, index)?;
+        // Beyond what a byte holds, there is no room any more.
+        let forward = read_forward(from, index as u8)?;
         forwards.push(forward).map_err(|_| Problem::TooMany.with(Field::Forwards))?;
     }
     Ok(())
 }
 
-fn read_forward(from: &mut Reader<'_>, index: usize) -> Result<Forward, Error> {
+fn read_forward(from: &mut Reader<'_>, index: u8) -> Result<Forward, Error> {
     let name = read_name(from, Field::ForwardName(index))?;
     let protocols = from.choice(&PROTOCOLS)?;
     let external = read_range(from, Field::ForwardExternal(index))?;

@@ -51,9 +51,10 @@ const REJECTIONS: [Rejection; 8] = [
 const PERS: [Per; 3] = [Per::Second, Per::Minute, Per::Hour];
 
 pub(super) fn read(from: &mut Reader<'_>, rules: &mut Vec<Rule, MAX_RULES>) -> Result<(), Error> {
-    let count = from.number()? as usize;
+    let count = from.number()?;
     for index in 0..count {
-        rules.push(read_rule(from, index)?).map_err(|_| Problem::TooMany.with(Field::Rules))?;
+        // Beyond what a byte holds, there is no room any more.
+        rules.push(read_rule(from, index as u8)?).map_err(|_| Problem::TooMany.with(Field::Rules))?;
     }
     Ok(())
 }
@@ -63,7 +64,7 @@ pub(super) fn write(to: &mut Writer<'_>, rules: &[Rule]) {
     rules.iter().for_each(|rule| write_rule(to, rule));
 }
 
-fn read_rule(from: &mut Reader<'_>, index: usize) -> Result<Rule, Error> {
+fn read_rule(from: &mut Reader<'_>, index: u8) -> Result<Rule, Error> {
     let ports = |from: &mut Reader<'_>| read_range(from, Field::RulePorts(index));
     Ok(Rule {
         name: read_name(from, Field::RuleName(index))?,
@@ -113,7 +114,7 @@ fn write_protocol(to: &mut Writer<'_>, protocol: RuleProtocol) {
     }
 }
 
-fn read_addresses(from: &mut Reader<'_>, index: usize) -> Result<Addresses, Error> {
+fn read_addresses(from: &mut Reader<'_>, index: u8) -> Result<Addresses, Error> {
     let (network, prefix_len, is_negated) = (from.array::<4>()?, from.byte()?, from.truth()?);
     Addresses::new(network.into(), prefix_len, is_negated)
         .map_err(|problem| problem.with(Field::RuleAddresses(index)))
@@ -142,7 +143,7 @@ fn write_action(to: &mut Writer<'_>, action: Action) {
     }
 }
 
-fn read_rate(from: &mut Reader<'_>, index: usize) -> Result<Rate, Error> {
+fn read_rate(from: &mut Reader<'_>, index: u8) -> Result<Rate, Error> {
     let number = |number: u16| NonZeroU16::new(number).ok_or(Problem::NoRate.with(Field::RuleRate(index)));
     Ok(Rate { count: number(from.short()?)?, per: from.choice(&PERS)?, burst: number(from.short()?)? })
 }
