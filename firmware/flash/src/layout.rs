@@ -120,18 +120,14 @@ impl Header {
     }
 
     pub(crate) fn encode(self) -> [u8; HEADER] {
-        let mut bytes = [0; HEADER];
-        fill(&mut bytes, self.covered().chain(self.own().to_le_bytes()));
-        bytes
+        joined(&[&self.covered(), &self.own()])
     }
 
     /// The mark of the try with this index, counted from 0.
     pub(crate) fn mark(self, index: usize) -> [u8; MARK] {
-        let mut bytes = [0; MARK];
         // There are three: one digit is enough.
-        let magic = b"TRY".iter().copied().chain([b'1' + index as u8]);
-        fill(&mut bytes, magic.chain(self.sequence.0.to_le_bytes()).chain(self.own().to_le_bytes()));
-        bytes
+        let digit = b'1' + index as u8;
+        joined(&[b"TRY", &[digit], &self.sequence.0.to_le_bytes(), &self.own()])
     }
 
     pub(crate) fn length(self) -> usize {
@@ -143,25 +139,29 @@ impl Header {
     }
 
     /// All but the header's own checksum.
-    fn covered(self) -> impl Iterator<Item = u8> {
-        let numbers = FORMAT.to_le_bytes().into_iter().chain(self.length.to_le_bytes());
-        let numbers = numbers.chain(self.sequence.0.to_le_bytes()).chain(self.checksum.to_le_bytes());
-        MAGIC.into_iter().chain(numbers)
+    fn covered(self) -> [u8; HEADER - 4] {
+        joined(&[
+            &MAGIC,
+            &FORMAT.to_le_bytes(),
+            &self.length.to_le_bytes(),
+            &self.sequence.0.to_le_bytes(),
+            &self.checksum.to_le_bytes(),
+        ])
     }
 
-    fn own(self) -> u32 {
-        let mut digest = CRC.digest();
-        for byte in self.covered() {
-            digest.update(&[byte]);
-        }
-        digest.finalize()
+    /// The header's own checksum, as it stands there.
+    fn own(self) -> [u8; 4] {
+        CRC.checksum(&self.covered()).to_le_bytes()
     }
 }
 
-fn fill(place: &mut [u8], bytes: impl Iterator<Item = u8>) {
-    for (place, byte) in place.iter_mut().zip(bytes) {
-        *place = byte;
+/// These bytes, one behind the other, as many as there are places.
+fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut bytes = [0; N];
+    for (place, byte) in bytes.iter_mut().zip(parts.iter().copied().flatten()) {
+        *place = *byte;
     }
+    bytes
 }
 
 /// The first bytes, and the rest.
