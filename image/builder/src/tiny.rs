@@ -1,9 +1,9 @@
 //! The tiny kernel: built from Debian's source of the kernel with what is in `kernel/`, once, and kept.
 //!
-//! It has everything built in that a box needs and next to nothing else, so the image is a kernel, a program and a board. Which
-//! fragments it is made of, the board's file says; boards that want the same share one. It
-//! is kept under a digest of all that decides what it is: the source, the options, the machine, compiler and linker. As with the
-//! rest of the image, the same of these make the same bytes.
+//! It has everything built in that a box needs and next to nothing else, so the image is a kernel, a program and a board. What
+//! it has on a board, the board's file says; boards that say the same share one. It is kept under a digest of all that decides
+//! what it is: the source, the options, the machine, compiler and linker. As with the rest of the image, the same of these make
+//! the same bytes.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
