@@ -26,6 +26,9 @@ const PARTITIONS: [&str; 2] = ["sekisho-config-1", "sekisho-config-2"];
 const FINDING: u64 = 15_000;
 const LOOK: u16 = 20;
 
+/// The watchdog that came second.
+const SECOND_WATCHDOG: &str = "/dev/watchdog1";
+
 /// How long a watchdog's device may take to come, in milliseconds: its driver is there already.
 const WATCHDOG: u64 = 1_000;
 
@@ -94,14 +97,21 @@ fn load_modules(board: &Board) {
     }
 }
 
-/// Starts the watchdog, if the board has one.
+/// Starts the watchdog, if the board has one. Drivers that are part of the kernel look for their devices at the same time, so
+/// that the kernel's own watchdog may be there before a better one, which is used instead.
 fn watch(board: &Board) -> Option<Watchdog> {
     let path = board.watchdog()?;
-    let started = wait(WATCHDOG, || Watchdog::start(path, PATIENCE).ok());
-    if started.is_none() {
+    let Some(started) = wait(WATCHDOG, || Watchdog::start(path, PATIENCE).ok()) else {
         log::warn!("{path}: cannot be started; what wedges the box will not be noticed");
+        return None;
+    };
+    if started.is_kernels_own()
+        && let Ok(better) = Watchdog::start(SECOND_WATCHDOG, PATIENCE)
+    {
+        started.stop();
+        return Some(better);
     }
-    started
+    Some(started)
 }
 
 /// The configuration to run with, and what to tell the flash when it has run well. Nothing, if there is none.

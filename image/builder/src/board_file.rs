@@ -14,6 +14,7 @@ use provision::reading::{
 use toml::de::{DeTable, DeValue};
 
 use crate::Architecture;
+use crate::fragments::{self, Options};
 
 /// The boards that come with the tool.
 pub const SHIPPED: [(&str, &str); 4] = [
@@ -23,9 +24,10 @@ pub const SHIPPED: [(&str, &str); 4] = [
     ("uefi-x86_64", include_str!("../boards/uefi-x86_64.toml")),
 ];
 
-const KEYS: [&str; 9] =
-    ["about", "architecture", "kernel", "modules", "command-line", "lan", "wan", "watchdog", "qemu"];
+const KEYS: [&str; 10] =
+    ["about", "architecture", "kernel", "modules", "command-line", "lan", "wan", "watchdog", "tiny", "qemu"];
 const SELECTOR_KEYS: [&str; 3] = ["order", "mac", "path"];
+const TINY_KEYS: [&str; 2] = ["fragments", "options"];
 const QEMU_KEYS: [&str; 7] = ["machine", "cpu", "memory", "nic", "disk", "devices", "firmware"];
 
 /// A board's file, read.
@@ -49,6 +51,8 @@ pub struct BoardFile {
     pub wan: Selector,
     /// The watchdog's device.
     pub watchdog: Option<FilePath>,
+    /// What the tiny kernel has on it.
+    pub tiny: Options,
     /// How QEMU is one, if it can be.
     pub qemu: Option<Machine>,
 }
@@ -80,6 +84,10 @@ pub enum Disk {
     Virtio,
     /// As a stick in a USB port.
     Usb,
+    /// As a disk on the bus itself.
+    Nvme,
+    /// As a disk at a SATA port.
+    Sata,
 }
 
 /// The board that comes with the tool by this name, or that is in the file with this path.
@@ -148,6 +156,7 @@ fn read_document(
     let command_line = top.needed("command-line", "\"console=ttyS0 panic=1\"", findings, text);
     let watchdog = top.value("watchdog", findings, device);
     let [lan, wan] = ["lan", "wan"].map(|role| selector(source, document, role, findings));
+    let tiny = architecture.as_ref().and_then(|(_, kind)| tiny(source, document, *kind, findings));
     let qemu = document.get("qemu").and_then(|_| machine(source, document, findings));
     Some(BoardFile {
         name: name.to_owned(),
@@ -159,6 +168,7 @@ fn read_document(
         lan: lan?,
         wan: wan?,
         watchdog: watchdog.map(|(_, path)| path),
+        tiny: tiny?,
         qemu,
     })
 }
@@ -183,6 +193,26 @@ fn selector(
     let mac = section.value("mac", findings, mac).map(|(_, mac)| Selector::Mac(mac));
     let path = section.value("path", findings, part).map(|(_, part)| Selector::Path(part));
     order.or(mac).or(path)
+}
+
+/// What the tiny kernel has on every board of an architecture, on those of a kind, and on this one alone.
+fn tiny(
+    source: Source<'_>,
+    document: &DeTable<'_>,
+    architecture: Architecture,
+    findings: &mut Findings,
+) -> Option<Options> {
+    let section = Section::of_document(source, document, "tiny", &TINY_KEYS, findings);
+    let named = section.value("fragments", findings, shipped).map(|(_, named)| named).unwrap_or_default();
+    let own = section.value("options", findings, lines).map(|(_, own)| own).unwrap_or_default();
+    let options = Options::of(architecture).and_then(|mut options| {
+        for (name, text) in named {
+            options.add(&format!("{name}.config"), text)?;
+        }
+        options.add("tiny.options", &own)?;
+        Ok(options)
+    });
+    options.map_err(|what| findings.add(section.line(), what)).ok()
 }
 
 fn machine(source: Source<'_>, document: &DeTable<'_>, findings: &mut Findings) -> Option<Machine> {
@@ -226,6 +256,24 @@ fn words(value: &DeValue<'_>) -> Result<Vec<String>, Fault> {
     list.iter().map(|value| word(value.get_ref())).collect()
 }
 
+fn lines(value: &DeValue<'_>) -> Result<String, Fault> {
+    let list = value.as_array().ok_or_else(|| wrong_type(value, "write a list: [\"CONFIG_IGB=y\"]"))?;
+    let lines: Vec<_> = list.iter().map(|value| text(value.get_ref())).collect::<Result<_, _>>()?;
+    Ok(lines.join("\n"))
+}
+
+/// Fragments that come with the tool, by their names.
+fn shipped(value: &DeValue<'_>) -> Result<Vec<(&'static str, &'static str)>, Fault> {
+    let find = |name: String| {
+        let found = fragments::SHIPPED.into_iter().find(|(shipped, _)| *shipped == name);
+        found.ok_or_else(|| {
+            let known = fragments::SHIPPED.map(|(name, _)| name);
+            Fault::new(format!("has {name:?}, which is no fragment"), choose_from(&name, &known))
+        })
+    };
+    words(value)?.into_iter().map(find).collect()
+}
+
 fn architecture(value: &DeValue<'_>) -> Result<Architecture, Fault> {
     let name = text(value)?;
     let known = Architecture::ALL.map(Architecture::name);
@@ -237,7 +285,12 @@ fn disk(value: &DeValue<'_>) -> Result<Disk, Fault> {
     match &text(value)?[..] {
         "virtio" => Ok(Disk::Virtio),
         "usb" => Ok(Disk::Usb),
-        other => Err(Fault::new("is no way to attach a disk", choose_from(other, &["virtio", "usb"]))),
+        "nvme" => Ok(Disk::Nvme),
+        "sata" => Ok(Disk::Sata),
+        other => {
+            let known = ["virtio", "usb", "nvme", "sata"];
+            Err(Fault::new("is no way to attach a disk", choose_from(other, &known)))
+        }
     }
 }
 

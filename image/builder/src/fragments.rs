@@ -14,6 +14,13 @@ const COMMON: (&str, &str) = ("common.config", include_str!("../kernel/common.co
 const X86_64: (&str, &str) = ("x86_64.config", include_str!("../kernel/x86_64.config"));
 const AARCH64: (&str, &str) = ("aarch64.config", include_str!("../kernel/aarch64.config"));
 
+/// The fragments that a board may name, by their names.
+pub const SHIPPED: [(&str, &str); 3] = [
+    ("uefi", include_str!("../kernel/uefi.config")),
+    ("uefi-aarch64", include_str!("../kernel/uefi-aarch64.config")),
+    ("uefi-x86_64", include_str!("../kernel/uefi-x86_64.config")),
+];
+
 /// What an option is that is not set.
 const NOT_SET: &str = "n";
 
@@ -22,7 +29,7 @@ const NOT_SET: &str = "n";
 pub struct Options(BTreeMap<String, String>);
 
 impl Options {
-    /// What the tiny kernel of a machine is to have.
+    /// What the tiny kernel of a machine is to have on every board.
     ///
     /// # Errors
     /// What is wrong with a fragment, which is our mistake.

@@ -105,6 +105,10 @@ impl Setup<'_> {
             Disk::Usb => {
                 add(&["-device", "qemu-xhci,id=usb,addr=0x8", "-device", "usb-storage,bus=usb.0,drive=disk"]);
             }
+            Disk::Nvme => add(&["-device", "nvme,serial=disk,drive=disk,addr=0x8"]),
+            Disk::Sata => {
+                add(&["-device", "ahci,id=sata,addr=0x8", "-device", "ide-hd,bus=sata.0,drive=disk"]);
+            }
         }
         add(&["-device", "virtio-rng-pci,addr=0x9"]);
         for (((side, port), slot), mac) in ["lan", "wan"].iter().zip(&self.ports).zip(SLOTS).zip(MACS) {

@@ -1,8 +1,9 @@
 //! The tiny kernel: built from Debian's source of the kernel with what is in `kernel/`, once, and kept.
 //!
-//! It has everything built in that a box needs and next to nothing else, so the image is a kernel, a program and a board. It
-//! is kept under a digest of all that decides what it is: the source, the fragments, the machine, compiler and linker. As with the
-//! rest of the image, the same of these make the same bytes.
+//! It has everything built in that a box needs and next to nothing else, so the image is a kernel, a program and a board. What
+//! it has on a board, the board's file says; boards that say the same share one. It is kept under a digest of all that decides
+//! what it is: the source, the options, the machine, compiler and linker. As with the rest of the image, the same of these make
+//! the same bytes.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -29,13 +30,12 @@ const LEFT_OUT: [&str; 3] =
 /// Where the log of a build that failed is kept, beside the kernels.
 const LOG: &str = "tiny-failed.log";
 
-/// What can make and keep tiny kernels for one architecture.
+/// What can make and keep the tiny kernel of a board.
 pub struct Tiny<'t> {
     cache: Cache,
     debian: Debian<'t>,
-    architecture: Architecture,
+    board: &'t BoardFile,
     toolchain: Toolchain,
-    options: Options,
     /// Is told what is being done.
     tell: &'t dyn Fn(&str),
 }
@@ -47,34 +47,34 @@ impl<'t> Tiny<'t> {
     /// Which tools are missing.
     pub fn new(
         directory: &Path,
-        architecture: Architecture,
+        board: &'t BoardFile,
         refresh: bool,
         tell: &'t dyn Fn(&str),
     ) -> Result<Self, Failure> {
+        let architecture = board.architecture;
         Ok(Self {
             cache: Cache::new(directory.join(architecture.debian())),
             debian: Debian::sources(directory, architecture, refresh, tell),
-            architecture,
+            board,
             toolchain: Toolchain::find(architecture)?,
-            options: Options::of(architecture).map_err(Failure::Operation)?,
             tell,
         })
     }
 
-    /// The kernel for a board: the one that was kept, or one that is built now.
+    /// The kernel: the one that was kept, or one that is built now.
     ///
     /// # Errors
     /// If it cannot be built, or would not have what the board needs.
-    pub fn kernel(&self, board: &BoardFile) -> Result<Kernel, Failure> {
+    pub fn kernel(&self) -> Result<Kernel, Failure> {
         let mut source = self.debian.source()?;
         if let Some(tree) = self.find(&source)? {
-            return kernel_of(&tree, board);
+            return kernel_of(&tree, self.board);
         }
         if !source.is_whole() {
             (self.tell)(&format!("{}: was damaged", source.package));
             source = self.debian.new_source()?;
         }
-        kernel_of(&self.build(&source, board)?, board)
+        kernel_of(&self.build(&source)?, self.board)
     }
 
     /// Whether the kernel was kept, so that nothing needs to be fetched or built for it.
@@ -90,21 +90,22 @@ impl<'t> Tiny<'t> {
 
     /// What the kernel is kept under.
     fn name(&self, source: &Source) -> Result<String, Failure> {
-        let texts =
-            [&source.version, &self.options.text(), self.architecture.name(), &self.toolchain.version()?];
+        let (options, machine) = (self.board.tiny.text(), self.board.architecture.name());
+        let texts = [&source.version, &options, machine, &self.toolchain.version()?];
         Ok(format!("tiny-{}", digest(&texts)))
     }
 
-    fn build(&self, source: &Source, board: &BoardFile) -> Result<Tree, Failure> {
+    fn build(&self, source: &Source) -> Result<Tree, Failure> {
         let [work, kept] = [Scratch::new(&self.cache), Scratch::new(&self.cache)];
         make(work.path())?;
         make(&kept.path().join(MODULES))?;
         (self.tell)(&format!("{}: unpacking", source.package));
         unpack(&source.archive, work.path())?;
-        self.configure(work.path(), board)?;
-        self.run(work.path(), &[image(self.architecture).1])?;
+        self.configure(work.path())?;
+        let (file, target) = image(self.board.architecture);
+        self.run(work.path(), &[target])?;
         let copied = [
-            (image(self.architecture).0, KERNEL.to_owned()),
+            (file, KERNEL.to_owned()),
             ("modules.builtin", format!("{MODULES}/modules.builtin")),
             (".config", "config".to_owned()),
         ];
@@ -120,25 +121,26 @@ impl<'t> Tiny<'t> {
     }
 
     /// Makes the kernel's configuration, and sees that it is as it was to be.
-    fn configure(&self, source: &Path, board: &BoardFile) -> Result<(), Failure> {
+    fn configure(&self, source: &Path) -> Result<(), Failure> {
+        let (board, options) = (self.board, &self.board.tiny);
         let wanted = source.join("sekisho.config");
-        fs::write(&wanted, self.options.text())
-            .map_err(|error| Failure::to_write(wanted.display(), &error))?;
+        fs::write(&wanted, options.text()).map_err(|error| Failure::to_write(wanted.display(), &error))?;
         self.run(source, &["KCONFIG_ALLCONFIG=sekisho.config", "allnoconfig"])?;
         let path = source.join(".config");
         let config = fs::read_to_string(&path).map_err(|error| Failure::to_read(path.display(), &error))?;
-        let dropped = self.options.dropped(&config);
+        let dropped = options.dropped(&config);
         if !dropped.is_empty() {
             let dropped = dropped.join(", ");
-            let way_out = "correct the fragments in image/builder/kernel for this version of the kernel";
+            let way_out =
+                "correct the fragments in image/builder/kernel, or the board's, for this version of it";
             return Err(Failure::Operation(format!("the kernel's configuration: {dropped}; {way_out}")));
         }
-        let options = options_of(source, &board.modules)
+        let makes = options_of(source, &board.modules)
             .map_err(|error| Failure::to_read("the kernel's makefiles", &error))?;
         for module in board.modules.iter().map(|name| name.replace('-', "_")) {
-            let makes = options.get(&module).map_or(&[][..], Vec::as_slice);
-            if !makes.iter().any(|option| Options::is_built_in(&config, option)) {
-                return Err(lacks(board, &module, makes));
+            let choice = makes.get(&module).map_or(&[][..], Vec::as_slice);
+            if !choice.iter().any(|option| Options::is_built_in(&config, option)) {
+                return Err(lacks(board, &module, choice));
             }
         }
         Ok(())
@@ -170,12 +172,11 @@ fn kernel_of(tree: &Tree, board: &BoardFile) -> Result<Kernel, Failure> {
 fn lacks(board: &BoardFile, module: &str, options: &[String]) -> Failure {
     let add = match options {
         [] => "its option".to_owned(),
-        options => options.join(" or "),
+        options => options.iter().map(|option| format!("{option}=y")).collect::<Vec<_>>().join(" or "),
     };
     Failure::Input(format!(
-        "board {}: the tiny kernel has no {module}; build without --tiny, or add {add} to image/builder/kernel/{}.config",
-        board.name,
-        board.architecture.name()
+        "board {}: the tiny kernel has no {module}; build without --tiny, or add {add} to tiny.options in the board's file",
+        board.name
     ))
 }
 

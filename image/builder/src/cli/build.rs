@@ -59,7 +59,7 @@ pub(crate) fn build(options: &Build) -> Result<bool, Failure> {
     let cache = options.kept.directory()?;
     let debian = Debian::new(&cache, board.architecture, options.kept.refresh, &tell);
     let kernel = if options.tiny {
-        Tiny::new(&cache, board.architecture, options.kept.refresh, &tell)?.kernel(&board)?
+        Tiny::new(&cache, &board, options.kept.refresh, &tell)?.kernel()?
     } else {
         options.kernel(&board, &debian)?
     };

@@ -29,7 +29,7 @@ pub(crate) fn kernel(options: &Kernel) -> Result<bool, Failure> {
     let progress = Progress::begin();
     let tell = |what: &str| progress.tell(what);
     let cache = options.kept.directory()?;
-    let kernel = Tiny::new(&cache, board.architecture, options.kept.refresh, &tell)?.kernel(&board)?;
+    let kernel = Tiny::new(&cache, &board, options.kept.refresh, &tell)?.kernel()?;
     progress.end();
     if let Some(path) = &options.output {
         files::write(path, &kernel.bytes)?;

@@ -61,6 +61,34 @@ fn everything_that_is_wrong_with_a_board_is_told_with_its_line() {
 }
 
 #[test]
+fn what_the_tiny_kernel_has_on_a_board_is_in_the_board_s_file() {
+    let with = |more: &str| read("my-box", &format!("{MINIMAL}{more}\n"), "my-box.toml");
+    let lines = |more: &str| with(more).unwrap().tiny.text().lines().count();
+
+    let added = lines("tiny.options = [\"CONFIG_E1000=y\", \"# CONFIG_EVENTFD_TEST is not set\"]");
+
+    assert_eq!(added, lines("") + 2);
+    assert!(lines("tiny.fragments = [\"uefi\"]") > lines("") + 20);
+    for (more, told) in [
+        ("tiny.fragments = [\"uefl\"]", "has \"uefl\", which is no fragment; did you mean \"uefi\"?"),
+        ("tiny.fragments = \"uefi\"", "write a list"),
+        (
+            "tiny.fragments = [\"uefi\", \"uefi\"]",
+            "my-box.toml:8: uefi.config:4: CONFIG_BLK_DEV_NVME is set twice",
+        ),
+        (
+            "tiny.options = [\"E1000=y\"]",
+            "my-box.toml:8: tiny.options:1: \"E1000=y\" sets nothing; write CONFIG_",
+        ),
+        ("tiny.options = [\"CONFIG_NET=y\"]", "tiny.options:1: CONFIG_NET is set twice; leave one out"),
+        ("tiny.option = []", "unknown key \"option\"; did you mean \"options\"?"),
+    ] {
+        let error = with(more).unwrap_err();
+        assert!(error.contains(told), "{told}\nis not in\n{error}");
+    }
+}
+
+#[test]
 fn a_board_that_there_is_not_is_told_with_those_there_are() {
     let told = find("qemu-x86-64").unwrap_err().to_string();
 

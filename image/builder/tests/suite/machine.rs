@@ -92,16 +92,23 @@ fn put_parts(desk: &Desk, board: &str) {
     );
 }
 
-/// Builds an image with the tiny kernel, if that was built before.
-fn build_tiny(desk: &Desk, board: &str, test: &str) -> bool {
-    let architecture = board_file::find(board).unwrap().architecture;
+/// Whether the tiny kernel of a board was built before; says so if it was not.
+pub(crate) fn has_tiny(board: &str, test: &str) -> bool {
+    let file = board_file::find(board).unwrap();
     let is_kept = default_directory().is_some_and(|directory| {
-        Tiny::new(&directory, architecture, false, &|_| ()).is_ok_and(|tiny| tiny.is_kept())
+        Tiny::new(&directory, &file, false, &|_| ()).is_ok_and(|tiny| tiny.is_kept())
     });
     if !is_kept {
         eprintln!(
             "NOT RUN: {test}: needs the tiny kernel; build it with sekisho-image kernel --board {board}"
         );
+    }
+    is_kept
+}
+
+/// Builds an image with the tiny kernel, if that was built before.
+fn build_tiny(desk: &Desk, board: &str, test: &str) -> bool {
+    if !has_tiny(board, test) {
         return false;
     }
     put_parts(desk, board);

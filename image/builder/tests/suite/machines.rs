@@ -15,7 +15,7 @@ use builder::qemu::{Port, Qemu, Setup, Start};
 use builder::unpacked::Unpacked;
 
 use crate::fixtures::Desk;
-use crate::machine::{is_here, kernels, tool};
+use crate::machine::{has_tiny, is_here, kernels, tool};
 
 /// What trials are compiled for.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -124,16 +124,36 @@ impl Machine {
     }
 }
 
-/// Builds the image `router.img` of a program and a blob, with Debian's kernel for a board. Nothing, and says so, if what that
-/// takes is not here.
+/// Builds the image `router.img` of a program and a blob for a board, for a test. Nothing, and says so, if what that takes is
+/// not here.
+pub(crate) type Builder = fn(&Desk, &str, &str, &[u8], &str) -> Option<()>;
+
+/// Does so with Debian's kernel.
 pub(crate) fn build(desk: &Desk, board: &str, program: &str, blob: &[u8], test: &str) -> Option<()> {
-    if !is_here("qemu-system-x86_64", test) || !is_here("apt-get", test) {
+    let cache = kernels();
+    build_with(&["--cache", cache.to_str().unwrap()], desk, board, program, blob, test)
+}
+
+/// Does so with the tiny kernel, if that was built before.
+pub(crate) fn build_tiny(desk: &Desk, board: &str, program: &str, blob: &[u8], test: &str) -> Option<()> {
+    has_tiny(board, test).then(|| build_with(&["--tiny"], desk, board, program, blob, test))?
+}
+
+fn build_with(
+    kernel: &[&str],
+    desk: &Desk,
+    board: &str,
+    program: &str,
+    blob: &[u8],
+    test: &str,
+) -> Option<()> {
+    let qemu = if board.ends_with("aarch64") { "qemu-system-aarch64" } else { "qemu-system-x86_64" };
+    if !is_here(qemu, test) || !is_here("apt-get", test) {
         return None;
     }
     desk.put("router.blob", blob);
-    let (cache, more) = (kernels(), ["--config", "router.blob", "-o", "router.img"]);
-    let arguments = ["build", "--board", board, "--init", program, "--cache", cache.to_str().unwrap()];
-    let built = tool(desk, &[&arguments[..], &more].concat());
+    let parts = ["build", "--board", board, "--init", program, "--config", "router.blob", "-o", "router.img"];
+    let built = tool(desk, &[&parts[..], kernel].concat());
     let said = String::from_utf8(built.stderr).unwrap();
     // Without a network there is nothing to show; whatever else is wrong is wrong.
     if said.starts_with("apt-") {

@@ -20,4 +20,5 @@ mod stick;
 mod target;
 mod tiny;
 mod tiny_build;
+mod uefi;
 mod wedge;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::fixtures::Desk;
 use crate::machine::tool;
-use crate::machines::{How, Machine, blob_with, build};
+use crate::machines::{Builder, How, Machine, blob_with, build, build_tiny};
 
 const BOARD: &str = "uefi-x86_64";
 const FIRMWARE: &str = "/usr/share/ovmf/OVMF.fd";
@@ -20,7 +20,7 @@ const STICK: u64 = 64 << 20;
 const BOOTING: Duration = Duration::from_secs(120);
 
 /// A desk with an image, and a stick that it was written to, if what that takes is here.
-fn desk(name: &str, test: &str) -> Option<Desk> {
+fn desk(name: &str, build: Builder, test: &str) -> Option<Desk> {
     if !Path::new(FIRMWARE).exists() {
         eprintln!("NOT RUN: {test}: needs {FIRMWARE}");
         return None;
@@ -35,10 +35,8 @@ fn desk(name: &str, test: &str) -> Option<Desk> {
 
 #[test]
 fn a_pc_boots_from_a_stick_and_carries_the_traffic_of_simulated_hosts() {
-    let Some(desk) = desk("traffic", "a_pc_boots_from_a_stick_and_carries_the_traffic_of_simulated_hosts")
-    else {
-        return;
-    };
+    let test = "a_pc_boots_from_a_stick_and_carries_the_traffic_of_simulated_hosts";
+    let Some(desk) = desk("traffic", build, test) else { return };
 
     let booted = tool(&desk, &["boot", "stick", "--uefi", "--seconds", "150"]);
 
@@ -58,12 +56,27 @@ fn a_pc_boots_from_a_stick_and_carries_the_traffic_of_simulated_hosts() {
 
 #[test]
 fn the_monitor_shows_what_the_serial_port_does() {
-    let Some(desk) = desk("monitor", "the_monitor_shows_what_the_serial_port_does") else { return };
+    let test = "the_monitor_shows_what_the_serial_port_does";
+    if let Some(desk) = desk("monitor", build, test) {
+        assert_shows_what_the_serial_port_does(&desk);
+    }
+}
+
+#[test]
+fn the_monitor_shows_what_the_serial_port_does_with_the_tiny_kernel() {
+    let test = "the_monitor_shows_what_the_serial_port_does_with_the_tiny_kernel";
+    if let Some(desk) = desk("monitor-tiny", build_tiny, test) {
+        assert_shows_what_the_serial_port_does(&desk);
+    }
+}
+
+#[track_caller]
+fn assert_shows_what_the_serial_port_does(desk: &Desk) {
     let (stick, firmware) = (desk.0.join("stick"), Some(Path::new(FIRMWARE)));
-    let mut machine = Machine::start(&desk, BOARD, How { disk: Some(&stick), firmware, ..How::default() });
+    let mut machine = Machine::start(desk, BOARD, How { disk: Some(&stick), firmware, ..How::default() });
     machine.wait_until_it_says("\nready lan=eth0", 1, BOOTING);
 
-    let seen = lines_in(&picture(&mut machine, &desk));
+    let seen = lines_in(&picture(&mut machine, desk));
 
     // The firmware's own words are gone from the screen by then, and the kernel is quiet.
     let told = machine.told();

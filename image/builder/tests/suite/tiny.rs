@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use builder::Architecture;
+use builder::board_file::{self, SHIPPED};
 use builder::fragments::{Options, digest};
 use builder::kbuild::options_of;
 
@@ -16,8 +16,8 @@ fn options(text: &str) -> Result<Options, String> {
 
 #[test]
 fn the_fragments_are_read_and_have_what_a_box_cannot_do_without() {
-    for architecture in Architecture::ALL {
-        let text = Options::of(architecture).unwrap().text();
+    for (name, _) in SHIPPED {
+        let text = board_file::find(name).unwrap().tiny.text();
         for line in [
             "# CONFIG_MODULES is not set",
             "CONFIG_RD_GZIP=y",
@@ -25,7 +25,20 @@ fn the_fragments_are_read_and_have_what_a_box_cannot_do_without() {
             "CONFIG_EFI_STUB=y",
             "CONFIG_VIRTIO_NET=y",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} for {}", architecture.name());
+            assert!(text.lines().any(|found| found == line), "{line} for {name}");
+        }
+    }
+}
+
+#[test]
+fn a_board_says_itself_which_fragments_it_is_made_of() {
+    for (name, _) in SHIPPED {
+        let board = board_file::find(name).unwrap();
+        let everywhere = Options::of(board.architecture).unwrap();
+        assert_eq!(board.tiny == everywhere, name.starts_with("qemu-"), "{name}");
+        for line in ["CONFIG_BLK_DEV_NVME=y", "CONFIG_R8169=y", "CONFIG_FRAMEBUFFER_CONSOLE=y"] {
+            let is_there = board.tiny.text().lines().any(|found| found == line);
+            assert_eq!(is_there, name.starts_with("uefi-"), "{line} for {name}");
         }
     }
 }

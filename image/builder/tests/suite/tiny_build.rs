@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
+use builder::board_file::SHIPPED;
 use lzma_rust2::{XzOptions, XzWriter};
 use sha2::{Digest as _, Sha256};
 
@@ -22,7 +23,7 @@ case "$*" in
     fi
     echo "  CC      net/packet.o"
     mkdir -p arch/x86/boot && echo kernel >arch/x86/boot/bzImage
-    for name in virtio_pci virtio_blk virtio_net virtio-rng softdog evdev button; do
+    for name in virtio_pci virtio_blk virtio_net virtio-rng softdog evdev button $(grep -q NVME .config && echo nvme); do
         echo "kernel/$name.ko"
     done >modules.builtin
     ;;
@@ -142,20 +143,45 @@ fn an_option_that_the_kernel_drops_ends_it_with_the_option_s_name() {
     assert_eq!((made(&desk).len(), kept(&desk)), (1, Vec::new()));
 }
 
+/// The virtual PC as a board of one's own, with a module in the place of `virtio_pci`, and something more.
+fn own_board(desk: &Desk, module: &str, more: &str) {
+    let (_, text) = SHIPPED.into_iter().find(|(name, _)| *name == "qemu-x86_64").unwrap();
+    let text = text.replace("virtio_pci", module).replace("[qemu]", &format!("{more}\n[qemu]"));
+    desk.put("own.toml", text.as_bytes());
+}
+
 #[test]
 fn a_board_whose_modules_it_has_not_is_refused_before_it_is_built_and_after() {
     let desk = desk("lacks");
+    own_board(&desk, "nvme", "");
 
-    let before = run(&desk, "uefi-x86_64");
+    let before = run(&desk, "own.toml");
     let was_made = made(&desk).len();
     assert_eq!(run(&desk, "qemu-x86_64").0, 0);
-    let after = run(&desk, "uefi-x86_64");
+    let after = run(&desk, "own.toml");
 
-    let told = "board uefi-x86_64: the tiny kernel has no nvme; build without --tiny, or add";
+    let told = "board own: the tiny kernel has no nvme; build without --tiny, or add";
     assert_eq!((before.0, after.0, was_made), (2, 2, 1));
-    let place = "to image/builder/kernel/x86_64.config\n";
-    assert_eq!(before.2, format!("{told} CONFIG_BLK_DEV_NVME {place}"));
+    let place = "to tiny.options in the board's file\n";
+    assert_eq!(before.2, format!("{told} CONFIG_BLK_DEV_NVME=y {place}"));
     assert_eq!(after.2, format!("{told} its option {place}"));
+}
+
+#[test]
+fn what_a_board_adds_makes_another_kernel_and_a_name_alone_does_not() {
+    let desk = desk("adds");
+    let run = |board| assert_eq!(run(&desk, board).0, 0, "{board}");
+    run("qemu-x86_64");
+    own_board(&desk, "virtio_pci", "");
+    run("own.toml");
+    assert_eq!((made(&desk).len(), kept(&desk).len()), (2, 1));
+
+    own_board(&desk, "nvme", "tiny.options = [\"CONFIG_BLK_DEV_NVME=y\"]");
+    run("own.toml");
+    own_board(&desk, "virtio_pci", "tiny.fragments = [\"uefi\", \"uefi-x86_64\"]");
+    run("own.toml");
+
+    assert_eq!((made(&desk).len(), kept(&desk).len()), (6, 3));
 }
 
 #[test]

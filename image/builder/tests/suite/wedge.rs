@@ -11,6 +11,9 @@ use crate::machines::{How, Machine, blob_with, build, trials};
 const SOFT: &str = "qemu-x86_64";
 const DEVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boards/i6300esb.toml");
 
+/// One that has both, of which the device comes second.
+const BOTH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/boards/softdog-first.toml");
+
 /// How long a machine may take until it is ready again: a second until it is stuck, 20 s until that is noticed, and a boot.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -56,6 +59,18 @@ fn the_kernel_s_own_watchdog_restarts_what_is_stuck() {
 
     machine.wait_until_it_says("\nready lan=eth0", 1, AGAIN);
     machine.wait_until_it_says("\nready lan=eth0", 2, AGAIN);
+}
+
+#[test]
+fn a_watchdog_that_is_a_device_is_better_than_the_kernel_s_own_that_was_there_before() {
+    let test = "a_watchdog_that_is_a_device_is_better_than_the_kernel_s_own_that_was_there_before";
+    let desk = Desk::new("wedge-both");
+    let Some(mut machine) = failing(&desk, BOTH, "hang", test) else { return };
+
+    machine.wait_until_it_says("\nready lan=eth0", 1, AGAIN);
+    machine.wait_until_it_says("\nready lan=eth0", 2, AGAIN);
+
+    assert_eq!(machine.qemu.bites(), 1, "{}", machine.told());
 }
 
 #[test]
