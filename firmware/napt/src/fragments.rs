@@ -270,7 +270,7 @@ impl Fragments {
 
     /// Forgets all of them.
     pub(crate) fn clear(&mut self) {
-        self.datagrams.fill(Datagram::FREE);
+        self.datagrams = [Datagram::FREE; DATAGRAMS];
     }
 
     /// Where a datagram of `source` may be noted.

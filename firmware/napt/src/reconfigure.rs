@@ -37,6 +37,14 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.rebuild(now);
     }
 
+    /// How many of the sessions that live at `now` other settings would end.
+    pub fn ended_by(&self, now: Instant, settings: &Settings) -> u32 {
+        let rules = Rules::new(settings);
+        let has_moved = settings.external != self.settings.external;
+        let live = self.tables.sessions.iter().filter(|it| it.begun().is_some() && !it.has_expired(now));
+        live.filter(|session| has_moved || !self.keeps(session, settings, &rules)).count() as u32
+    }
+
     /// Ends every session and forgets every mapping, those that cool included.
     pub fn flush(&mut self) {
         self.tables.sessions.clear();

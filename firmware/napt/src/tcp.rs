@@ -111,10 +111,10 @@ pub(crate) enum Phase {
 
 impl State {
     /// How many there are.
-    pub(crate) const COUNT: usize = 9;
+    pub const COUNT: usize = 9;
 
     /// Each of them.
-    pub(crate) const ALL: [Self; Self::COUNT] = [
+    pub const ALL: [Self; Self::COUNT] = [
         Self::SynOut,
         Self::SynIn,
         Self::SynBoth,

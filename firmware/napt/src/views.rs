@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use crate::endpoint::{Endpoint, Protocol};
 use crate::engine::Engine;
+use crate::index::Slot;
 use crate::mapping::Mapping;
 use crate::session::{Begun, Session};
 use crate::settings::Rules;
@@ -84,6 +85,27 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     pub fn sessions(&self, now: Instant) -> impl Iterator<Item = SessionView> {
         let live = self.tables.sessions.iter().filter(move |session| !session.has_expired(now));
         live.filter_map(move |session| session_view(session, &self.rules, now))
+    }
+
+    /// The sessions that live at `now` and lie in the table at `from` or behind it, each with its place.
+    pub fn sessions_from(&self, now: Instant, from: u32) -> impl Iterator<Item = (u32, SessionView)> {
+        (from..SESSIONS as u32).filter_map(move |place| Some((place, self.session(now, place)?)))
+    }
+
+    /// The session that lives at `now` in a place of the table.
+    pub fn session(&self, now: Instant, place: u32) -> Option<SessionView> {
+        if place as usize >= SESSIONS {
+            return None;
+        }
+        let session = self.tables.sessions.at(Slot::new(place));
+        session_view(session, &self.rules, now).filter(|_| !session.has_expired(now))
+    }
+
+    /// Ends the session that lives in a place of the table.
+    pub fn end_session(&mut self, now: Instant, place: u32) {
+        if self.session(now, place).is_some() {
+            self.close(now, Slot::new(place));
+        }
     }
 
     /// The mappings that there are at `now`, in no order that means anything. The external ports of forwards have none.

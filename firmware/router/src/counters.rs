@@ -135,6 +135,8 @@ const _: () = {
 pub struct Counters {
     /// All of them; of a frame of many datagrams that was taken apart, each of these.
     pub received: u64,
+    /// The bytes of these, from the Ethernet header on.
+    pub bytes: u64,
     /// ARP for us.
     pub arp: u64,
     /// Packets for the box: those that it answered, and broadcasts, of which it makes nothing.

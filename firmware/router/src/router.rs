@@ -108,7 +108,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// Takes one Ethernet frame (without FCS) that `side` received.
     #[inline]
     pub fn receive(&mut self, now: Instant, side: Side, frame: &mut [u8], offload: Offload) -> Disposition {
-        self.port(side).counters.received += 1;
+        let counters = &mut self.port(side).counters;
+        counters.received += 1;
+        counters.bytes += frame.len() as u64;
         match self.take(now, side, frame, offload) {
             Ok(disposition) => disposition,
             Err(refusal) => {
