@@ -162,6 +162,11 @@ impl Desk {
         self.collect()
     }
 
+    /// What the clock says.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Lets time pass; the packets that leave the router meanwhile.
     pub fn wait(&mut self, time: Duration) -> Vec<Seen> {
         let end = self.now + time;

@@ -14,6 +14,7 @@ fn dependencies_point_one_way() {
         "config",
         "flash",
         "router",
+        "control",
         "linux",
         "gateway",
         "init",
@@ -23,17 +24,18 @@ fn dependencies_point_one_way() {
         "sekisho-image",
         "sekisho-tests",
     ];
-    let allowed: [(&str, &[&str]); 11] = [
+    let allowed: [(&str, &[&str]); 12] = [
         ("firmware/napt", &[]),
         ("firmware/board", &[]),
         ("firmware/config", &[]),
         ("firmware/flash", &["config"]),
         ("firmware/linux", &[]),
         ("firmware/router", &["napt", "config"]),
+        ("firmware/control", &["napt", "config", "router"]),
         ("firmware/gateway", &["napt", "router", "linux"]),
-        ("firmware/init", &["napt", "board", "config", "flash", "gateway", "router", "linux"]),
+        ("firmware/init", &["napt", "board", "config", "control", "flash", "gateway", "router", "linux"]),
         ("firmware/sekisho", &["init", "linux"]),
-        ("image/provision", &["config", "router"]),
+        ("image/provision", &["config", "control", "napt", "router"]),
         ("image/builder", &["board", "config", "flash", "provision", "router", "host-sim"]),
     ];
     for (directory, allowed) in allowed {
@@ -49,7 +51,7 @@ fn dependencies_point_one_way() {
 
 #[test]
 fn the_firmware_libraries_are_no_std_and_know_no_allocator() {
-    for library in ["napt", "board", "config", "flash", "router", "linux", "gateway", "init"] {
+    for library in ["napt", "board", "config", "flash", "router", "control", "linux", "gateway", "init"] {
         assert!(read(&format!("firmware/{library}/src/lib.rs")).starts_with("#![no_std]"), "{library}");
         for (path, text) in sources(&format!("firmware/{library}/src")) {
             let code = text.split("#[cfg(test)]").next().unwrap();
@@ -66,6 +68,7 @@ fn unsafe_code_is_where_the_kernel_and_the_compiler_are_met_alone() {
         "firmware/config",
         "firmware/flash",
         "firmware/router",
+        "firmware/control",
         "firmware/gateway",
         "firmware/init",
         "firmware/program",
@@ -85,7 +88,7 @@ fn unsafe_code_is_where_the_kernel_and_the_compiler_are_met_alone() {
             assert!(strays.is_empty(), "{}: {strays:?}", path.display());
         }
     }
-    for library in ["napt", "board", "config", "flash", "router", "gateway", "init"] {
+    for library in ["napt", "board", "config", "flash", "router", "control", "gateway", "init"] {
         assert!(
             read(&format!("firmware/{library}/src/lib.rs")).contains("#![forbid(unsafe_code)]"),
             "{library}"
