@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 /// Of the firmware, all that the program is made of.
-const PARTS: [&str; 9] =
-    ["board", "config", "flash", "gateway", "init", "linux", "napt", "router", "sekisho"];
+const PARTS: [&str; 10] =
+    ["board", "config", "control", "flash", "gateway", "init", "linux", "napt", "router", "sekisho"];
 
 /// The machines that there are images for, and the kind of program that is linked for each from another.
 const MACHINES: [(&str, &str); 2] =

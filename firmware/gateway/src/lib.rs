@@ -27,6 +27,16 @@ pub enum Ending {
     Restart,
 }
 
+/// What whoever looks after the box is shown once a turn.
+pub struct Turn<'t> {
+    /// What time it is.
+    pub now: Instant,
+    /// The router, between two batches.
+    pub router: &'t mut Router<'static, { router::SESSIONS }>,
+    /// Whether something has come by a stream that is listened to.
+    pub has_news: bool,
+}
+
 /// The running box.
 pub struct Gateway {
     events: Events,
@@ -54,14 +64,14 @@ impl Gateway {
         self.flush();
     }
 
-    /// Forwards until somebody asks us to stop. After each turn, in which both ports were served, `attend` is told the time; it
-    /// says when it wants to be told again, if not by chance: who waits for that knows that the box forwards.
+    /// Forwards until somebody asks us to stop. After each turn, in which both ports were served, `attend` is shown the box; it
+    /// says when it wants to be asked again, if not by chance: who waits for that knows that the box forwards.
     ///
     /// # Errors
     /// [`Error::System`] if the kernel cannot poll: out of memory.
-    pub fn run(&mut self, attend: &mut dyn FnMut(Instant) -> Option<Instant>) -> Result<Ending, Error> {
+    pub fn run(&mut self, attend: &mut dyn FnMut(Turn<'_>) -> Option<Instant>) -> Result<Ending, Error> {
         let mut busy = false;
-        let mut next = attend(now());
+        let mut next = self.look_after(now(), true, attend);
         loop {
             let timeout = if busy { Some(0) } else { self.until_due(next) };
             let wake = self.events.wait([&self.ports[0].rx, &self.ports[1].rx], timeout)?;
@@ -77,8 +87,21 @@ impl Gateway {
                 self.check_links(now);
             }
             busy = self.serve(now);
-            next = attend(now);
+            next = self.look_after(now, wake.channel, attend);
         }
+    }
+
+    /// Shows the box to whoever looks after it, and sends what comes of that.
+    fn look_after(
+        &mut self,
+        now: Instant,
+        has_news: bool,
+        attend: &mut dyn FnMut(Turn<'_>) -> Option<Instant>,
+    ) -> Option<Instant> {
+        let next = attend(Turn { now, router: &mut self.router, has_news });
+        self.send_own();
+        self.flush();
+        next
     }
 
     fn end(&mut self, ending: Ending) -> Ending {

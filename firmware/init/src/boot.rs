@@ -83,9 +83,9 @@ fn rise(duties: &mut Duties) -> Result<Ending, Trouble> {
     let wan = find(Side::Wan, config.wan().interface().map(InterfaceName::as_str), board.wan(), duties)?;
     tell_devices(&lan, &wan);
     // 7. Entropy, tables, rings, and the line that says that it is ready.
-    let mut gateway = setup::open(&config, events, [lan.as_str(), wan.as_str()])?;
+    let mut gateway = setup::open(&config, events, [lan, wan])?;
     duties.try_out(trial);
-    Ok(gateway.run(&mut |now| duties.attend(now))?)
+    Ok(gateway.run(&mut |turn| duties.attend(turn.now))?)
 }
 
 /// Loads what the board names, in its order. A board's list is for machines of a kind: one may lack what another has.

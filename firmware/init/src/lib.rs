@@ -8,11 +8,15 @@
 mod arguments;
 mod boot;
 mod duties;
+mod operator;
 mod setup;
 
+use control::Kept;
+use gateway::Ending;
 use linux::{console, process};
 
 use crate::arguments::{Command, USAGE};
+use crate::setup::Trouble;
 
 /// Does what the arguments behind the program's name say. The exit status: 0 ended as asked, 1 the operation failed, 2
 /// the command line or the blob is wrong.
@@ -40,7 +44,28 @@ fn execute(command: Command<'_>) -> u8 {
 
 /// Routes until told to stop.
 fn route(blob: &[u8]) -> u8 {
-    match setup::start(blob).and_then(|mut gateway| Ok(gateway.run(&mut |_| None)?)) {
+    let routed = setup::start(blob).and_then(|mut gateway| Ok(gateway.run(&mut |_| None)?));
+    status(blob, routed)
+}
+
+/// What the program does that is told `run BLOB --control SOCKET`, and has the channel by which an operator speaks with it: a program
+/// of its own, `firmware/sekisho/examples/operated`, as long as `sekisho` has no room for it.
+pub fn operated(arguments: &[&[u8]]) -> u8 {
+    console::start_log();
+    let [b"run", blob, b"--control", socket] = arguments else {
+        console::complain("usage: operated run <blob> --control <socket>");
+        return 2;
+    };
+    let routed = setup::start_operated(blob, socket).and_then(|(mut gateway, mut operator)| {
+        // The configuration of a process is a file, which is its owner's.
+        Ok(gateway.run(&mut |mut turn| operator.attend(&mut turn, &mut |_| Kept::Nowhere))?)
+    });
+    status(blob, routed)
+}
+
+/// The exit status of who has routed.
+fn status(blob: &[u8], routed: Result<Ending, Trouble>) -> u8 {
+    match routed {
         Ok(_) => 0,
         Err(trouble) => {
             console::complain(format_args!("sekisho: {}", trouble.at(blob)));

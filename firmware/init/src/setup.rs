@@ -5,9 +5,11 @@ use core::fmt;
 use config::signed::{self, MAX_SIGNED};
 use config::{Config, InterfaceAddress, InterfaceName};
 use gateway::{Gateway, link_of};
-use linux::{Error, Events, Port, console, entropy, file};
+use linux::{Error, Events, Name, Port, console, entropy, file};
 use router::{Router, Side, Tables};
 use static_cell::ConstStaticCell;
+
+use crate::operator::Operator;
 
 /// The engine's tables, a few megabytes, in `.bss` because they begin as zeros.
 static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
@@ -33,20 +35,30 @@ pub(crate) enum Trouble {
 
 /// Takes over what the blob at `path` names, and says so.
 pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
-    let config = read(path)?;
+    let mut buffer = [0; MAX_SIGNED];
+    let config = decode(read(path, &mut buffer)?)?;
     // First of all, so that no change of a link falls between looking at it and hearing of it.
     let events = Events::open()?;
-    let named =
-        |side, interface: Option<&InterfaceName>| interface.ok_or(Trouble::NoInterface(side)).cloned();
-    let (lan, wan) =
-        (named(Side::Lan, config.lan().interface())?, named(Side::Wan, config.wan().interface())?);
-    open(&config, events, [lan.as_str(), wan.as_str()])
+    open(&config, events, interfaces(&config)?)
+}
+
+/// The same, and listens to the operator at `socket`.
+pub(crate) fn start_operated(path: &[u8], socket: &[u8]) -> Result<(Gateway, Operator), Trouble> {
+    let mut buffer = [0; MAX_SIGNED];
+    let blob = read(path, &mut buffer)?;
+    let config = decode(blob)?;
+    let events = Events::open()?;
+    let interfaces = interfaces(&config)?;
+    let operator = Operator::open(socket, blob, &config, interfaces)?;
+    let events = operator.wakes(events)?;
+    Ok((open(&config, events, interfaces)?, operator))
 }
 
 /// Takes over two interfaces, lan first, and says so.
-pub(crate) fn open(config: &Config, events: Events, interfaces: [&str; 2]) -> Result<Gateway, Trouble> {
-    let [lan_name, wan_name] = interfaces;
-    let (lan, wan) = (take(lan_name)?, take(wan_name)?);
+pub(crate) fn open(config: &Config, events: Events, interfaces: [Name; 2]) -> Result<Gateway, Trouble> {
+    let names = interfaces.each_ref().map(Name::as_str);
+    let [lan, wan] = names.map(take);
+    let (lan, wan) = (lan?, wan?);
     if lan.index() == wan.index() {
         return Err(Trouble::SameInterface);
     }
@@ -58,14 +70,24 @@ pub(crate) fn open(config: &Config, events: Events, interfaces: [&str; 2]) -> Re
     }
     let mut gateway = Gateway::new(events, [lan, wan], router);
     gateway.announce();
-    say_ready(config, interfaces);
+    say_ready(config, names);
     Ok(gateway)
 }
 
-fn read(path: &[u8]) -> Result<Config, Trouble> {
-    let mut buffer = [0; MAX_SIGNED];
-    let blob = file::read(path, &mut buffer).map_err(Trouble::Unreadable)?;
+fn read<'b>(path: &[u8], buffer: &'b mut [u8; MAX_SIGNED]) -> Result<&'b [u8], Trouble> {
+    file::read(path, buffer).map_err(Trouble::Unreadable)
+}
+
+fn decode(blob: &[u8]) -> Result<Config, Trouble> {
     signed::open(blob).and_then(|opened| opened.config()).map_err(Trouble::Invalid)
+}
+
+/// The interfaces that a configuration names, lan first.
+fn interfaces(config: &Config) -> Result<[Name; 2], Trouble> {
+    let named = |side, interface: Option<&InterfaceName>| {
+        Name::new(interface.ok_or(Trouble::NoInterface(side))?.as_str()).map_err(Trouble::Linux)
+    };
+    Ok([named(Side::Lan, config.lan().interface())?, named(Side::Wan, config.wan().interface())?])
 }
 
 /// Takes an interface, and warns if the kernel would answer beside us.

@@ -8,7 +8,7 @@ use rustix::fd::{BorrowedFd, IntoRawFd, RawFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::consoles;
+use crate::{clock, consoles, journal};
 
 /// Longer lines are cut; none of ours is.
 const LINE_BYTES: usize = 512;
@@ -48,7 +48,10 @@ impl log::Log for Console {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            write_line(stderr(), log_line(record).close());
+            let mut line = log_line(record);
+            let line = line.close();
+            write_line(stderr(), line);
+            journal::add(clock::now(), line.strip_prefix(PREFIX.as_bytes()).unwrap_or(line));
         }
     }
 

@@ -4,10 +4,11 @@
 //! reason. That includes socket errors: a port whose link went down reports one until it is read.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::buttons::{Buttons, MAX_BUTTONS};
+use crate::channel::Wakeup;
 use crate::error::{Error, Failure};
 use crate::links::LinkNews;
 use crate::receiver::Receiver;
@@ -20,6 +21,7 @@ pub struct Events {
     links: LinkNews,
     signals: Signals,
     buttons: Buttons,
+    channel: Option<OwnedFd>,
 }
 
 /// Why the sleep ended. Nothing set: the time was over, or frames have arrived.
@@ -29,6 +31,8 @@ pub struct Wake {
     pub links: bool,
     /// Somebody asks something of us.
     pub signal: Option<Signal>,
+    /// Something has come by a stream.
+    pub channel: bool,
 }
 
 impl Events {
@@ -37,13 +41,26 @@ impl Events {
     /// # Errors
     /// [`Error::System`] if the kernel refuses a socket or a descriptor.
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { links: LinkNews::open()?, signals: Signals::open()?, buttons: Buttons::default() })
+        Ok(Self {
+            links: LinkNews::open()?,
+            signals: Signals::open()?,
+            buttons: Buttons::default(),
+            channel: None,
+        })
     }
 
     /// Listens to the power button, too: for the program whose machine it is.
     #[must_use]
     pub fn with_buttons(self) -> Self {
         Self { buttons: Buttons::open(), ..self }
+    }
+
+    /// Listens to streams, too.
+    ///
+    /// # Errors
+    /// [`Error::System`] if the kernel has no descriptor left.
+    pub fn with_channel(self, wakeup: &Wakeup) -> Result<Self, Error> {
+        Ok(Self { channel: Some(wakeup.share()?), ..self })
     }
 
     /// Sleeps until there is something to do, at most `timeout` milliseconds.
@@ -72,7 +89,8 @@ impl Events {
         timeout: Option<u64>,
     ) -> Result<(Wake, [PollFlags; 2]), Error> {
         let signals = self.signals.as_fd();
-        let own = [ports[0], ports[1], self.links.as_fd(), signals];
+        let channel = self.channel.as_ref().map_or(signals, AsFd::as_fd);
+        let own = [ports[0], ports[1], self.links.as_fd(), signals, channel];
         let mut fds =
             concat(own, self.buttons.fds_or(signals)).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let timeout = timeout.map(timespec);
@@ -80,7 +98,7 @@ impl Events {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Failure::new("poll", errno).into()),
         }
-        let [first, second, links, signals, buttons @ ..] = fds.map(|fd| fd.revents());
+        let [first, second, links, signals, channel, buttons @ ..] = fds.map(|fd| fd.revents());
         let links = !links.is_empty();
         if links {
             self.links.drain();
@@ -89,12 +107,13 @@ impl Events {
         if buttons.iter().any(|button| !button.is_empty()) && self.buttons.pressed() {
             signal = Some(Signal::Stop);
         }
-        Ok((Wake { links, signal }, [first, second]))
+        let channel = self.channel.is_some() && !channel.is_empty();
+        Ok((Wake { links, signal, channel }, [first, second]))
     }
 }
 
-fn concat<T: Copy>(four: [T; 4], more: [T; MAX_BUTTONS]) -> [T; 4 + MAX_BUTTONS] {
-    core::array::from_fn(|n| if n < 4 { four[n] } else { more[n - 4] })
+fn concat<T: Copy>(five: [T; 5], more: [T; MAX_BUTTONS]) -> [T; 5 + MAX_BUTTONS] {
+    core::array::from_fn(|n| if n < 5 { five[n] } else { more[n - 5] })
 }
 
 /// Reads a port's pending error, if poll saw one.

@@ -25,6 +25,7 @@
 
 mod buttons;
 mod cache;
+mod channel;
 pub mod clock;
 pub mod console;
 mod consoles;
@@ -35,6 +36,7 @@ mod error;
 mod events;
 pub mod file;
 mod interface;
+pub mod journal;
 mod links;
 mod memory;
 pub mod module;
@@ -53,6 +55,7 @@ mod vnet;
 mod watchdog;
 
 pub use cache::fetch;
+pub use channel::{Broken, Listener, Stream, Wakeup};
 pub use devices::{Device, Devices};
 pub use error::{Error, Failure, InterfaceError};
 pub use events::{Events, Wake};

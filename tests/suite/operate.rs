@@ -1,0 +1,157 @@
+//! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
+
+use std::fs;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+use sekisho_tests::netns::{CONFIGURATION, Network, Running, available, operated, program, until};
+
+const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+const RULE: &str = "[[rule]]\nname = \"no mail\"\ndirection = \"lan-to-wan\"\nprotocol = \"tcp\"\nport = \"25\"\naction = \"reject\"\nlog = true\n";
+
+const SSH: &str =
+    "[[forward]]\nname = \"ssh\"\nprotocol = \"tcp\"\nexternal = \"2222\"\ninternal = \"192.0.2.1:22\"\n";
+
+/// A box with a channel in the reference network.
+struct Operated {
+    network: Network,
+    running: Running,
+}
+
+impl Operated {
+    fn new() -> Self {
+        let network = Network::new();
+        let blob = compile(&network, "router", &configuration(""));
+        fs::write(network.file("box.key"), KEY).unwrap();
+        let mut command = network.router.command(operated().to_str().unwrap());
+        command.arg("run").arg(blob).arg("--control").arg(network.file("box.sock"));
+        let running = Running::start(&mut command);
+        running.wait_for("ready ");
+        Self { network, running }
+    }
+
+    fn provision(&self, arguments: &str) -> Output {
+        let mut command = Command::new(program("provision"));
+        command.args(arguments.split(' ')).arg("--to").arg(self.network.file("box.sock"));
+        command.arg("--key").arg(self.network.file("box.key")).output().unwrap()
+    }
+
+    /// What the tool prints, which must succeed.
+    #[track_caller]
+    fn shown(&self, arguments: &str) -> String {
+        let Output { status, stdout, stderr } = self.provision(arguments);
+        assert!(status.success(), "{arguments}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// What it says when it must not succeed.
+    #[track_caller]
+    fn refused(&self, arguments: &str) -> String {
+        let output = self.provision(arguments);
+        assert!(!output.status.success(), "{arguments}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+fn configuration(more: &str) -> String {
+    format!("{CONFIGURATION}\n{RULE}\n{more}\n[control]\nkey = \"{KEY}\"\n")
+}
+
+fn compile(network: &Network, name: &str, text: &str) -> PathBuf {
+    let (readable, blob) = (network.file(&format!("{name}.toml")), network.file(&format!("{name}.blob")));
+    fs::write(&readable, text).unwrap();
+    let compiled =
+        Command::new(program("provision")).arg("compile").arg(&readable).arg("-o").arg(&blob).output();
+    assert!(compiled.unwrap().status.success(), "{text}");
+    blob
+}
+
+#[test]
+fn an_operator_sees_what_the_box_does() {
+    if !available() {
+        return;
+    }
+    // Given a box through which a host has pinged, asked a name server, and tried to send mail ...
+    let operated = Operated::new();
+    let lan = &operated.network.lan;
+    lan.run("ping -n -c 1 203.0.113.1");
+    let ask = || UdpSocket::bind("192.0.2.1:5000").unwrap().send_to(b"?", "203.0.113.1:53").unwrap();
+    lan.within(ask).join().unwrap();
+    lan.output("nc -w 1 203.0.113.1 25");
+
+    // ... all of it is there to be seen.
+    let status = operated.shown("status");
+    assert!(status.contains("sessions  2 (at most 2) of 65,536"), "{status}");
+    assert!(status.contains("gw0 192.0.2.254/24") && status.contains("gw1 203.0.113.254/24"), "{status}");
+    let sessions = operated.shown("sessions --protocol udp");
+    assert!(sessions.contains("udp") && sessions.contains("192.0.2.1:5000") && !sessions.contains("icmp"));
+    let rules = operated.shown("rules");
+    assert!(rules.contains("no mail  lan-to-wan tcp any > any:25 reject port-unreachable"), "{rules}");
+    assert!(rules.lines().nth(1).unwrap().split_whitespace().nth(1).unwrap() != "0", "{rules}");
+    assert!(operated.shown("hosts").contains("192.0.2.1"));
+    assert!(operated.shown("forwards").contains("tcp 54321 > 192.0.2.1:54321"));
+    assert!(operated.shown("counters").contains("rejected"));
+    assert!(operated.shown("log").contains("rule \"no mail\" rejects lan-to-wan tcp 192.0.2.1:"));
+    assert!(operated.shown("metrics").contains("sekisho_sessions 2\n"));
+    assert!(operated.shown("running").contains("name = \"no mail\""));
+    let json = operated.shown("sessions --json");
+    assert!(json.starts_with('[') && json.contains("\"internal\": \"192.0.2.1:5000\""), "{json}");
+
+    // A session is ended by itself.
+    assert!(operated.refused("sessions --kill").contains("2 sessions"));
+    assert!(operated.shown("sessions --protocol udp --kill").contains("ended udp 192.0.2.1:5000"));
+    assert!(operated.shown("status").contains("sessions  1 "));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a_configuration_is_applied_confirmed_and_taken_back_while_sessions_live_on() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    operated.network.lan.run("ping -n -c 1 203.0.113.1");
+    let session = operated.shown("sessions");
+    let with_ssh = compile(&operated.network, "ssh", &configuration(SSH)).display().to_string();
+    let is_there = || operated.shown("forwards").contains("2222");
+
+    let tried = operated.shown(&format!("apply {with_ssh} --dry-run"));
+    assert!(tried.contains("+ external = \"2222\"") && tried.contains("would end 0 sessions"), "{tried}");
+    assert!(!is_there());
+    operated.shown(&format!("apply {with_ssh} --confirm 5s"));
+    assert!(is_there() && operated.shown("status").contains("NOT CONFIRMED"));
+    assert!(until(|| !is_there()), "nobody confirmed it");
+    assert!(operated.refused("confirm").contains("no configuration waits"));
+    operated.shown(&format!("apply {with_ssh} --confirm 10m"));
+    operated.shown("revert");
+    assert!(!is_there());
+    operated.shown(&format!("apply {with_ssh} --confirm 10m"));
+    operated.shown("confirm");
+    assert!(is_there());
+    assert!(operated.shown(&format!("apply {with_ssh}")).contains("applied, 0 sessions"));
+    // The configuration of a process is a file of its owner's.
+    assert!(operated.shown("status").contains("in memory alone"));
+    let external =
+        |session: &str| session.lines().nth(1).map(|line| line.split_whitespace().nth(3).map(str::to_owned));
+    assert_eq!(external(&operated.shown("sessions")), external(&session));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a27_whoever_has_another_key_learns_nothing_and_changes_nothing() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    fs::write(operated.network.file("box.key"), KEY.replace('0', "1")).unwrap();
+    for arguments in ["status", "confirm", "running"] {
+        let said = operated.refused(arguments);
+        assert!(said.contains("is the key the box's?"), "{said}");
+    }
+    fs::write(operated.network.file("box.key"), KEY).unwrap();
+    assert!(operated.shown("status --json").contains("\"unopened\": 9"));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
