@@ -12,13 +12,15 @@
 //!
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
 //! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back,
-//! `signing` makes keys and signs, `hex` is how keys are written, `import` the way from other firewalls, `capacity` the memory sum; `failure` is why a command ends without success.
+//! `signing` makes keys and signs, `hex` is how keys are written, `import` the way from other firewalls, `operate` a box that
+//! runs, `capacity` the memory sum; `failure` is why a command ends without success.
 
 mod advice;
 mod capacity;
 mod failure;
 pub mod hex;
 pub mod import;
+pub mod operate;
 mod reader;
 pub mod reading;
 mod report;

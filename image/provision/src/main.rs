@@ -17,6 +17,7 @@ use config::{Config, Error, InterfaceAddress, InterfaceName};
 
 use provision::Failure;
 use provision::import::{Format, Known, Source};
+use provision::operate::command::{Operation, Where, operate};
 
 /// Turns a readable router configuration into the blob that a Sekisho box boots from, and back.
 #[derive(Parser)]
@@ -24,6 +25,8 @@ use provision::import::{Format, Known, Source};
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    at: Where,
 }
 
 #[derive(Subcommand)]
@@ -51,6 +54,8 @@ enum Command {
     /// Reads what iptables-save, iptables -L, nft list ruleset, nft -j list ruleset and sysctl -a print. Which it is,
     /// each file shows by itself.
     Import(Import),
+    #[command(flatten)]
+    Operate(Operation),
     /// Make a secret for a control channel, or a key to sign configurations with, and print what goes into a configuration.
     Keygen(keys::Keygen),
     /// Sign a blob, for boxes that take no other.
@@ -94,11 +99,13 @@ struct Import {
 const CONFIGURATION: &str = "a router's TOML configuration";
 
 fn main() -> ExitCode {
-    let outcome = match CommandLine::parse().command {
+    let CommandLine { command, at } = CommandLine::parse();
+    let outcome = match command {
         Command::Compile { source, output } => compile(&source, &output),
         Command::Show { blob } => show(&blob),
         Command::Check { source } => check(&source),
         Command::Import(arguments) => import(&arguments),
+        Command::Operate(operation) => operate(&at, &operation, &mut files::print),
         Command::Keygen(arguments) => keys::keygen(&arguments),
         Command::Sign(arguments) => keys::sign(&arguments),
         Command::Verify(arguments) => keys::verify(&arguments),
