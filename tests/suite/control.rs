@@ -52,7 +52,7 @@ impl Operated {
     fn running(bytes: Vec<u8>) -> Self {
         let desk = Desk::new();
         let mut control = Box::new(control::Desk::new());
-        control.begin(&bytes);
+        control.begin(desk.now(), &bytes);
         let (link, tally) = (Link::new(), Tally::default());
         Self { desk, control, link, tally, kept: vec![bytes], nonces: 0, is_sound: true }
     }

@@ -15,6 +15,9 @@ const RULE: &str = "[[rule]]\nname = \"no mail\"\ndirection = \"lan-to-wan\"\npr
 const SSH: &str =
     "[[forward]]\nname = \"ssh\"\nprotocol = \"tcp\"\nexternal = \"2222\"\ninternal = \"192.0.2.1:22\"\n";
 
+const ECHO: &str =
+    "[[forward]]\nname = \"echo\"\nprotocol = \"udp\"\nexternal = \"2007\"\ninternal = \"192.0.2.1:7\"\n";
+
 /// A box with a channel in the reference network.
 struct Operated {
     network: Network,
@@ -137,6 +140,41 @@ fn a_configuration_is_applied_confirmed_and_taken_back_while_sessions_live_on() 
     let external =
         |session: &str| session.lines().nth(1).map(|line| line.split_whitespace().nth(3).map(str::to_owned));
     assert_eq!(external(&operated.shown("sessions")), external(&session));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn ten_thousand_sessions_live_on_when_a_forward_comes_and_goes() {
+    if !available() {
+        return;
+    }
+    // Given ten thousand sessions of a host inside, and one that came by a forward ...
+    let operated = Operated::new();
+    let (lan, wan) = (&operated.network.lan, &operated.network.wan);
+    let ask = || {
+        for port in 10_000..20_000 {
+            let socket = UdpSocket::bind(("192.0.2.1", port)).unwrap();
+            // The box may not have found the way yet; it is asked again below.
+            let _ = socket.send_to(b"?", "203.0.113.1:7");
+        }
+    };
+    let has = |sessions: &str| operated.shown("status").contains(&format!("sessions  {sessions} "));
+    let all = || {
+        lan.within(ask).join().unwrap();
+        has("10,000")
+    };
+    assert!(until(all), "{}", operated.shown("status"));
+    let compile =
+        |name: &str, more: &str| compile(&operated.network, name, &configuration(more)).display().to_string();
+    let (with, without) = (compile("with", ECHO), compile("without", ""));
+    // ... all of them live on when a forward comes ...
+    assert!(operated.shown(&format!("apply {with}")).contains("applied, 0 sessions ended"));
+    let ask = || UdpSocket::bind("203.0.113.1:4000").unwrap().send_to(b"?", "203.0.113.254:2007").unwrap();
+    wan.within(ask).join().unwrap();
+    assert!(until(|| has("10,001")), "{}", operated.shown("status"));
+    // ... and when it goes, its own session ends with it.
+    assert!(operated.shown(&format!("apply {without}")).contains("applied, 1 session ended"));
+    assert!(has("10,000"));
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
 

@@ -52,6 +52,7 @@ struct Blob {
 
 /// The desk.
 pub struct Desk {
+    began: Instant,
     running: Blob,
     is_unkept: bool,
     offered: Blob,
@@ -65,6 +66,7 @@ impl Desk {
     /// A desk that knows of no configuration yet.
     pub const fn new() -> Self {
         Self {
+            began: Instant::from_millis(0),
             running: Blob::NONE,
             is_unkept: false,
             offered: Blob::NONE,
@@ -74,8 +76,9 @@ impl Desk {
         }
     }
 
-    /// The box has begun with a configuration.
-    pub fn begin(&mut self, blob: &[u8]) {
+    /// The box begins at `now` with a configuration.
+    pub fn begin(&mut self, now: Instant, blob: &[u8]) {
+        self.began = now;
         self.running.set(blob);
     }
 
@@ -168,6 +171,7 @@ impl Desk {
             version: env!("CARGO_PKG_VERSION"),
             schema: SCHEMA_VERSION,
             now: around.now.millis(),
+            began: self.began.millis(),
             sides: router::Side::ALL.map(side),
             sessions: summary.occupancy.sessions,
             most: summary.occupancy.most,

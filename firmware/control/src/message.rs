@@ -143,8 +143,10 @@ pub struct Status<'a> {
     pub version: &'a str,
     /// The newest schema of configurations that it takes.
     pub schema: u16,
-    /// How long it has been on, in milliseconds; the clock by which it tells everything else.
+    /// What its clock says, by which it tells everything else: milliseconds since its machine was switched on.
     pub now: u64,
+    /// When it began to forward.
+    pub began: u64,
     /// The lan and the wan.
     pub sides: [Side<'a>; 2],
     /// Sessions now, and at most since it began.

@@ -6,7 +6,7 @@
 use config::{Config, Control};
 use control::{Desk, Hearing, Kept, Link, Surroundings, Tally};
 use gateway::Turn;
-use linux::{Events, Listener, Name, Stream, Wakeup, entropy, journal};
+use linux::{Events, Listener, Name, Stream, Wakeup, clock, entropy, journal};
 use napt::Instant;
 use static_cell::ConstStaticCell;
 
@@ -41,7 +41,7 @@ impl Operator {
         let wakeup = Wakeup::open()?;
         let listener = Listener::open(socket, &wakeup)?;
         let desk = DESK.take();
-        desk.begin(blob);
+        desk.begin(Instant::from_millis(clock::now()), blob);
         Ok(Self {
             wakeup,
             listener,

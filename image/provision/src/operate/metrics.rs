@@ -12,7 +12,7 @@ use crate::Failure;
 pub fn metrics(channel: &mut Channel) -> Result<String, Failure> {
     let mut page = Page(String::new());
     let status = channel.status()?;
-    page.gauge("up_seconds", "How long the box has been on.", status.up_seconds);
+    page.gauge("up_seconds", "For how long the box has forwarded.", status.up_seconds);
     page.gauge("sessions", "Sessions that live.", status.sessions);
     page.gauge("sessions_most", "The most sessions there have been.", status.most_sessions);
     page.gauge("mappings", "Mappings, those that cool included.", status.mappings);

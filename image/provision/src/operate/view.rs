@@ -19,7 +19,7 @@ pub struct Status {
     pub version: String,
     /// The newest schema of configurations that it takes.
     pub schema: u16,
-    /// How long it has been on, in seconds.
+    /// For how many seconds it has forwarded.
     pub up_seconds: f64,
     /// The lan and the wan.
     pub sides: Vec<Side>,
@@ -196,7 +196,7 @@ impl Channel {
             Some(Status {
                 version: status.version.to_owned(),
                 schema: status.schema,
-                up_seconds: seconds(status.now),
+                up_seconds: seconds(status.now.saturating_sub(status.began)),
                 sides: sides.collect(),
                 sessions: status.sessions,
                 most_sessions: status.most,
