@@ -56,7 +56,8 @@ pub fn control_key() -> Result<ControlKey, Failure> {
     ControlKey::new(random()?).map_err(|problem| Failure::Operation(problem.to_string()))
 }
 
-fn random() -> Result<[u8; 32], Failure> {
+/// 32 random bytes of the system's.
+pub(crate) fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::Operation(format!("the system gives no randomness: {error}")))?;

@@ -12,6 +12,7 @@ use control::seal::{Conversation, End, Key, MAX_MESSAGE, NUMBER, Nonce};
 
 use super::place::{Place, Stream};
 use crate::Failure;
+use crate::signing::random;
 
 /// How long the box may take to answer, and how often it is asked.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +36,7 @@ impl Channel {
     pub fn open(place: &Place, key: &Key) -> Result<Self, Failure> {
         let stream = place.connect()?;
         let nonce = |bytes: [u8; 32]| Nonce::try_from(&bytes[..8]).expect("8 of 32");
-        let own = nonce(super::place::random()?);
+        let own = nonce(random()?);
         let conversation = Conversation::new(key, End::Tool, own, [0; 8]);
         let mut channel =
             Self { place: place.clone(), stream, reader: Reader::new(), conversation, ahead: Vec::new() };

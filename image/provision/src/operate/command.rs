@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::apply::difference;
 use super::table::{Align, table};
-use super::view::{CounterLine, SessionLine, Status, UseLine};
+use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
 use super::{Channel, Place, metrics, words};
 use crate::{Failure, grouped, hex};
 
@@ -347,7 +347,8 @@ fn apply(
 ) -> Result<(), Failure> {
     let name = arguments.blob.display();
     let blob = std::fs::read(&arguments.blob).map_err(|error| Failure::to_read(&name, &error))?;
-    let schema = channel.status()?.schema;
+    let (status, running) = (channel.status()?, channel.running()?);
+    let schema = status.schema;
     let wrong = |error| Failure::Input(format!("{name}: {error}"));
     let opened = signed::open(&blob).map_err(wrong)?;
     let config = opened.config().map_err(wrong)?;
@@ -357,10 +358,10 @@ fn apply(
             "the box takes schema version {schema} at most, and {name} has {its}; compile it with the provision of the box's release, or give the box a newer program"
         )));
     }
-    if channel.running()? == blob && channel.status()?.is_kept {
+    if running == blob && status.is_kept {
         return print("the box runs just this configuration\n");
     }
-    print(&difference(&channel.config()?, &config))?;
+    print(&difference(&understood(&running)?, &config))?;
     let would_end = channel.offer(&blob)?;
     if arguments.dry_run {
         return print(&format!("would end {}\n", sessions(would_end)));

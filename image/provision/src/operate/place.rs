@@ -125,14 +125,6 @@ impl Stream {
     }
 }
 
-/// Random bytes from the kernel.
-pub(super) fn random() -> Result<[u8; 32], Failure> {
-    let mut bytes = [0; 32];
-    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    got.map(|_| bytes)
-        .map_err(|error| Failure::Operation(format!("no random numbers from the kernel: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

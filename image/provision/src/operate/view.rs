@@ -37,9 +37,6 @@ pub struct Status {
     pub is_kept: bool,
     /// What came by the control channel.
     pub control: Control,
-    /// The box's clock, in milliseconds.
-    #[serde(skip)]
-    pub now: u64,
 }
 
 /// One side of a box.
@@ -168,10 +165,7 @@ impl Channel {
     /// # Errors
     /// As for [`Channel::ask`]; or it is of a newer release than this tool.
     pub fn config(&mut self) -> Result<Config, Failure> {
-        let blob = self.running()?;
-        signed::open(&blob).and_then(|opened| opened.config()).map_err(|error| {
-            Failure::Operation(format!("the box's configuration: {error}; use the provision of its release"))
-        })
+        understood(&self.running()?)
     }
 
     /// How the box is.
@@ -211,7 +205,6 @@ impl Channel {
                     unopened: heard.unopened,
                     throttled: heard.throttled,
                 },
-                now: status.now,
             })
         })
     }
@@ -349,6 +342,13 @@ impl Channel {
         }
         Ok(all)
     }
+}
+
+/// A box's configuration, as it came.
+pub(super) fn understood(blob: &[u8]) -> Result<Config, Failure> {
+    signed::open(blob).and_then(|opened| opened.config()).map_err(|error| {
+        Failure::Operation(format!("the box's configuration: {error}; use the provision of its release"))
+    })
 }
 
 /// How many sessions it was done to.
