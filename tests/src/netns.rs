@@ -94,31 +94,6 @@ pub fn program(name: &str) -> PathBuf {
     directory.join(name)
 }
 
-/// The program that has a channel for its operator (`firmware/sekisho/examples/operated`), built when it is first asked for.
-pub fn operated() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let target = program("sekisho").with_file_name("").join("../sekisho/operated");
-        let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--example",
-            "operated",
-            "--target",
-            &machine,
-        ]);
-        cargo.arg("--target-dir").arg(&target).env_remove("RUSTFLAGS");
-        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/sekisho"));
-        assert!(cargo.status().unwrap().success(), "firmware/sekisho/examples/operated does not build");
-        target.join(machine).join("release/examples/operated")
-    };
-    BUILT.get_or_init(build).clone()
-}
-
 /// One namespace.
 pub struct Namespace {
     name: String,

@@ -29,6 +29,8 @@ struct Operated {
     nonces: u64,
     /// Whether its flash takes anything.
     is_sound: bool,
+    /// Whether the stream is one at the box itself.
+    is_near: bool,
 }
 
 /// The other end.
@@ -54,7 +56,7 @@ impl Operated {
         let mut control = Box::new(control::Desk::new());
         control.begin(desk.now(), &bytes);
         let (link, tally) = (Link::new(), Tally::default());
-        Self { desk, control, link, tally, kept: vec![bytes], nonces: 0, is_sound: true }
+        Self { desk, control, link, tally, kept: vec![bytes], nonces: 0, is_sound: true, is_near: false }
     }
 
     /// Gives it bytes as they come by a stream; what it sends.
@@ -72,10 +74,11 @@ impl Operated {
             interfaces: ["gw0", "gw1"],
             tally: self.tally,
             keep: &mut keep,
+            is_near: self.is_near,
             log: &|from, _| (from, 0),
         };
         let (control, nonces) = (&mut self.control, &mut self.nonces);
-        let mut stream = Line { come: bytes, sent: Vec::new() };
+        let mut stream = Line(Vec::new());
         let mut hearing = Hearing {
             now: around.now,
             key: Some(&KEY),
@@ -86,10 +89,11 @@ impl Operated {
             tally: &mut self.tally,
             answer: &mut |message, buffer| control.answer(&mut around, message, buffer),
         };
-        while !stream.come.is_empty() {
-            self.link.serve(&mut stream, &mut hearing).unwrap();
+        for part in bytes.chunks(256) {
+            self.link.hear(part, &mut hearing);
+            self.link.send(&mut stream).unwrap();
         }
-        stream.sent
+        stream.0
     }
 
     /// Lets time pass, and does what is due then.
@@ -101,6 +105,7 @@ impl Operated {
             interfaces: ["gw0", "gw1"],
             tally: self.tally,
             keep: &mut |_| Kept::Failed,
+            is_near: true,
             log: &|from, _| (from, 0),
         };
         if self.control.poll_timeout().is_some_and(|due| due <= around.now) {
@@ -122,34 +127,16 @@ impl Operated {
     }
 }
 
-/// A stream whose other end is in memory.
-struct Line<'c> {
-    come: &'c [u8],
-    sent: Vec<u8>,
-}
+/// A stream that has room for everything.
+struct Line(Vec<u8>);
 
-impl embedded_io::ErrorType for Line<'_> {
+impl embedded_io::ErrorType for Line {
     type Error = std::convert::Infallible;
 }
 
-impl embedded_io::Read for Line<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
-        let (now, later) = self.come.split_at(self.come.len().min(buffer.len()));
-        buffer[..now.len()].copy_from_slice(now);
-        self.come = later;
-        Ok(now.len())
-    }
-}
-
-impl embedded_io::ReadReady for Line<'_> {
-    fn read_ready(&mut self) -> Result<bool, Self::Error> {
-        Ok(!self.come.is_empty())
-    }
-}
-
-impl embedded_io::Write for Line<'_> {
+impl embedded_io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        self.sent.extend(bytes);
+        self.0.extend(bytes);
         Ok(bytes.len())
     }
 
@@ -158,7 +145,7 @@ impl embedded_io::Write for Line<'_> {
     }
 }
 
-impl embedded_io::WriteReady for Line<'_> {
+impl embedded_io::WriteReady for Line {
     fn write_ready(&mut self) -> Result<bool, Self::Error> {
         Ok(true)
     }
@@ -228,7 +215,7 @@ impl Tool {
         for (part, at) in blob.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
             self.act(operated, &Request::Offer { at, bytes: part })?;
         }
-        self.act(operated, &Request::Apply { length: blob.len() as u16, confirm })
+        self.act(operated, &Request::Apply { length: blob.len() as u16, confirm, force: false })
     }
 
     fn sessions(&mut self, operated: &mut Operated, filter: Filter) -> Vec<Session> {
@@ -266,7 +253,7 @@ fn a27_a_recorded_conversation_is_good_for_nothing() {
     let mut tool = Tool::meet(&mut operated, &KEY);
     let with_ssh = blob(SSH);
     let offer = tool.sealed(&Request::Offer { at: 0, bytes: &with_ssh });
-    let apply = tool.sealed(&Request::Apply { length: with_ssh.len() as u16, confirm: 60 });
+    let apply = tool.sealed(&Request::Apply { length: with_ssh.len() as u16, confirm: 60, force: false });
     let recorded = [hello(), offer, apply];
     recorded[1..].iter().for_each(|frame| drop(operated.hear(frame)));
     assert!(operated.has_ssh());
@@ -276,7 +263,19 @@ fn a27_a_recorded_conversation_is_good_for_nothing() {
     // Again in the same conversation, and again from the greeting on.
     recorded[1..].iter().chain(&recorded).for_each(|frame| drop(operated.hear(frame)));
     assert!(!operated.has_ssh());
-    assert_eq!((operated.tally.answered, operated.tally.unopened), (2, 4));
+    assert_eq!((operated.tally.answered, operated.tally.unopened), (2, 3));
+}
+
+#[test]
+fn an_answer_that_was_lost_is_sent_again_and_nothing_is_done_twice() {
+    let mut operated = Operated::new();
+    let mut tool = Tool::meet(&mut operated, &KEY);
+    let with_ssh = blob(SSH);
+    tool.act(&mut operated, &Request::Offer { at: 0, bytes: &with_ssh }).unwrap();
+    let apply = tool.sealed(&Request::Apply { length: with_ssh.len() as u16, confirm: 0, force: false });
+    let answers = [(); 3].map(|()| operated.hear(&apply));
+    assert!(!answers[0].is_empty() && answers.iter().all(|answer| *answer == answers[0]));
+    assert_eq!((operated.kept.len(), operated.tally.answered), (2, 2));
 }
 
 #[test]
@@ -290,7 +289,7 @@ fn a27_a_million_fuzzed_frames_change_nothing_but_counters() {
     let mut tool = Tool::meet(&mut operated, &KEY);
     let requests = [
         Request::Revert,
-        Request::Apply { length: 0, confirm: 0 },
+        Request::Apply { length: 0, confirm: 0, force: false },
         Request::Offer { at: 0, bytes: &[0; 300] },
         Request::Sessions { from: 0, filter: Filter::default() },
     ];
@@ -395,7 +394,7 @@ fn a_forward_that_goes_takes_just_its_sessions_with_it() {
     operated.send(&udp(DAVE.port(5000), BOB.port(53)));
     let without = blob("");
     tool.act(&mut operated, &Request::Offer { at: 0, bytes: &without }).unwrap();
-    assert_eq!(tool.act(&mut operated, &Request::Try(without.len() as u16)), Ok(1));
+    assert_eq!(tool.act(&mut operated, &Request::Try { length: without.len() as u16, force: false }), Ok(1));
     assert_eq!(tool.apply(&mut operated, &without, 0), Ok(1));
     let left = tool.sessions(&mut operated, Filter::default());
     let mut left: Vec<_> = left.iter().map(|session| session.internal.1).collect();
@@ -415,7 +414,7 @@ fn what_is_no_configuration_for_this_box_is_refused_by_name() {
     assert_eq!(tool.apply(&mut operated, &other, 0), Err(Refusal::OtherInterfaces));
     let whole = blob(SSH);
     tool.act(&mut operated, &Request::Offer { at: 0, bytes: &whole[..50] }).unwrap();
-    let apply = Request::Apply { length: whole.len() as u16, confirm: 0 };
+    let apply = Request::Apply { length: whole.len() as u16, confirm: 0, force: false };
     assert_eq!(tool.act(&mut operated, &apply), Err(Refusal::NotWhole));
     assert_eq!(tool.act(&mut operated, &Request::Offer { at: 60, bytes: &[1] }), Err(Refusal::NotWhole));
     let flood = vec![0; MAX_SIGNED + 1];
@@ -444,6 +443,18 @@ fn a27_a_box_that_knows_a_signer_takes_only_what_is_newer_and_signed_by_it() {
     assert_eq!(tool.apply(&mut operated, &signed(&signer, 6, SSH), 0), Ok(0));
     assert!(operated.has_ssh());
     assert_eq!(tool.apply(&mut operated, &signed(&signer, 5, ""), 0), Err(Refusal::NotNewer));
+
+    // Who is at the box itself can have an older one, but none of somebody else's.
+    let force = |length: usize| Request::Apply { length: length as u16, confirm: 0, force: true };
+    let older = signed(&signer, 5, "");
+    tool.act(&mut operated, &Request::Offer { at: 0, bytes: &older }).unwrap();
+    assert_eq!(tool.act(&mut operated, &force(older.len())), Err(Refusal::NotHere));
+    operated.is_near = true;
+    assert_eq!(tool.act(&mut operated, &force(older.len())), Ok(0));
+    assert!(!operated.has_ssh());
+    let others = signed(&other, 4, SSH);
+    tool.act(&mut operated, &Request::Offer { at: 0, bytes: &others }).unwrap();
+    assert_eq!(tool.act(&mut operated, &force(others.len())), Err(Refusal::WrongSigner));
 }
 
 #[test]

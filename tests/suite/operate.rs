@@ -1,12 +1,13 @@
 //! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
 
 use std::fs;
-use std::net::UdpSocket;
+use std::io::Write as _;
+use std::net::{TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use rustix::process::Signal;
-use sekisho_tests::netns::{CONFIGURATION, Network, Running, available, operated, program, until};
+use sekisho_tests::netns::{CONFIGURATION, Network, Running, available, program, until};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -29,7 +30,7 @@ impl Operated {
         let network = Network::new();
         let blob = compile(&network, "router", &configuration(""));
         fs::write(network.file("box.key"), KEY).unwrap();
-        let mut command = network.router.command(operated().to_str().unwrap());
+        let mut command = network.router.command(program("sekisho").to_str().unwrap());
         command.arg("run").arg(blob).arg("--control").arg(network.file("box.sock"));
         let running = Running::start(&mut command);
         running.wait_for("ready ");
@@ -37,8 +38,18 @@ impl Operated {
     }
 
     fn provision(&self, arguments: &str) -> Output {
-        let mut command = Command::new(program("provision"));
-        command.args(arguments.split(' ')).arg("--to").arg(self.network.file("box.sock"));
+        let socket = self.network.file("box.sock");
+        self.speak(Command::new(program("provision")), arguments, &socket.display().to_string())
+    }
+
+    /// The same, by the lan.
+    fn provision_by_lan(&self, arguments: &str) -> Output {
+        let command = self.network.lan.command(program("provision").to_str().unwrap());
+        self.speak(command, arguments, "192.0.2.254:7377")
+    }
+
+    fn speak(&self, mut command: Command, arguments: &str, place: &str) -> Output {
+        command.args(arguments.split(' ')).arg("--to").arg(place);
         command.arg("--key").arg(self.network.file("box.key")).output().unwrap()
     }
 
@@ -60,7 +71,7 @@ impl Operated {
 }
 
 fn configuration(more: &str) -> String {
-    format!("{CONFIGURATION}\n{RULE}\n{more}\n[control]\nkey = \"{KEY}\"\n")
+    format!("{CONFIGURATION}\n{RULE}\n{more}\n[control]\nkey = \"{KEY}\"\nlan-port = 7377\n")
 }
 
 fn compile(network: &Network, name: &str, text: &str) -> PathBuf {
@@ -191,5 +202,74 @@ fn a27_whoever_has_another_key_learns_nothing_and_changes_nothing() {
     }
     fs::write(operated.network.file("box.key"), KEY).unwrap();
     assert!(operated.shown("status --json").contains("\"unopened\": 9"));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn an_operator_comes_by_the_lan() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    let shown = |arguments: &str| {
+        let Output { status, stdout, stderr } = operated.provision_by_lan(arguments);
+        assert!(status.success(), "{arguments}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    };
+    operated.network.lan.run("ping -n -c 1 203.0.113.1");
+    assert!(shown("status").contains("sessions  1 (at most 1)"));
+    assert!(shown("sessions").contains("192.0.2.1"));
+    let with_ssh = compile(&operated.network, "ssh", &configuration(SSH)).display().to_string();
+    let has_ssh = || shown("forwards").contains("2222");
+    shown(&format!("apply {with_ssh} --confirm 5s"));
+    assert!(has_ssh());
+    assert!(until(|| !has_ssh()), "nobody confirmed it");
+    shown(&format!("apply {with_ssh} --confirm 10m"));
+    shown("confirm");
+    assert!(has_ssh());
+
+    // What is older is forced at the box alone, and another key opens nothing.
+    let refused = |arguments: &str| {
+        let output = operated.provision_by_lan(arguments);
+        assert!(!output.status.success(), "{arguments}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let without = compile(&operated.network, "without", &configuration("")).display().to_string();
+    assert!(refused(&format!("apply {without} --force")).contains("at the box itself"));
+    fs::write(operated.network.file("box.key"), KEY.replace('0', "1")).unwrap();
+    assert!(refused("status").contains("is the key the box's?"));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn a27_whoever_holds_connections_keeps_no_operator_out_and_the_wan_has_none() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    // Given many who have connected and say nothing, or nothing that makes sense ...
+    let hold = || {
+        let connect = || TcpStream::connect("192.0.2.254:7377");
+        let mut all: Vec<TcpStream> = (0..50).map(|_| connect().unwrap()).collect();
+        for stream in &mut all {
+            // Most of them have been let go.
+            let _ = stream.write_all(&[0, 1, 2, 3, 0].repeat(200));
+        }
+        all
+    };
+    let held = operated.network.lan.within(hold).join().unwrap();
+    // ... the operator is served.
+    let output = operated.provision_by_lan("status --json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    drop(held);
+
+    // Nobody outside can connect, by either address.
+    for address in ["203.0.113.254:7377", "192.0.2.254:7377"] {
+        let connect = move || {
+            TcpStream::connect_timeout(&address.parse().unwrap(), std::time::Duration::from_secs(1)).is_err()
+        };
+        operated.network.wan.run("ip route replace 192.0.2.0/24 via 203.0.113.254");
+        assert!(operated.network.wan.within(connect).join().unwrap(), "{address}");
+    }
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }

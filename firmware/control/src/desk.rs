@@ -37,6 +37,8 @@ pub struct Surroundings<'s, 'r, const SESSIONS: usize> {
     pub tally: Tally,
     /// Keeps a configuration's blob.
     pub keep: &'s mut dyn FnMut(&[u8]) -> Kept,
+    /// Whether who asks is at the box itself, by its console or its socket, rather than on its lan.
+    pub is_near: bool,
     /// What the box has logged.
     pub log: &'s ReadLog,
 }
@@ -143,12 +145,12 @@ impl Desk {
             }
             Request::Running(from) => Response::Running(self.running.len as u16, self.running.part(from)),
             Request::Offer { at, bytes } => return self.offered.put(at, bytes).map(|()| Response::Done(0)),
-            Request::Try(length) => {
-                let config = self.offered(around, length)?;
+            Request::Try { length, force } => {
+                let config = self.offered(around, length, force)?;
                 Response::Done(around.router.ended_by(now, &config))
             }
-            Request::Apply { length, confirm } => {
-                return self.apply(around, length, confirm).map(Response::Done);
+            Request::Apply { length, confirm, force } => {
+                return self.apply(around, length, confirm, force).map(Response::Done);
             }
             Request::Confirm => return self.confirm(around).map(|()| Response::Done(0)),
             Request::Revert => return self.revert(around).map(|()| Response::Done(0)),
@@ -188,11 +190,15 @@ impl Desk {
         &self,
         around: &Surroundings<'_, '_, SESSIONS>,
         length: u16,
+        force: bool,
     ) -> Result<Config, Refusal> {
         if usize::from(length) != self.offered.len {
             return Err(Refusal::NotWhole);
         }
-        let config = self.admitted()?;
+        if force && !around.is_near {
+            return Err(Refusal::NotHere);
+        }
+        let config = self.admitted(force)?;
         let wanted = [config.lan().interface(), config.wan().interface()];
         let is_same =
             |(wanted, taken): (Option<&InterfaceName>, &str)| wanted.is_none_or(|it| it.as_str() == taken);
@@ -202,8 +208,8 @@ impl Desk {
         Ok(config)
     }
 
-    /// What was offered, if who gave the running configuration would have it.
-    fn admitted(&self) -> Result<Config, Refusal> {
+    /// What was offered, if who gave the running configuration would have it. By force, it may be an older one.
+    fn admitted(&self, force: bool) -> Result<Config, Refusal> {
         let signer = self.running.decode().and_then(|config| config.control()?.signer);
         let latest = self.running.seal();
         let admission = signed::admit(signer.as_ref(), latest.as_ref(), self.offered.bytes());
@@ -212,6 +218,7 @@ impl Desk {
         }
         match admission {
             Ok(Admission::New(_) | Admission::Same) => self.offered.decode().ok_or(Refusal::Invalid),
+            Err(signed::Refusal::NotHigher(_)) if force => self.offered.decode().ok_or(Refusal::Invalid),
             Err(signed::Refusal::Unreadable(_)) => Err(Refusal::Invalid),
             Err(signed::Refusal::NotSigned) => Err(Refusal::NotSigned),
             Err(signed::Refusal::WrongSignature) => Err(Refusal::WrongSigner),
@@ -225,8 +232,9 @@ impl Desk {
         around: &mut Surroundings<'_, '_, SESSIONS>,
         length: u16,
         confirm: u16,
+        force: bool,
     ) -> Result<u32, Refusal> {
-        let config = self.offered(around, length)?;
+        let config = self.offered(around, length, force)?;
         if self.trial.is_some() {
             return Err(Refusal::Pending);
         }

@@ -1,17 +1,18 @@
 //! The box's end of one stream: greets, opens, has answered, seals.
 //!
-//! One frame is answered at a time. What comes while an answer has not left, what comes faster than anybody needs to ask, and
+//! One frame is answered at a time, and the same one again with the same answer, which may have been lost on its way: nothing is done
+//! twice. What comes while an answer has not left, what comes faster than anybody needs to ask, and
 //! what does not open, is counted and forgotten: it costs no memory, and little time. A greeting begins a new conversation and ends the
 //! one before; whoever greets without the key ends a conversation, and the tool begins another.
 
-use embedded_io::{Read, ReadReady, Write, WriteReady};
+use embedded_io::{Write, WriteReady};
 use napt::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{self, MAX_CONTENT, MAX_FRAME, Reader};
 use crate::greeting::{self, HELLO, SEALED, WELCOME};
 use crate::message::PROTOCOL;
-use crate::seal::{Conversation, End, Key, MAX_MESSAGE, NUMBER, Nonce};
+use crate::seal::{Conversation, End, Key, MAX_MESSAGE, NUMBER, Nonce, TAG};
 
 /// How many frames a stream may bring in a second, and at once after a pause.
 const PER_SECOND: u64 = 1_000;
@@ -42,6 +43,9 @@ pub struct Link {
     left: usize,
     /// Until when the frames that have come are paid for, in thousandths of a millisecond.
     paid: u64,
+    proven: Option<Instant>,
+    /// The tag of the frame that was answered last.
+    answered: Option<[u8; TAG]>,
 }
 
 /// What a link needs of the box around it.
@@ -61,37 +65,26 @@ pub struct Hearing<'h> {
 impl Link {
     /// A stream that nothing has come by yet.
     pub const fn new() -> Self {
-        Self { reader: Reader::new(), conversation: None, frame: [0; MAX_FRAME], len: 0, left: 0, paid: 0 }
-    }
-
-    /// Takes what has come by a stream and puts into it what is to be sent; never waits. Whether the stream goes on.
-    ///
-    /// # Errors
-    /// What is wrong with the stream.
-    pub fn serve<S>(&mut self, stream: &mut S, hearing: &mut Hearing<'_>) -> Result<bool, S::Error>
-    where
-        S: Read + ReadReady + Write + WriteReady,
-    {
-        self.send(stream)?;
-        let mut bytes = [0; 256];
-        // No more at once than what a turn of the loop has time for.
-        for _ in 0..8 {
-            if !stream.read_ready()? {
-                break;
-            }
-            let len = stream.read(&mut bytes)?;
-            if len == 0 {
-                return Ok(false);
-            }
-            self.hear(bytes.get(..len).unwrap_or_default(), hearing);
-            self.send(stream)?;
+        Self {
+            reader: Reader::new(),
+            conversation: None,
+            frame: [0; MAX_FRAME],
+            len: 0,
+            left: 0,
+            paid: 0,
+            proven: None,
+            answered: None,
         }
-        Ok(true)
     }
 
     /// Whether something waits to be sent.
     pub fn has_more(&self) -> bool {
         self.left < self.len
+    }
+
+    /// When something last came that bore the key; nothing, if nothing has.
+    pub fn proven(&self) -> Option<Instant> {
+        self.proven
     }
 
     /// Forgets the conversation, the half of a frame that came, and the one that has not left: the next will come by another stream.
@@ -100,7 +93,11 @@ impl Link {
         *self = Self { paid, ..Self::new() };
     }
 
-    fn send<S: Write + WriteReady>(&mut self, stream: &mut S) -> Result<(), S::Error> {
+    /// Puts what is to be sent into a stream, as much as that has room for.
+    ///
+    /// # Errors
+    /// What is wrong with the stream.
+    pub fn send<S: Write + WriteReady>(&mut self, stream: &mut S) -> Result<(), S::Error> {
         while self.has_more() && stream.write_ready()? {
             let rest = self.frame.get(self.left..self.len).unwrap_or_default();
             match stream.write(rest)? {
@@ -120,6 +117,11 @@ impl Link {
                 continue;
             }
             let Some(key) = hearing.key else { continue };
+            let tag = content.last_chunk().copied().filter(|_| kind == SEALED);
+            if tag.is_some() && tag == self.answered {
+                self.left = 0;
+                continue;
+            }
             let mut reply = [0; MAX_CONTENT];
             let answer = match kind {
                 HELLO => greet(&mut self.conversation, key, content, &mut reply, hearing),
@@ -130,6 +132,10 @@ impl Link {
                 hearing.tally.unopened += 1;
                 continue;
             };
+            if kind == SEALED {
+                self.proven = Some(hearing.now);
+            }
+            self.answered = tag;
             (self.len, self.left) = (frame::write(kind, content, &mut self.frame), 0);
         }
     }

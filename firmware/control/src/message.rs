@@ -56,14 +56,21 @@ pub enum Request<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
-    /// What would become of the sessions, if the configuration of so many bytes that was offered were applied?
-    Try(u16),
+    /// What would become of the sessions, if the configuration that was offered were applied?
+    Try {
+        /// Its length.
+        length: u16,
+        /// Even if it is older than what the box has; only at the box itself.
+        force: bool,
+    },
     /// Apply it.
     Apply {
         /// Its length.
         length: u16,
         /// Take it back after so many seconds, unless it is confirmed; never, if 0.
         confirm: u16,
+        /// As above.
+        force: bool,
     },
     /// Keep what was applied.
     Confirm,
@@ -119,6 +126,8 @@ pub enum Refusal {
     WrongSigner,
     /// It is not newer than what the box has.
     NotNewer,
+    /// That can be had at the box itself alone, not from the lan.
+    NotHere,
     /// It could not be written to where the box will look for it when it starts again.
     NotKept,
     /// There is no such session, any more.

@@ -25,14 +25,16 @@ pub const MAX_MESSAGE: usize = MAX_CONTENT - OVERHEAD;
 
 /// Where the message begins in what is sealed: behind its number.
 pub const NUMBER: usize = 4;
-const TAG: usize = 16;
+
+/// How long the tag is, with which it ends.
+pub const TAG: usize = 16;
 
 /// Whose end of the conversation it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum End {
-    /// The operator's.
-    Tool,
+    /// The operator's. (Not zero: so is no conversation, and a box begins with many of those.)
+    Tool = 1,
     /// The box's.
     Box,
 }

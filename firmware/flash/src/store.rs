@@ -110,6 +110,15 @@ impl<D: Read + Write + Seek> Store<D> {
         Ok((slot, sequence))
     }
 
+    /// The blob in a slot, as it was written: signed or bare.
+    ///
+    /// # Errors
+    /// What is wrong with the slot.
+    pub fn read<'b>(&mut self, slot: Slot, buffer: &'b mut [u8; MAX_SIGNED]) -> Result<&'b [u8], Fault> {
+        let read = read(self.place(slot), buffer).map_err(|problem| problem.of(slot));
+        read.map(|(_, blob)| blob)
+    }
+
     /// What is in each slot, in order. Counts nothing and changes nothing.
     pub fn slots(&mut self) -> [Result<Content, Fault>; 2] {
         Slot::ALL.map(|slot| examine(self.place(slot), slot).map_err(|problem| problem.of(slot)))
@@ -170,15 +179,8 @@ fn choose(slots: [Result<Content, Fault>; 2]) -> Result<(Content, Option<Fault>)
 
 /// Reads a slot.
 fn examine<D: Read + Write + Seek>(place: &mut Place<D>, slot: Slot) -> Result<Content, Problem> {
-    let mut bytes = [0; HEADER];
-    place.read(HEADER_AT, &mut bytes)?;
-    let header = Header::decode(&bytes)?;
     let mut buffer = [0; MAX_SIGNED];
-    let (blob, _) = buffer.split_at_mut_checked(header.length()).ok_or(Problem::TooLong)?;
-    place.read(BLOB_AT, blob)?;
-    if !header.is_of(blob) {
-        return Err(Problem::DamagedBlob);
-    }
+    let (header, blob) = read(place, &mut buffer)?;
     let opened = signed::open(blob).map_err(Problem::Refused)?;
     let config = opened.config().map_err(Problem::Refused)?;
     let mut marks = [false; TRIES];
@@ -187,6 +189,19 @@ fn examine<D: Read + Write + Seek>(place: &mut Place<D>, slot: Slot) -> Result<C
         *is_made = place.holds(at, &header.mark(index)).unwrap_or(false);
     }
     Ok(Content { slot, sequence: header.sequence, config, seal: opened.seal, header, marks })
+}
+
+/// Reads a slot's header and blob, which is the one that was written, whatever it says.
+fn read<'b, D: Read + Write + Seek>(
+    place: &mut Place<D>,
+    buffer: &'b mut [u8; MAX_SIGNED],
+) -> Result<(Header, &'b [u8]), Problem> {
+    let mut bytes = [0; HEADER];
+    place.read(HEADER_AT, &mut bytes)?;
+    let header = Header::decode(&bytes)?;
+    let (blob, _) = buffer.split_at_mut_checked(header.length()).ok_or(Problem::TooLong)?;
+    place.read(BLOB_AT, blob)?;
+    if header.is_of(blob) { Ok((header, blob)) } else { Err(Problem::DamagedBlob) }
 }
 
 /// Writes a slot.

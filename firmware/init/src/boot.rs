@@ -5,15 +5,17 @@
 //! without a configuration, in safe mode.
 
 use board::{Board, MAX_BOARD, Selector};
+use config::signed::MAX_SIGNED;
 use config::{Config, InterfaceName};
-use flash::{Boot, Booted, Fault, Place, Problem, Store};
+use flash::{Boot, Booted, Fault, Place, Problem, Slot, Store};
 use gateway::Ending;
-use linux::partition;
+use linux::partition::{self, Partition};
 use linux::{Devices, Events, Name, Signal, Watchdog, clock, console, file, module, mount, power, process};
 use napt::Instant;
 use router::Side;
 
-use crate::duties::{Duties, PATIENCE, Trial};
+use crate::duties::{Duties, PATIENCE};
+use crate::operator::Operator;
 use crate::setup::{self, Trouble};
 
 /// Where the image has its board.
@@ -77,15 +79,25 @@ fn rise(duties: &mut Duties) -> Result<Ending, Trouble> {
     *duties = Duties::watching(watch(&board));
     let events = Events::open()?.with_buttons();
     // 5. The configuration. That it is tried is on the flash before it can do harm.
-    let Some((config, trial)) = configuration(duties)? else { return safe_mode(&events, duties) };
+    let mut buffer = [0; MAX_SIGNED];
+    let Some(Chosen { config, blob, store, slot }) = configuration(duties, &mut buffer)? else {
+        return safe_mode(&events, duties);
+    };
     // 6. The ports, by their roles.
     let lan = find(Side::Lan, config.lan().interface().map(InterfaceName::as_str), board.lan(), duties)?;
     let wan = find(Side::Wan, config.wan().interface().map(InterfaceName::as_str), board.wan(), duties)?;
     tell_devices(&lan, &wan);
-    // 7. Entropy, tables, rings, and the line that says that it is ready.
+    // 7. The operator, who may come by a serial port from here on.
+    let mut operator = Operator::open(None, blob, &config, [lan, wan])?;
+    let events = operator.wakes(events)?;
+    // 8. Entropy, tables, rings, and the line that says that it is ready.
     let mut gateway = setup::open(&config, events, [lan, wan])?;
-    duties.try_out(trial);
-    Ok(gateway.run(&mut |turn| duties.attend(turn.now))?)
+    duties.try_out(store, slot);
+    Ok(gateway.run(&mut |turn| {
+        let next = duties.attend(turn.now);
+        let asked = operator.attend(turn, &mut |blob| duties.keep(blob));
+        next.into_iter().chain(asked).min()
+    })?)
 }
 
 /// Loads what the board names, in its order. A board's list is for machines of a kind: one may lack what another has.
@@ -114,8 +126,19 @@ fn watch(board: &Board) -> Option<Watchdog> {
     Some(started)
 }
 
-/// The configuration to run with, and what to tell the flash when it has run well. Nothing, if there is none.
-fn configuration(duties: &mut Duties) -> Result<Option<(Config, Trial)>, Trouble> {
+/// The configuration to run with, and where it is.
+struct Chosen<'b> {
+    config: Config,
+    blob: &'b [u8],
+    store: Store<Partition>,
+    slot: Slot,
+}
+
+/// Chooses it. Nothing, if there is none.
+fn configuration<'b>(
+    duties: &mut Duties,
+    buffer: &'b mut [u8; MAX_SIGNED],
+) -> Result<Option<Chosen<'b>>, Trouble> {
     let Some(partitions) = wait_for(duties, || partition::pair(PARTITIONS).transpose()) else {
         log::warn!("no disk with partitions {} and {}; build the image anew", PARTITIONS[0], PARTITIONS[1]);
         return Ok(None);
@@ -126,7 +149,10 @@ fn configuration(duties: &mut Duties) -> Result<Option<(Config, Trial)>, Trouble
     match store.boot() {
         Boot::Run(booted) => {
             tell(&booted);
-            Ok(Some((booted.config, Trial { store, slot: booted.slot })))
+            let Booted { slot, config, .. } = booted;
+            // A device that does not read a second time what it has read once is no device to write to, either.
+            let blob = store.read(slot, buffer).unwrap_or_default();
+            Ok(Some(Chosen { config, blob, store, slot }))
         }
         Boot::Safe(faults) => {
             let [first, second]: [Fault; 2] = faults;

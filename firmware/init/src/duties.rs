@@ -1,6 +1,7 @@
 //! What the box owes to others as long as it forwards: food for the watchdog, and word to the flash that its
-//! configuration is fit to run with.
+//! configuration is fit to run with, or that another is to be.
 
+use control::Kept;
 use flash::{Slot, Store};
 use linux::partition::Partition;
 use linux::{Watchdog, clock};
@@ -22,30 +23,40 @@ const _: () =
 #[derive(Debug, Default)]
 pub(crate) struct Duties {
     watchdog: Option<(Instant, Watchdog)>,
-    trial: Option<(Instant, Trial)>,
-}
-
-/// A configuration that is yet to be confirmed.
-#[derive(Debug)]
-pub(crate) struct Trial {
-    pub(crate) store: Store<Partition>,
-    pub(crate) slot: Slot,
+    store: Option<Store<Partition>>,
+    trial: Option<(Instant, Slot)>,
 }
 
 impl Duties {
     /// Nothing to be done.
     pub(crate) const fn none() -> Self {
-        Self { watchdog: None, trial: None }
+        Self { watchdog: None, store: None, trial: None }
     }
 
     /// A watchdog that was started just now, if there is one.
     pub(crate) fn watching(watchdog: Option<Watchdog>) -> Self {
-        Self { watchdog: watchdog.map(|watchdog| (now(), watchdog)), trial: None }
+        Self { watchdog: watchdog.map(|watchdog| (now(), watchdog)), ..Self::none() }
     }
 
-    /// Puts a configuration on trial from now on.
-    pub(crate) fn try_out(&mut self, trial: Trial) {
-        self.trial = Some((later(now(), TRIAL), trial));
+    /// Puts the configuration of a slot on trial from now on.
+    pub(crate) fn try_out(&mut self, store: Store<Partition>, slot: Slot) {
+        self.store = Some(store);
+        self.trial = Some((later(now(), TRIAL), slot));
+    }
+
+    /// Writes the configuration to begin with next time.
+    pub(crate) fn keep(&mut self, blob: &[u8]) -> Kept {
+        let Some(store) = &mut self.store else { return Kept::Nowhere };
+        match store.write(blob) {
+            Ok((slot, sequence)) => {
+                log::info!("configuration {} is in the {slot} slot", sequence.number());
+                Kept::Yes
+            }
+            Err(error) => {
+                log::warn!("the configuration cannot be kept: {error}");
+                Kept::Failed
+            }
+        }
     }
 
     /// When the next thing is due.
@@ -62,7 +73,9 @@ impl Duties {
             watchdog.feed();
             *due = later(now, MEAL);
         }
-        if let Some((_, Trial { mut store, slot })) = self.trial.take_if(|(due, _)| *due <= now) {
+        if let Some((_, slot)) = self.trial.take_if(|(due, _)| *due <= now)
+            && let Some(store) = &mut self.store
+        {
             match store.confirm(slot) {
                 Ok(()) => log::info!("the configuration of the {slot} slot is confirmed, it runs well"),
                 Err(fault) => log::warn!("{fault}: cannot be confirmed"),

@@ -12,11 +12,9 @@ mod operator;
 mod setup;
 
 use control::Kept;
-use gateway::Ending;
 use linux::{console, process};
 
 use crate::arguments::{Command, USAGE};
-use crate::setup::Trouble;
 
 /// Does what the arguments behind the program's name say. The exit status: 0 ended as asked, 1 the operation failed, 2
 /// the command line or the blob is wrong.
@@ -37,34 +35,17 @@ fn execute(command: Command<'_>) -> u8 {
     match command {
         Command::Help => console::say(USAGE),
         Command::Version => console::say(concat!("sekisho ", env!("CARGO_PKG_VERSION"))),
-        Command::Run { blob } => return route(blob),
+        Command::Run { blob, socket } => return route(blob, socket),
     }
     0
 }
 
 /// Routes until told to stop.
-fn route(blob: &[u8]) -> u8 {
-    let routed = setup::start(blob).and_then(|mut gateway| Ok(gateway.run(&mut |_| None)?));
-    status(blob, routed)
-}
-
-/// What the program does that is told `run BLOB --control SOCKET`, and has the channel by which an operator speaks with it: a program
-/// of its own, `firmware/sekisho/examples/operated`, as long as `sekisho` has no room for it.
-pub fn operated(arguments: &[&[u8]]) -> u8 {
-    console::start_log();
-    let [b"run", blob, b"--control", socket] = arguments else {
-        console::complain("usage: operated run <blob> --control <socket>");
-        return 2;
-    };
-    let routed = setup::start_operated(blob, socket).and_then(|(mut gateway, mut operator)| {
+fn route(blob: &[u8], socket: Option<&[u8]>) -> u8 {
+    let routed = setup::start(blob, socket).and_then(|(mut gateway, mut operator)| {
         // The configuration of a process is a file, which is its owner's.
-        Ok(gateway.run(&mut |mut turn| operator.attend(&mut turn, &mut |_| Kept::Nowhere))?)
+        Ok(gateway.run(&mut |turn| operator.attend(turn, &mut |_| Kept::Nowhere))?)
     });
-    status(blob, routed)
-}
-
-/// The exit status of who has routed.
-fn status(blob: &[u8], routed: Result<Ending, Trouble>) -> u8 {
     match routed {
         Ok(_) => 0,
         Err(trouble) => {

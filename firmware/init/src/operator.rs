@@ -1,19 +1,33 @@
-//! The operator's channel: the streams it comes by, and the desk that answers.
+//! The operator's channel: the streams by which one comes, and the desk that answers.
 //!
-//! They come by a Unix socket. Whoever comes takes the place of who came before: one operator is served at a time. Without a key in
-//! the configuration nobody is answered.
+//! There are three kinds. A Unix socket, for a process: whoever comes takes the place of who came before. Serial ports, for
+//! a machine: those among its consoles. Connections on the lan, for either, if the configuration has a port for them. Without
+//! a key in the configuration nobody is answered by any.
 
 use config::{Config, Control};
 use control::{Desk, Hearing, Kept, Link, Surroundings, Tally};
+use embedded_io::{Read, ReadReady};
 use gateway::Turn;
 use linux::{Events, Listener, Name, Stream, Wakeup, clock, entropy, journal};
 use napt::Instant;
+use router::CONNECTIONS;
 use static_cell::ConstStaticCell;
 
 use crate::setup::Trouble;
 
+/// Streams that are files: the one by the socket comes first, then serial ports. Connections come after them.
+const FILES: usize = 3;
+const SOCKET: usize = 0;
+const LINES: usize = FILES + CONNECTIONS;
+
+/// What is taken from a stream at once, in bytes: more than a message, and all that a connection has room for.
+const ROOM: usize = 1_536;
+
 /// The configurations it works with, a few times as long as the longest.
 static DESK: ConstStaticCell<Desk> = ConstStaticCell::new(Desk::new());
+
+/// What comes by each stream.
+static LINKS: ConstStaticCell<[Link; LINES]> = ConstStaticCell::new([const { Link::new() }; LINES]);
 
 /// How soon to try again what a stream has no room for, in milliseconds.
 const AGAIN: u64 = 10;
@@ -21,9 +35,11 @@ const AGAIN: u64 = 10;
 /// The operator's end of the box.
 pub(crate) struct Operator {
     wakeup: Wakeup,
-    listener: Listener,
-    stream: Option<Stream>,
-    link: Link,
+    listener: Option<Listener>,
+    files: [Option<Stream>; FILES],
+    /// Since when each stream is there.
+    since: [Option<Instant>; LINES],
+    links: &'static mut [Link; LINES],
     desk: &'static mut Desk,
     control: Option<Control>,
     tally: Tally,
@@ -31,24 +47,36 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Listens at `socket` on behalf of a box that runs a configuration between two interfaces, lan first.
+    /// Listens on behalf of a box that runs a configuration between two interfaces, lan first.
     pub(crate) fn open(
-        socket: &[u8],
+        socket: Option<&[u8]>,
         blob: &[u8],
         config: &Config,
         interfaces: [Name; 2],
     ) -> Result<Self, Trouble> {
         let wakeup = Wakeup::open()?;
-        let listener = Listener::open(socket, &wakeup)?;
+        let listener = socket.map(|path| Listener::open(path, &wakeup)).transpose()?;
+        let control = config.control().copied();
+        let mut files = [const { None }; FILES];
+        if control.is_some() {
+            let [_, serial @ ..] = &mut files;
+            for (place, stream) in serial.iter_mut().zip(linux::serial()) {
+                wakeup.watch(&stream)?;
+                *place = Some(stream);
+            }
+        } else if listener.is_some() {
+            log::warn!("the configuration has no [control] section: nobody is answered at the socket");
+        }
         let desk = DESK.take();
         desk.begin(Instant::from_millis(clock::now()), blob);
         Ok(Self {
             wakeup,
             listener,
-            stream: None,
-            link: Link::new(),
+            files,
+            since: [None; LINES],
+            links: LINKS.take(),
             desk,
-            control: config.control().copied(),
+            control,
             tally: Tally::default(),
             interfaces,
         })
@@ -62,52 +90,171 @@ impl Operator {
     /// Serves whoever has come, and takes back what was not confirmed in time. When it wants to be asked again.
     pub(crate) fn attend(
         &mut self,
-        turn: &mut Turn<'_>,
+        mut turn: Turn<'_>,
         keep: &mut dyn FnMut(&[u8]) -> Kept,
     ) -> Option<Instant> {
+        turn.has_news |= turn.router.take_news();
         let due = self.desk.poll_timeout();
         let is_due = due.is_some_and(|due| due <= turn.now);
-        if turn.has_news || self.link.has_more() || is_due {
-            self.serve(turn, keep, is_due);
+        if turn.has_news || self.has_more() || is_due {
+            self.serve(&mut turn, keep, is_due);
         }
-        let again = self.link.has_more().then(|| Instant::from_millis(turn.now.millis() + AGAIN));
+        let again = self.has_more().then(|| Instant::from_millis(turn.now.millis() + AGAIN));
         self.desk.poll_timeout().into_iter().chain(again).min()
     }
 
+    /// Whether a file had no room for all that is to be said by it. For what the lan has no room for, it says when it has.
+    fn has_more(&self) -> bool {
+        self.links.iter().take(FILES).any(Link::has_more)
+    }
+
     fn serve(&mut self, turn: &mut Turn<'_>, keep: &mut dyn FnMut(&[u8]) -> Kept, is_due: bool) {
-        let [lan, wan] = &self.interfaces;
-        let mut around = Surroundings {
-            now: turn.now,
-            router: turn.router,
-            interfaces: [lan.as_str(), wan.as_str()],
-            tally: self.tally,
-            keep,
-            log: &journal::read,
-        };
         if is_due {
-            self.desk.handle_timeout(&mut around);
+            self.desk.handle_timeout(&mut surroundings(turn, keep, &self.interfaces, self.tally, true));
         }
-        while let Some(stream) = self.listener.accept(&self.wakeup) {
-            self.stream = Some(stream);
-            self.link.reset();
-        }
-        if let Some(stream) = &mut self.stream {
-            let desk = &mut *self.desk;
-            let mut hearing = Hearing {
-                now: turn.now,
-                key: self.control.as_ref().map(|control| control.key.bytes()),
-                nonce: &mut || entropy::seed().ok()?.first_chunk().copied(),
-                tally: &mut self.tally,
-                answer: &mut |message, buffer| desk.answer(&mut around, message, buffer),
-            };
-            if !self.link.serve(stream, &mut hearing).unwrap_or(false) {
-                self.stream = None;
-                self.link.reset();
+        self.accept(turn.now);
+        self.meet(turn);
+        let mut bytes = [0; ROOM];
+        for number in 0..LINES {
+            match self.read(turn, number, &mut bytes) {
+                Come::Nothing => {}
+                Come::Bytes(len) => self.hear(turn, keep, number, bytes.get(..len).unwrap_or_default()),
+                Come::End => self.hang_up(turn, number),
             }
+            self.send(turn, number);
         }
+        self.keep_room(turn);
+        turn.router.poll_connections(turn.now);
         // It may run another configuration now.
         if self.desk.take_change() {
             self.control = self.desk.running().and_then(|config| config.control().copied());
         }
     }
+
+    /// Takes whoever has come to the socket. The last is the one who is served.
+    fn accept(&mut self, now: Instant) {
+        while let Some(stream) = self.listener.as_ref().and_then(|listener| listener.accept(&self.wakeup)) {
+            self.files[SOCKET] = Some(stream);
+            self.begin(SOCKET, now);
+        }
+    }
+
+    /// Takes whoever has come on the lan.
+    fn meet(&mut self, turn: &Turn<'_>) {
+        for lan in 0..CONNECTIONS {
+            match (turn.router.is_free(lan), self.since[FILES + lan]) {
+                (true, _) => self.since[FILES + lan] = None,
+                (false, None) => self.begin(FILES + lan, turn.now),
+                (false, Some(_)) => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, number: usize, now: Instant) {
+        self.since[number] = Some(now);
+        self.links[number].reset();
+    }
+
+    fn read(&mut self, turn: &mut Turn<'_>, number: usize, bytes: &mut [u8]) -> Come {
+        match number.checked_sub(FILES) {
+            None => self.files[number].as_mut().map_or(Come::Nothing, |stream| read(stream, bytes)),
+            Some(lan) => {
+                let connection = turn.router.connection(turn.now, lan);
+                connection.map_or(Come::Nothing, |mut connection| read(&mut connection, bytes))
+            }
+        }
+    }
+
+    fn hear(
+        &mut self,
+        turn: &mut Turn<'_>,
+        keep: &mut dyn FnMut(&[u8]) -> Kept,
+        number: usize,
+        bytes: &[u8],
+    ) {
+        let is_near = number < FILES;
+        let mut around = surroundings(turn, keep, &self.interfaces, self.tally, is_near);
+        let desk = &mut *self.desk;
+        let mut hearing = Hearing {
+            now: around.now,
+            key: self.control.as_ref().map(|control| control.key.bytes()),
+            nonce: &mut || entropy::seed().ok()?.first_chunk().copied(),
+            tally: &mut self.tally,
+            answer: &mut |message, buffer| desk.answer(&mut around, message, buffer),
+        };
+        self.links[number].hear(bytes, &mut hearing);
+    }
+
+    fn send(&mut self, turn: &mut Turn<'_>, number: usize) {
+        let link = &mut self.links[number];
+        if !link.has_more() {
+            return;
+        }
+        let is_well = match number.checked_sub(FILES) {
+            None => self.files[number].as_mut().is_some_and(|stream| link.send(stream).is_ok()),
+            Some(lan) => {
+                let connection = turn.router.connection(turn.now, lan);
+                connection.is_some_and(|mut connection| link.send(&mut connection).is_ok())
+            }
+        };
+        if !is_well {
+            self.hang_up(turn, number);
+        }
+    }
+
+    fn hang_up(&mut self, turn: &mut Turn<'_>, number: usize) {
+        self.links[number].reset();
+        match number.checked_sub(FILES) {
+            None => self.files[number] = None,
+            Some(lan) => {
+                if let Some(connection) = turn.router.connection(turn.now, lan) {
+                    connection.end();
+                }
+            }
+        }
+    }
+
+    /// Lets one go, if nobody more could connect on the lan: who has not shown that they have the key, or else who has been quiet
+    /// for longest.
+    fn keep_room(&mut self, turn: &mut Turn<'_>) {
+        if (0..CONNECTIONS).any(|lan| turn.router.is_free(lan)) {
+            return;
+        }
+        let worth = |number: &usize| (self.links[*number].proven(), self.since[*number]);
+        if let Some(least) = (FILES..LINES).min_by_key(worth) {
+            self.since[least] = None;
+            self.links[least].reset();
+            turn.router.end_connection(least - FILES);
+        }
+    }
+}
+
+/// What has come by a stream.
+enum Come {
+    Nothing,
+    Bytes(usize),
+    End,
+}
+
+fn read(stream: &mut (impl Read + ReadReady), bytes: &mut [u8]) -> Come {
+    match stream.read_ready() {
+        Ok(false) => Come::Nothing,
+        Ok(true) => match stream.read(bytes) {
+            Ok(len @ 1..) => Come::Bytes(len),
+            Ok(0) | Err(_) => Come::End,
+        },
+        Err(_) => Come::End,
+    }
+}
+
+/// The box around the desk.
+fn surroundings<'s>(
+    turn: &'s mut Turn<'_>,
+    keep: &'s mut dyn FnMut(&[u8]) -> Kept,
+    interfaces: &'s [Name; 2],
+    tally: Tally,
+    is_near: bool,
+) -> Surroundings<'s, 'static, { router::SESSIONS }> {
+    let interfaces = interfaces.each_ref().map(Name::as_str);
+    Surroundings { now: turn.now, router: turn.router, interfaces, tally, keep, log: &journal::read, is_near }
 }

@@ -6,13 +6,16 @@ use config::signed::{self, MAX_SIGNED};
 use config::{Config, InterfaceAddress, InterfaceName};
 use gateway::{Gateway, link_of};
 use linux::{Error, Events, Name, Port, console, entropy, file};
-use router::{Router, Side, Tables};
+use router::{Connections, Router, Side, Tables};
 use static_cell::ConstStaticCell;
 
 use crate::operator::Operator;
 
 /// The engine's tables, a few megabytes, in `.bss` because they begin as zeros.
 static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
+
+/// What operators' connections are held in.
+static CONNECTIONS: ConstStaticCell<Connections<'static>> = ConstStaticCell::new(Connections::new());
 
 /// Why the program cannot route.
 #[derive(Clone, Debug)]
@@ -33,20 +36,12 @@ pub(crate) enum Trouble {
     Linux(Error),
 }
 
-/// Takes over what the blob at `path` names, and says so.
-pub(crate) fn start(path: &[u8]) -> Result<Gateway, Trouble> {
+/// Takes over what the blob at `path` names, listens to the operator at a socket, if one is given, and says so.
+pub(crate) fn start(path: &[u8], socket: Option<&[u8]>) -> Result<(Gateway, Operator), Trouble> {
     let mut buffer = [0; MAX_SIGNED];
-    let config = decode(read(path, &mut buffer)?)?;
+    let blob = file::read(path, &mut buffer).map_err(Trouble::Unreadable)?;
+    let config = signed::open(blob).and_then(|opened| opened.config()).map_err(Trouble::Invalid)?;
     // First of all, so that no change of a link falls between looking at it and hearing of it.
-    let events = Events::open()?;
-    open(&config, events, interfaces(&config)?)
-}
-
-/// The same, and listens to the operator at `socket`.
-pub(crate) fn start_operated(path: &[u8], socket: &[u8]) -> Result<(Gateway, Operator), Trouble> {
-    let mut buffer = [0; MAX_SIGNED];
-    let blob = read(path, &mut buffer)?;
-    let config = decode(blob)?;
     let events = Events::open()?;
     let interfaces = interfaces(&config)?;
     let operator = Operator::open(socket, blob, &config, interfaces)?;
@@ -74,14 +69,6 @@ pub(crate) fn open(config: &Config, events: Events, interfaces: [Name; 2]) -> Re
     Ok(gateway)
 }
 
-fn read<'b>(path: &[u8], buffer: &'b mut [u8; MAX_SIGNED]) -> Result<&'b [u8], Trouble> {
-    file::read(path, buffer).map_err(Trouble::Unreadable)
-}
-
-fn decode(blob: &[u8]) -> Result<Config, Trouble> {
-    signed::open(blob).and_then(|opened| opened.config()).map_err(Trouble::Invalid)
-}
-
 /// The interfaces that a configuration names, lan first.
 fn interfaces(config: &Config) -> Result<[Name; 2], Trouble> {
     let named = |side, interface: Option<&InterfaceName>| {
@@ -104,9 +91,11 @@ fn take(interface: &str) -> Result<Port, Error> {
     Ok(port)
 }
 
-/// Makes the router. It borrows its tables for ever, so there is one for the life of the program.
+/// Makes the router. It borrows its memory for ever, so there is one for the life of the program.
 fn router(config: &Config, lan: &Port, wan: &Port) -> Result<Router<'static, { router::SESSIONS }>, Error> {
-    Ok(Router::new(TABLES.take(), config, link_of(lan), link_of(wan), &entropy::seed()?))
+    let mut router = Router::new(TABLES.take(), config, link_of(lan), link_of(wan), &entropy::seed()?);
+    router.listen(CONNECTIONS.take(), config);
+    Ok(router)
 }
 
 /// The one line on stdout, for whoever waits for it.

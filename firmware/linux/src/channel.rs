@@ -1,4 +1,5 @@
-//! Streams of bytes that an operator speaks by: a Unix socket, and what one sleeps on until something comes by one.
+//! Streams of bytes that an operator speaks by: a Unix socket, or a serial port among the consoles; and what one sleeps on until
+//! something comes by one.
 
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write, WriteReady};
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
@@ -24,9 +25,16 @@ impl Wakeup {
         Ok(Self(epoll::create(epoll::CreateFlags::CLOEXEC).map_err(Failure::of("epoll_create"))?))
     }
 
-    /// Wakes whenever something can be read from `source`, until that is closed.
-    fn watch(&self, source: &OwnedFd) -> Result<(), Errno> {
+    fn add(&self, source: &OwnedFd) -> Result<(), Errno> {
         epoll::add(&self.0, source, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
+    }
+
+    /// Wakes whenever something can be read from a stream, until that is closed.
+    ///
+    /// # Errors
+    /// [`Error::System`] if the kernel refuses.
+    pub fn watch(&self, stream: &Stream) -> Result<(), Error> {
+        Ok(self.add(&stream.0).map_err(Failure::of("epoll_ctl"))?)
     }
 
     /// The same one, for whoever sleeps on it.
@@ -65,14 +73,14 @@ impl Listener {
             bind(&socket, &address).map_err(Failure::of("bind"))?;
         }
         listen(&socket, 4).map_err(Failure::of("listen"))?;
-        wakeup.watch(&socket).map_err(Failure::of("epoll_ctl"))?;
+        wakeup.add(&socket).map_err(Failure::of("epoll_ctl"))?;
         Ok(Self { socket, address })
     }
 
     /// The next who has come.
     pub fn accept(&self, wakeup: &Wakeup) -> Option<Stream> {
         let stream = accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).ok()?;
-        wakeup.watch(&stream).ok()?;
+        wakeup.add(&stream).ok()?;
         Some(Stream(stream))
     }
 }
@@ -91,6 +99,10 @@ impl Drop for Listener {
 pub struct Stream(OwnedFd);
 
 impl Stream {
+    pub(crate) const fn of(descriptor: OwnedFd) -> Self {
+        Self(descriptor)
+    }
+
     fn is_ready(&self, flags: PollFlags) -> Result<bool, Broken> {
         let mut fds = [PollFd::from_borrowed_fd(self.as_fd(), flags)];
         match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {

@@ -168,7 +168,11 @@ fn write_line(to: BorrowedFd<'_>, line: &[u8]) {
     if consoles.peek().is_none() {
         write_whole(to, line);
     }
-    consoles.for_each(|console| write_whole(console, line));
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    for console in consoles {
+        write_whole(console, text);
+        write_whole(console, consoles::line_end());
+    }
 }
 
 /// Writes the line. A console that cannot take it is no reason to stop routing.

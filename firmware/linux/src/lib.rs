@@ -56,6 +56,7 @@ mod watchdog;
 
 pub use cache::fetch;
 pub use channel::{Broken, Listener, Stream, Wakeup};
+pub use consoles::serial;
 pub use devices::{Device, Devices};
 pub use error::{Error, Failure, InterfaceError};
 pub use events::{Events, Wake};

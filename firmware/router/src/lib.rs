@@ -16,6 +16,7 @@
 //! | `icmp`, `limiter` | errors of the box's own, and how often | RFC 1812 s.4.3, 5508 s.7 |
 //! | `unsolicited` | SYNs from outside that nobody had asked for | RFC 5382 REQ-4 |
 //! | `echo`, `local` | answers to pings; the box's own stack | RFC 1812 s.4.3.3.6 |
+//! | `connections` | the operator's, by TCP on the lan | RFC 9293 |
 //! | `reassembly` | datagrams for the box that came in fragments | RFC 1122 s.3.3.2 |
 //! | `frames` | frames that wait, for the driver or for a neighbour | – |
 //! | `counters` | what became of every frame | – |
@@ -23,6 +24,7 @@
 
 mod alarm;
 mod arp;
+mod connections;
 mod counters;
 mod echo;
 mod fragments;
@@ -42,6 +44,7 @@ mod settings;
 mod unsolicited;
 
 pub use alarm::Alarm;
+pub use connections::{CONNECTIONS, Connection, Connections};
 pub use counters::{Counters, Refusal, Summary};
 pub use port::{Disposition, Link, Offload, Side};
 pub use router::Router;
@@ -54,5 +57,6 @@ pub const SESSIONS: usize = 65_536;
 /// The standard build's tables.
 pub type Tables = napt::Tables<SESSIONS>;
 
-/// The memory of the standard build's tables and router, in bytes, whatever the configuration.
-pub const MEMORY: usize = size_of::<Tables>() + size_of::<Router<'static, SESSIONS>>();
+/// The memory of the standard build's tables, router and operator's connections, in bytes, whatever the configuration.
+pub const MEMORY: usize =
+    size_of::<Tables>() + size_of::<Router<'static, SESSIONS>>() + size_of::<Connections<'static>>();

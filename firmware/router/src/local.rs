@@ -1,47 +1,172 @@
 //! The box's own stack on one side: what is addressed to the box itself ends here.
 //!
-//! A smoltcp interface without sockets. It says that a port is closed, so that a `traceroute` or a mistyped address on
-//! the lan gets an answer. On the wan the box answers nothing but pings (A26), which are `echo`'s: nothing else is
-//! handed to it there that has an answer.
+//! A smoltcp interface. It says that a port is closed, so that a `traceroute` or a mistyped address on the lan gets an
+//! answer. Its only sockets are those by which the operator comes, on the lan, if the configuration has a port for that.
+//! On the wan the box answers nothing but pings (A26), which are `echo`'s: nothing else is handed to it there that has
+//! an answer.
+
+use core::num::NonZeroU16;
 
 use config::InterfaceAddress;
 use napt::Instant;
-use smoltcp::iface::{Config, Interface, SocketSet, SocketStorage};
+use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
+use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr, Ipv4Packet, TcpPacket};
+
+use crate::connections::{self, Connection, Connections};
 
 /// The longest answer, in bytes.
 pub(crate) const LONGEST: usize = 1500;
 
 /// The stack.
-pub(crate) struct Local {
+pub(crate) struct Local<'t> {
     interface: Interface,
+    sockets: SocketSet<'t>,
+    /// Where the sockets listen.
+    port: Option<NonZeroU16>,
+    /// When a socket next has something to do.
+    due: Option<Instant>,
+    has_news: bool,
 }
 
-impl Local {
+/// What became of a packet.
+pub(crate) enum Served {
+    /// It is answered, with so many bytes.
+    Answered(usize),
+    /// A socket has taken it.
+    Taken,
+    /// Nothing.
+    Ignored,
+}
+
+impl<'t> Local<'t> {
     pub(crate) fn new(address: InterfaceAddress, seed: u64) -> Self {
-        let mut config = Config::new(HardwareAddress::Ip);
-        config.random_seed = seed;
-        let mut reply = [0; LONGEST];
-        let mut exchange = Exchange { packet: None, reply: &mut reply, len: 0 };
-        let mut interface = Interface::new(config, &mut exchange, smoltcp::time::Instant::ZERO);
-        let own = IpCidr::Ipv4(Ipv4Cidr::new(address.address(), address.prefix_len()));
-        interface.update_ip_addrs(|addresses| {
-            // There is room for one: the list has just been made.
-            let _ = addresses.push(own);
-        });
-        Self { interface }
+        let interface = interface(address, seed);
+        Self { interface, sockets: SocketSet::new(&mut [][..]), port: None, due: None, has_news: false }
     }
 
-    /// Takes a packet for the box and writes what it answers into `reply`; the answer's length, zero for none.
-    pub(crate) fn receive(&mut self, now: Instant, packet: &[u8], reply: &mut [u8; LONGEST]) -> usize {
-        let mut nothing = [SocketStorage::EMPTY; 0];
-        let mut sockets = SocketSet::new(&mut nothing[..]);
-        let mut exchange = Exchange { packet: Some(packet), reply, len: 0 };
-        let now = smoltcp::time::Instant::from_millis(now.millis() as i64);
-        self.interface.poll_ingress_single(now, &mut exchange, &mut sockets);
-        exchange.len
+    /// Begins anew with another address. Whoever was connected is so no more.
+    pub(crate) fn readdress(&mut self, address: InterfaceAddress, seed: u64) {
+        self.interface = interface(address, seed);
+        self.hang_up();
     }
+
+    /// Gives it sockets.
+    pub(crate) fn open(&mut self, memory: &'t mut Connections<'t>) {
+        self.sockets = memory.sockets();
+    }
+
+    /// Has the sockets listen at a port, or nowhere, when they are [settled](Self::settle). Whoever was connected elsewhere is so no
+    /// more.
+    pub(crate) fn listen(&mut self, port: Option<NonZeroU16>) {
+        if port != self.port {
+            self.port = port;
+            self.hang_up();
+        }
+    }
+
+    /// Ends what the sockets do.
+    fn hang_up(&mut self) {
+        self.sockets.iter_mut().for_each(|(_, socket)| connections::close(socket));
+        self.due = Some(Instant::from_millis(0));
+    }
+
+    /// Takes a packet for the box and writes what it answers into `reply`.
+    pub(crate) fn receive(&mut self, now: Instant, packet: &[u8], reply: &mut [u8; LONGEST]) -> Served {
+        let mut exchange = Exchange { packet: Some(packet), reply, len: 0 };
+        self.interface.poll_ingress_single(time(now), &mut exchange, &mut self.sockets);
+        let len = exchange.len;
+        let is_sockets = self.port.is_some_and(|port| is_for(port, packet));
+        if is_sockets {
+            (self.due, self.has_news) = (Some(now), true);
+        }
+        match len {
+            0 if is_sockets => Served::Taken,
+            0 => Served::Ignored,
+            _ => Served::Answered(len),
+        }
+    }
+
+    /// Writes the next packet that a socket wants sent at `now`; its length, zero if there is none.
+    pub(crate) fn transmit(&mut self, now: Instant, reply: &mut [u8; LONGEST]) -> usize {
+        if self.due.is_none_or(|due| due > now) {
+            return 0;
+        }
+        let mut exchange = Exchange { packet: None, reply, len: 0 };
+        self.interface.poll_egress(time(now), &mut exchange, &mut self.sockets);
+        let len = exchange.len;
+        if len == 0 {
+            // Whoever speaks by them should know, and have them listen again.
+            self.has_news |=
+                self.port.is_some() && self.sockets.iter().any(|(_, socket)| connections::is_closed(socket));
+            let due = self.interface.poll_at(time(now), &self.sockets);
+            self.due = due.map(|due| Instant::from_millis(due.total_millis().max(0) as u64));
+        }
+        len
+    }
+
+    /// When [`transmit`](Self::transmit) next has something to do.
+    pub(crate) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether something has come by a socket since this was last asked.
+    pub(crate) fn take_news(&mut self) -> bool {
+        core::mem::take(&mut self.has_news)
+    }
+
+    /// Whether nobody is connected to a socket, or about to be.
+    pub(crate) fn is_free(&self, number: usize) -> bool {
+        self.sockets.iter().nth(number).is_none_or(|(_, socket)| connections::is_free(socket))
+    }
+
+    /// A socket that somebody has connected to; at `now` something may be done with it.
+    pub(crate) fn connection(&mut self, now: Instant, number: usize) -> Option<Connection<'_, 't>> {
+        let (_, socket) = self.sockets.iter_mut().nth(number)?;
+        let connection = Connection::of(socket)?;
+        self.due = Some(now);
+        Some(connection)
+    }
+
+    /// Ends whatever a socket does.
+    pub(crate) fn end(&mut self, number: usize) {
+        if let Some((_, socket)) = self.sockets.iter_mut().nth(number) {
+            connections::close(socket);
+            self.due = Some(Instant::from_millis(0));
+        }
+    }
+
+    /// Has those listen again that nobody is connected to any more.
+    pub(crate) fn settle(&mut self) {
+        if let Some(port) = self.port {
+            self.sockets.iter_mut().for_each(|(_, socket)| connections::listen(socket, port));
+        }
+    }
+}
+
+fn interface(address: InterfaceAddress, seed: u64) -> Interface {
+    let mut config = Config::new(HardwareAddress::Ip);
+    config.random_seed = seed;
+    let mut reply = [0; LONGEST];
+    let mut exchange = Exchange { packet: None, reply: &mut reply, len: 0 };
+    let mut interface = Interface::new(config, &mut exchange, smoltcp::time::Instant::ZERO);
+    let own = IpCidr::Ipv4(Ipv4Cidr::new(address.address(), address.prefix_len()));
+    interface.update_ip_addrs(|addresses| {
+        // There is room for one: the list has just been made.
+        let _ = addresses.push(own);
+    });
+    interface
+}
+
+/// Whether a packet, which is one, brings a TCP segment for a port.
+fn is_for(port: NonZeroU16, packet: &[u8]) -> bool {
+    let packet = Ipv4Packet::new_unchecked(packet);
+    packet.next_header() == IpProtocol::Tcp
+        && TcpPacket::new_checked(packet.payload()).is_ok_and(|segment| segment.dst_port() == port.get())
+}
+
+fn time(now: Instant) -> smoltcp::time::Instant {
+    smoltcp::time::Instant::from_millis(now.millis() as i64)
 }
 
 /// A device that has one packet to read and room for one answer.
@@ -74,7 +199,8 @@ impl Device for Exchange<'_> {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
         capabilities.max_transmission_unit = LONGEST;
-        // A neighbour on a virtual link may have left these unfinished; nothing here depends on them.
+        // A neighbour on a virtual link may have left these unfinished; nothing here depends on them: what an operator says
+        // is sealed.
         capabilities.checksum.tcp = Checksum::Tx;
         capabilities.checksum.udp = Checksum::Tx;
         capabilities

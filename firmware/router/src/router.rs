@@ -50,7 +50,7 @@ const ANSWERS_EACH: Rate = Rate { per_second: 1_000, burst: 500 };
 pub struct Router<'t, const SESSIONS: usize> {
     engine: Engine<'t, SESSIONS>,
     addresses: Addresses,
-    ports: [Port; 2],
+    ports: [Port<'t>; 2],
     outbox: Outbox,
     hold: Hold,
     early: Early,
@@ -68,12 +68,13 @@ pub struct Router<'t, const SESSIONS: usize> {
 }
 
 /// What belongs to one port.
-struct Port {
+struct Port<'t> {
     link: Link,
     neighbours: Neighbours,
-    local: Local,
+    local: Local<'t>,
     counters: Counters,
 }
+
 impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// A box that works by `config`, between two links, in `tables` that nobody has used before.
     pub fn new(tables: &'t mut Tables<SESSIONS>, config: &Config, lan: Link, wan: Link, seed: &Seed) -> Self {
@@ -147,6 +148,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let neighbours = self.ports.iter().filter_map(|port| port.neighbours.due());
         let waiting = self.early.due().into_iter().chain(self.reassembly.due()).chain(self.unsolicited.due());
+        let waiting = waiting.chain(self.ports[Side::Lan as usize].local.due());
         neighbours.chain(self.engine.poll_timeout()).chain(waiting).min()
     }
 
@@ -159,6 +161,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         self.expire_gathered(now);
         self.answer_unsolicited(now);
+        self.flush_connections(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
                 match overdue {
@@ -200,6 +203,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.names = names(config);
         self.refusals = config.nat().refusals;
         self.unsolicited_syn = config.nat().unsolicited_syn;
+        self.port(Side::Lan).local.listen(lan_port(config));
         if self.unsolicited_syn == Response::Silent || before.wan != self.addresses.wan {
             self.unsolicited = Unsolicited::new();
         }
@@ -221,7 +225,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let seeds = [self.random.draw(), self.random.draw()];
         let port = self.port(side);
         port.neighbours = Neighbours::new(gateway, seeds[0] as u32);
-        port.local = Local::new(address, seeds[1]);
+        port.local.readdress(address, seeds[1]);
         let link = port.link;
         self.link_up(now, side, link);
     }
@@ -253,9 +257,14 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     }
 
     #[inline]
-    fn port(&mut self, side: Side) -> &mut Port {
+    fn port(&mut self, side: Side) -> &mut Port<'t> {
         &mut self.ports[side as usize]
     }
+}
+
+/// Where an operator comes by TCP.
+fn lan_port(config: &Config) -> Option<NonZeroU16> {
+    config.control().and_then(|control| control.lan_port)
 }
 
 /// What the operator calls the filter rules.

@@ -44,6 +44,8 @@ pub struct Setup<'s> {
     pub memory: Option<&'s str>,
     /// Whether it starts afresh where it asks for that; otherwise that is its end.
     pub restarts: bool,
+    /// Where its serial console can be spoken to, beside being listened to: a Unix socket that QEMU makes.
+    pub serial: Option<&'s Path>,
 }
 
 /// What a machine starts.
@@ -96,7 +98,14 @@ impl Setup<'_> {
             add(&["-no-reboot"]);
         }
         add(&["-accel", "tcg", "-machine", &machine.machine, "-cpu", &machine.cpu, "-m", memory]);
-        add(&["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
+        let console = match self.serial {
+            None => "stdio,id=console,signal=off".to_owned(),
+            Some(path) => format!(
+                "socket,id=console,path={},server=on,wait=off,logfile=/dev/stdout,logappend=on",
+                escaped(path)
+            ),
+        };
+        add(&["-chardev", &console, "-serial", "chardev:console"]);
         let snapshot = if self.persist { "off" } else { "on" };
         let file = escaped(image);
         add(&["-drive", &format!("if=none,id=disk,format=raw,snapshot={snapshot},file={file}")]);

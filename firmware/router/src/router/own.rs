@@ -1,18 +1,21 @@
 //! What is for the box itself: put together if it came in fragments, answered, counted.
 
+use config::Config;
 use napt::policy::Way;
 use napt::{DropReason, Instant, Verdict};
 use smoltcp::wire::Ipv4Packet;
 
-use super::{ETHERNET, Router};
+use super::{ETHERNET, Router, lan_port};
+use crate::connections::{Connection, Connections};
 use crate::counters::Refusal;
 use crate::fragments::{self, Datagram};
 use crate::icmp::Complaint;
+use crate::local::Served;
 use crate::port::{Disposition, Side};
 use crate::reassembly::{Added, Expired, Fragment, Lost};
 use crate::{echo, frames, local};
 
-impl<const SESSIONS: usize> Router<'_, SESSIONS> {
+impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// Takes a packet for the box that `side` received: a whole one, or a fragment of `datagram`.
     #[cold]
     #[inline(never)]
@@ -126,12 +129,60 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             return Ok(());
         }
         let mut reply = [0; local::LONGEST];
-        let len = self.port(side).local.receive(now, packet, &mut reply);
-        let Some(reply) = reply.get(..len).filter(|reply| !reply.is_empty()) else {
-            return Err(Refusal::NotServed);
-        };
-        self.send_own(now, side, reply);
+        match self.port(side).local.receive(now, packet, &mut reply) {
+            Served::Answered(len) => self.send_own(now, side, reply.get(..len).unwrap_or_default()),
+            Served::Taken => {}
+            Served::Ignored => return Err(Refusal::NotServed),
+        }
+        self.flush_connections(now);
         Ok(())
+    }
+
+    /// Gives the router memory for the connections of an operator, and has it listen, where its configuration says.
+    pub fn listen(&mut self, memory: &'t mut Connections<'t>, config: &Config) {
+        let lan = &mut self.port(Side::Lan).local;
+        lan.open(memory);
+        lan.listen(lan_port(config));
+        lan.settle();
+    }
+
+    /// Whether something has come by a connection since this was last asked: a message, or its end.
+    pub fn take_news(&mut self) -> bool {
+        self.port(Side::Lan).local.take_news()
+    }
+
+    /// A connection of an operator, if it is one: they have numbers below [`CONNECTIONS`](crate::CONNECTIONS). What is said by it leaves
+    /// with [`poll_connections`](Self::poll_connections).
+    pub fn connection(&mut self, now: Instant, number: usize) -> Option<Connection<'_, 't>> {
+        self.port(Side::Lan).local.connection(now, number)
+    }
+
+    /// Ends a connection at once, or what was to become one.
+    pub fn end_connection(&mut self, number: usize) {
+        self.port(Side::Lan).local.end(number);
+    }
+
+    /// Whether it is no connection, and is not about to be one. After it was one, another can be made in its place when
+    /// [`poll_connections`](Self::poll_connections) has been called: whoever speaks by it never takes one for another.
+    pub fn is_free(&self, number: usize) -> bool {
+        self.ports[Side::Lan as usize].local.is_free(number)
+    }
+
+    /// Sends what connections have to send, and lets others come in the place of those that have ended.
+    pub fn poll_connections(&mut self, now: Instant) {
+        self.flush_connections(now);
+        self.port(Side::Lan).local.settle();
+    }
+
+    /// Sends what connections have to send.
+    pub(super) fn flush_connections(&mut self, now: Instant) {
+        let mut packet = [0; local::LONGEST];
+        loop {
+            match self.port(Side::Lan).local.transmit(now, &mut packet) {
+                0 => return,
+                len => self.send_own(now, Side::Lan, packet.get(..len).unwrap_or_default()),
+            }
+        }
     }
 
     /// Sends a packet of the box's own, in pieces if it is larger than the link carries, or than a frame of ours.

@@ -62,6 +62,9 @@ pub(crate) struct Boot {
     /// The machine's memory, with its unit, if not what the board says.
     #[arg(long, value_name = "SIZE")]
     memory: Option<String>,
+    /// Have the serial console at this Unix socket, too: `provision status --to SOCKET` speaks with the box by it.
+    #[arg(long, value_name = "SOCKET")]
+    serial: Option<PathBuf>,
     /// Let the machine start afresh where it wants to; otherwise that is its end.
     #[arg(long)]
     restarts: bool,
@@ -240,6 +243,7 @@ impl Boot {
             ports,
             memory: self.memory.as_deref(),
             restarts: self.restarts,
+            serial: self.serial.as_deref(),
         };
         let sink = self.sink()?;
         let (qemu, output) = Qemu::start(&setup).map_err(Failure::Operation)?;

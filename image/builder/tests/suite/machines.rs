@@ -88,6 +88,7 @@ impl Machine {
             ports: sockets.map(Port::Socket),
             memory: None,
             restarts: how.restarts,
+            serial: None,
         })
         .unwrap();
         let told = Told::default();

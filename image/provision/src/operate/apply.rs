@@ -12,21 +12,22 @@ impl Channel {
     ///
     /// # Errors
     /// As for [`Channel::ask`]; the box may refuse it.
-    pub fn offer(&mut self, blob: &[u8]) -> Result<u32, Failure> {
-        let whole = u16::try_from(blob.len())
+    pub fn offer(&mut self, blob: &[u8], force: bool) -> Result<u32, Failure> {
+        let length = u16::try_from(blob.len())
             .map_err(|_| Failure::Input("longer than any configuration".to_owned()))?;
         for (part, at) in blob.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
             self.ask(&Request::Offer { at, bytes: part }, done)?;
         }
-        self.ask(&Request::Try(whole), done)
+        self.ask(&Request::Try { length, force }, done)
     }
 
     /// Applies what was offered; how many sessions that has ended.
     ///
     /// # Errors
     /// As for [`Channel::ask`]; the box may refuse it.
-    pub fn apply(&mut self, blob: &[u8], confirm_seconds: u16) -> Result<u32, Failure> {
-        self.ask(&Request::Apply { length: blob.len() as u16, confirm: confirm_seconds }, done)
+    pub fn apply(&mut self, blob: &[u8], confirm_seconds: u16, force: bool) -> Result<u32, Failure> {
+        let length = blob.len() as u16;
+        self.ask(&Request::Apply { length, confirm: confirm_seconds, force }, done)
     }
 
     /// Keeps what was applied.

@@ -1,7 +1,7 @@
 //! The tool's end of the control channel.
 //!
 //! A request is answered or it is not: whoever has another key hears nothing after the greetings. Over a serial port a frame may be
-//! damaged, so what is not answered is asked again.
+//! damaged, so what is not answered is asked again, by the same frame: the box does nothing twice.
 
 use std::time::{Duration, Instant};
 
@@ -79,11 +79,11 @@ impl Channel {
     }
 
     fn answer(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Failure> {
+        let mut content = [0; MAX_CONTENT];
+        let room = &mut content[NUMBER..NUMBER + MAX_MESSAGE];
+        let len = postcard::to_slice(request, room).map_err(|_| self.nonsense())?.len();
+        let len = self.conversation.seal(&mut content, len).ok_or_else(|| self.nonsense())?;
         for _ in 0..TRIES {
-            let mut content = [0; MAX_CONTENT];
-            let room = &mut content[NUMBER..NUMBER + MAX_MESSAGE];
-            let len = postcard::to_slice(request, room).map_err(|_| self.nonsense())?.len();
-            let Some(len) = self.conversation.seal(&mut content, len) else { break };
             self.send(SEALED, &content[..len])?;
             while let Some(mut content) = self.hear(SEALED)? {
                 if let Some(message) = self.conversation.open(&mut content) {
@@ -153,6 +153,9 @@ fn words(refusal: Refusal) -> &'static str {
         Refusal::NotSigned => "the box takes only signed configurations; `provision sign` makes one",
         Refusal::WrongSigner => "the configuration is signed by another key than the one that the box knows",
         Refusal::NotNewer => "the box has had a newer configuration; sign it with a higher sequence number",
+        Refusal::NotHere => {
+            "an older configuration can be forced at the box itself alone: by its serial port or its socket"
+        }
         Refusal::NotKept => {
             "the box could not write it to its disk, and goes on as before; `provision log` says why"
         }

@@ -126,6 +126,9 @@ pub struct Apply {
     /// Show what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Apply a signed configuration that is older than what the box has. Only by its serial port or its socket.
+    #[arg(long)]
+    force: bool,
 }
 
 /// Does it; what is to be printed.
@@ -362,11 +365,11 @@ fn apply(
         return print("the box runs just this configuration\n");
     }
     print(&difference(&understood(&running)?, &config))?;
-    let would_end = channel.offer(&blob)?;
+    let would_end = channel.offer(&blob, arguments.force)?;
     if arguments.dry_run {
         return print(&format!("would end {}\n", sessions(would_end)));
     }
-    let ended = channel.apply(&blob, arguments.confirm.unwrap_or(0))?;
+    let ended = channel.apply(&blob, arguments.confirm.unwrap_or(0), arguments.force)?;
     let what_next = match arguments.confirm {
         Some(seconds) => format!(
             "; it is taken back in {} unless you say `provision confirm`",
