@@ -5,20 +5,18 @@
 //!
 //! A frame's [`Fate`] is what the router's own counters say of it.
 
-mod fate;
 mod machine;
 
 use std::time::Duration;
 
 use config::Config;
-use router::{Disposition, Link, Offload, Side, Summary};
+pub use router::Fate;
+use router::{Books, Disposition, Link, Offload, Side, Summary};
 
 use crate::chance::Stream;
 use crate::node::{Departure, PacketId};
 use crate::time::Time;
 
-use self::fate::Books;
-pub use self::fate::Fate;
 use self::machine::Machine;
 pub use self::machine::{Size, Tables};
 

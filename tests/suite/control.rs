@@ -26,6 +26,7 @@ struct Operated {
     link: Link,
     tally: Tally,
     kept: Vec<Vec<u8>>,
+    recorder: Box<router::Recorder>,
     nonces: u64,
     /// Whether its flash takes anything.
     is_sound: bool,
@@ -56,7 +57,18 @@ impl Operated {
         let mut control = Box::new(control::Desk::new());
         control.begin(desk.now(), &bytes);
         let (link, tally) = (Link::new(), Tally::default());
-        Self { desk, control, link, tally, kept: vec![bytes], nonces: 0, is_sound: true, is_near: false }
+        let recorder = Box::new(router::Recorder::new());
+        Self {
+            desk,
+            control,
+            recorder,
+            link,
+            tally,
+            kept: vec![bytes],
+            nonces: 0,
+            is_sound: true,
+            is_near: false,
+        }
     }
 
     /// Gives it bytes as they come by a stream; what it sends.
@@ -71,6 +83,7 @@ impl Operated {
         let mut around = Surroundings {
             now: self.desk.now(),
             router: &mut self.desk.router,
+            recorder: &mut self.recorder,
             interfaces: ["gw0", "gw1"],
             tally: self.tally,
             keep: &mut keep,
@@ -102,6 +115,7 @@ impl Operated {
         let mut around = Surroundings {
             now: self.desk.now(),
             router: &mut self.desk.router,
+            recorder: &mut self.recorder,
             interfaces: ["gw0", "gw1"],
             tally: self.tally,
             keep: &mut |_| Kept::Failed,

@@ -9,7 +9,7 @@ mod views;
 use config::signed::{self, Admission, MAX_SIGNED, Seal};
 use config::{Config, InterfaceName, SCHEMA_VERSION};
 use napt::Instant;
-use router::Router;
+use router::{Recorder, Router};
 
 use crate::link::Tally;
 use crate::message::{CHUNK, Refusal, Request, Response, Side, Status};
@@ -31,6 +31,8 @@ pub struct Surroundings<'s, 'r, const SESSIONS: usize> {
     pub now: Instant,
     /// The router.
     pub router: &'s mut Router<'r, SESSIONS>,
+    /// What records the latest frames.
+    pub recorder: &'s mut Recorder,
     /// The interfaces it has taken, lan first.
     pub interfaces: [&'s str; 2],
     /// What came by the channel.
@@ -142,6 +144,11 @@ impl Desk {
                 let (from, len) = (around.log)(from, text);
                 let text = text.get(..len).unwrap_or_default();
                 Response::Log(from + len as u64, text)
+            }
+            Request::Frames { from, filter, stopped } => {
+                around.recorder.record(now, filter.pattern(stopped));
+                let (next, len) = views::frames(around.recorder, from, text);
+                Response::Frames(next, text.get(..len).unwrap_or_default())
             }
             Request::Running(from) => Response::Running(self.running.len as u16, self.running.part(from)),
             Request::Offer { at, bytes } => return self.offered.put(at, bytes).map(|()| Response::Done(0)),

@@ -47,6 +47,15 @@ pub enum Request<'a> {
     Counters(u8),
     /// What did the box log, from a byte on that the response before has told, at first 0?
     Log(u64),
+    /// Record frames for a while from now on; which have been recorded, from a number on, at first 0?
+    Frames {
+        /// The number.
+        from: u64,
+        /// Which are to be recorded.
+        filter: Filter,
+        /// Only those that are not sent on.
+        stopped: bool,
+    },
     /// What configuration runs, from a byte on?
     Running(u16),
     /// Take this part of a configuration, to be tried or applied when it is whole.
@@ -97,6 +106,8 @@ pub enum Response<'a> {
     Counters(Counters),
     /// A part of the log, and from which byte to ask on.
     Log(u64, &'a [u8]),
+    /// From which number on to ask for more, and frames, one [`Frame`] after the other.
+    Frames(u64, &'a [u8]),
     /// A part of the running configuration, and how long all of it is.
     Running(u16, &'a [u8]),
     /// That was done; of so many sessions.
@@ -134,7 +145,7 @@ pub enum Refusal {
     NoSession,
 }
 
-/// Which sessions are asked for: all that have whatever is given.
+/// Which sessions, or frames, are asked for: all that have whatever is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// The protocol's number.
@@ -230,6 +241,29 @@ pub struct Use {
     pub bytes: u64,
     /// When the last was, by the box's clock.
     pub last: Option<u64>,
+}
+
+/// A frame that was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame<'a> {
+    /// Its number; where some are missing, there was no room for them, or nobody had asked for them in time.
+    pub number: u64,
+    /// When it came, by the box's clock.
+    pub at: u64,
+    /// By which side it came, lan (0) or wan (1); by none, if it is the box's own.
+    pub came: Option<u8>,
+    /// By which side it left, if it was sent on as it lay.
+    pub left: Option<u8>,
+    /// What became of it: forwarded, ARP, for the box, held, rejected, dropped.
+    pub verdict: u8,
+    /// For which reason, for the last two.
+    pub reason: &'a str,
+    /// How long it was.
+    pub len: u32,
+    /// Its beginning, as it came.
+    pub frame: &'a [u8],
+    /// Its beginning, as it left.
+    pub sent: &'a [u8],
 }
 
 /// What became of the frames that came in by one side.

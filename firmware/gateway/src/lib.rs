@@ -13,7 +13,7 @@ use linux::{
     Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console, process,
 };
 use napt::{Checksum, Instant};
-use router::{Disposition, Link, Offload, Router, Side};
+use router::{Disposition, Link, Offload, Recorder, Router, Side};
 
 /// Frames taken from a port in one turn; also what one system call sends at most.
 const BATCH: usize = 64;
@@ -33,6 +33,8 @@ pub struct Turn<'t> {
     pub now: Instant,
     /// The router, between two batches.
     pub router: &'t mut Router<'static, { router::SESSIONS }>,
+    /// What records the latest frames.
+    pub recorder: &'t mut Recorder,
     /// Whether something has come by a stream that is listened to.
     pub has_news: bool,
 }
@@ -43,12 +45,18 @@ pub struct Gateway {
     /// Lan first, as in [`Side`].
     ports: [Port; 2],
     router: Router<'static, { router::SESSIONS }>,
+    recorder: &'static mut Recorder,
 }
 
 impl Gateway {
     /// A box of these ports, lan first.
-    pub fn new(events: Events, ports: [Port; 2], router: Router<'static, { router::SESSIONS }>) -> Self {
-        Self { events, ports, router }
+    pub fn new(
+        events: Events,
+        ports: [Port; 2],
+        router: Router<'static, { router::SESSIONS }>,
+        recorder: &'static mut Recorder,
+    ) -> Self {
+        Self { events, ports, router, recorder }
     }
 
     /// Tells the router of the links that are up, so that it makes itself known on them.
@@ -60,7 +68,7 @@ impl Gateway {
                 self.router.link_up(now, side, link_of(port));
             }
         }
-        self.send_own();
+        self.send_own(now);
         self.flush();
     }
 
@@ -98,8 +106,8 @@ impl Gateway {
         has_news: bool,
         attend: &mut dyn FnMut(Turn<'_>) -> Option<Instant>,
     ) -> Option<Instant> {
-        let next = attend(Turn { now, router: &mut self.router, has_news });
-        self.send_own();
+        let next = attend(Turn { now, router: &mut self.router, recorder: self.recorder, has_news });
+        self.send_own(now);
         self.flush();
         next
     }
@@ -114,7 +122,7 @@ impl Gateway {
         let mut busy = false;
         for side in Side::ALL {
             busy |= self.forward_batch(now, side);
-            self.send_own();
+            self.send_own(now);
             self.flush();
         }
         if let Some(alarm) = self.router.poll_alarm() {
@@ -125,7 +133,7 @@ impl Gateway {
         }
         if self.router.poll_timeout().is_some_and(|due| due <= now) {
             self.router.handle_timeout(now);
-            self.send_own();
+            self.send_own(now);
             self.flush();
         }
         busy
@@ -142,7 +150,14 @@ impl Gateway {
             }
             let Some(mut received) = from.receive() else { return false };
             let vnet = received.vnet;
-            let (out, vnet) = match self.router.receive(now, side, received.frame(), offload_of(&vnet)) {
+            if self.recorder.is_on() {
+                self.recorder.comes(now, side, received.frame(), &self.router.summary());
+            }
+            let disposition = self.router.receive(now, side, received.frame(), offload_of(&vnet));
+            if self.recorder.is_on() {
+                self.recorder.went(disposition, received.frame(), &self.router.summary());
+            }
+            let (out, vnet) = match disposition {
                 Disposition::Send(out) => (out, vnet),
                 Disposition::SendSmaller => match self.router.poll_smaller() {
                     Some((out, size)) => (out, vnet.with_gso_size(size)),
@@ -150,7 +165,7 @@ impl Gateway {
                 },
                 Disposition::Done => {
                     // At once: it may be one packet in many pieces, and the next may need the room.
-                    send_own(&mut self.router, &mut to);
+                    send_own(now, &mut self.router, self.recorder, &mut to);
                     continue;
                 }
             };
@@ -161,9 +176,9 @@ impl Gateway {
     }
 
     /// Queues the frames that the router itself wants sent.
-    fn send_own(&mut self) {
+    fn send_own(&mut self, now: Instant) {
         let [lan, wan] = &mut self.ports;
-        send_own(&mut self.router, &mut [&mut lan.tx, &mut wan.tx]);
+        send_own(now, &mut self.router, self.recorder, &mut [&mut lan.tx, &mut wan.tx]);
     }
 
     fn flush(&mut self) {
@@ -199,8 +214,16 @@ impl Gateway {
 }
 
 /// Queues the frames that a router itself wants sent.
-fn send_own(router: &mut Router<'static, { router::SESSIONS }>, to: &mut [&mut Transmitter; 2]) {
+fn send_own(
+    now: Instant,
+    router: &mut Router<'static, { router::SESSIONS }>,
+    recorder: &mut Recorder,
+    to: &mut [&mut Transmitter; 2],
+) {
     while let Some((side, frame)) = router.poll_transmit() {
+        if recorder.is_on() {
+            recorder.leaves(now, side, frame);
+        }
         // A frame that cannot be sent has been counted.
         let _ = to[side as usize].transmit(&VnetHeader::FINISHED, frame);
     }

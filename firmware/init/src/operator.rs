@@ -256,5 +256,14 @@ fn surroundings<'s>(
     is_near: bool,
 ) -> Surroundings<'s, 'static, { router::SESSIONS }> {
     let interfaces = interfaces.each_ref().map(Name::as_str);
-    Surroundings { now: turn.now, router: turn.router, interfaces, tally, keep, log: &journal::read, is_near }
+    Surroundings {
+        now: turn.now,
+        router: turn.router,
+        recorder: turn.recorder,
+        interfaces,
+        tally,
+        keep,
+        log: &journal::read,
+        is_near,
+    }
 }

@@ -6,7 +6,7 @@ use config::signed::{self, MAX_SIGNED};
 use config::{Config, InterfaceAddress, InterfaceName};
 use gateway::{Gateway, link_of};
 use linux::{Error, Events, Name, Port, console, entropy, file};
-use router::{Connections, Router, Side, Tables};
+use router::{Connections, Recorder, Router, Side, Tables};
 use static_cell::ConstStaticCell;
 
 use crate::operator::Operator;
@@ -16,6 +16,9 @@ static TABLES: ConstStaticCell<Tables> = ConstStaticCell::new(Tables::new());
 
 /// What operators' connections are held in.
 static CONNECTIONS: ConstStaticCell<Connections<'static>> = ConstStaticCell::new(Connections::new());
+
+/// What the latest frames are recorded in.
+static RECORDER: ConstStaticCell<Recorder> = ConstStaticCell::new(Recorder::new());
 
 /// Why the program cannot route.
 #[derive(Clone, Debug)]
@@ -63,7 +66,7 @@ pub(crate) fn open(config: &Config, events: Events, interfaces: [Name; 2]) -> Re
             "{error}: its memory may be swapped out; raise the limit of locked memory, or run it with CAP_IPC_LOCK"
         );
     }
-    let mut gateway = Gateway::new(events, [lan, wan], router);
+    let mut gateway = Gateway::new(events, [lan, wan], router, RECORDER.take());
     gateway.announce();
     say_ready(config, names);
     Ok(gateway)

@@ -19,7 +19,8 @@
 //! | `connections` | the operator's, by TCP on the lan | RFC 9293 |
 //! | `reassembly` | datagrams for the box that came in fragments | RFC 1122 s.3.3.2 |
 //! | `frames` | frames that wait, for the driver or for a neighbour | – |
-//! | `counters` | what became of every frame | – |
+//! | `counters`, `fate` | what became of every frame, and of one | – |
+//! | `recorder` | the latest frames, if somebody wants to see them | – |
 //! | `port`, `settings` | words: sides, links, and the configuration in the engine's terms | – |
 
 mod alarm;
@@ -27,6 +28,7 @@ mod arp;
 mod connections;
 mod counters;
 mod echo;
+mod fate;
 mod fragments;
 mod frames;
 mod icmp;
@@ -36,6 +38,7 @@ mod neighbours;
 mod options;
 mod port;
 mod reassembly;
+mod recorder;
 mod reset;
 mod router;
 mod rules;
@@ -46,7 +49,9 @@ mod unsolicited;
 pub use alarm::Alarm;
 pub use connections::{CONNECTIONS, Connection, Connections};
 pub use counters::{Counters, Refusal, Summary};
+pub use fate::{Books, Fate};
 pub use port::{Disposition, Link, Offload, Side};
+pub use recorder::{Pattern, Recorded, Recorder};
 pub use router::Router;
 pub use ruling::Ruling;
 pub use settings::settings;

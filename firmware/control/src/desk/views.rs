@@ -5,9 +5,9 @@ use core::net::Ipv4Addr;
 use heapless::Vec;
 use napt::policy::RuleUse;
 use napt::{Begun, Endpoint, Hits, HostUse, Instant, Protocol, Remote, SessionView};
-use router::{Router, Side};
+use router::{Fate, Pattern, Recorded, Recorder, Router, Side};
 
-use crate::message::{Counters, Filter, Host, Refusal, Response, Session, Use};
+use crate::message::{Counters, Filter, Frame, Host, Refusal, Response, Session, Use};
 
 /// How many places of the session table are looked at for one response.
 const LOOKED_AT: u32 = 8_192;
@@ -75,6 +75,19 @@ fn part<T, const N: usize>(all: impl Iterator<Item = T>, from: u16) -> (Option<u
     (None, list)
 }
 
+/// Writes frames, one after the other, from a number on, as many as fit: from which number on there are more, and how many bytes.
+pub(super) fn frames(recorder: &Recorder, from: u64, buffer: &mut [u8]) -> (u64, usize) {
+    let mut len = 0;
+    for recorded in recorder.frames(from) {
+        let room = buffer.get_mut(len..).unwrap_or_default();
+        match postcard::to_slice(&Frame::of(&recorded), room) {
+            Ok(written) => len += written.len(),
+            Err(_) => return (recorded.number, len),
+        }
+    }
+    (recorder.count(), len)
+}
+
 pub(super) fn counters<const SESSIONS: usize>(router: &Router<'_, SESSIONS>, side: u8) -> Response<'static> {
     let side = if side == 0 { Side::Lan } else { Side::Wan };
     let summary = router.summary();
@@ -122,7 +135,28 @@ impl Session {
     }
 }
 
+impl<'r> Frame<'r> {
+    fn of(recorded: &Recorded<'r>) -> Self {
+        let Recorded { number, at, came, left, fate, len, frame, sent } = *recorded;
+        let (verdict, reason) = match fate {
+            Fate::Forwarded => (0, ""),
+            Fate::Arp => (1, ""),
+            Fate::Local => (2, ""),
+            Fate::Held => (3, ""),
+            Fate::Rejected(reason) => (4, reason),
+            Fate::Dropped(reason) => (5, reason),
+        };
+        let [came, left] = [came, left].map(|side| side.map(|side| side as u8));
+        Self { number, at: at.millis(), came, left, verdict, reason, len, frame, sent }
+    }
+}
+
 impl Filter {
+    pub(super) fn pattern(&self, stopped: bool) -> Pattern {
+        let Self { protocol, address, port } = *self;
+        Pattern { protocol, address: address.map(Ipv4Addr::from), port, stopped }
+    }
+
     fn includes(&self, view: &SessionView) -> bool {
         let (address, port) = match view.remote {
             Remote::Any => (None, None),

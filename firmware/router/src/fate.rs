@@ -1,7 +1,9 @@
 //! What became of a frame, read from the router's own counters: a frame is counted once, on the side it came in by.
 
 use napt::{DropReason, RejectReason};
-use router::{Disposition, Refusal, Side, Summary};
+
+use crate::counters::{Refusal, Summary};
+use crate::port::{Disposition, Side};
 
 /// What a router has made of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,8 @@ pub enum Fate {
 }
 
 /// One side's counters at a moment.
-pub(super) struct Books {
+#[derive(Clone, Debug)]
+pub struct Books {
     arp: u64,
     local: u64,
     forwarded: u64,
@@ -31,7 +34,8 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) fn of(summary: &Summary<'_>, side: Side) -> Self {
+    /// Those of a side, as they are now.
+    pub fn of(summary: &Summary<'_>, side: Side) -> Self {
         let (router, engine) = (summary.router[side as usize], summary.engine[side as usize]);
         Self {
             arp: router.arp,
@@ -44,7 +48,7 @@ impl Books {
     }
 
     /// What became of the frame that came in between these and the books `after` it.
-    pub(super) fn fate(&self, disposition: Disposition, after: &Self) -> Fate {
+    pub fn fate(&self, disposition: Disposition, after: &Self) -> Fate {
         if let Disposition::Send(_) = disposition {
             return Fate::Forwarded;
         }
