@@ -30,6 +30,9 @@ pub use model::{Counted, Model, Point, Sample};
 /// How many answers about sessions one look is made of: a box does not hear everything of who asks too fast.
 const ANSWERS: usize = 40;
 
+/// How long to leave a box alone that has hung up: it serves one operator at a time, and another may have come.
+const POLITENESS: Duration = Duration::from_secs(3);
+
 /// How long a key may wait to be heard.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -70,10 +73,11 @@ fn ask(
             channel = Some(open);
             Ok(sample)
         });
+        let pause = if answer.is_ok() { every } else { every.max(POLITENESS) };
         if tell.send(answer).is_err() {
             return;
         }
-        thread::sleep(every.saturating_sub(begun.elapsed()));
+        thread::sleep(pause.saturating_sub(begun.elapsed()));
     }
 }
 
@@ -86,15 +90,20 @@ fn show(
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, is_over.clone())?;
     }
+    let mut has_news = true;
     while !is_over.load(Ordering::Relaxed) {
         for answer in told.try_iter() {
+            has_news = true;
             match answer {
                 Ok(sample) => model.see(sample),
                 Err(failure) => model.lose(failure.to_string()),
             }
         }
-        terminal.draw(|frame| draw(model, frame))?;
-        if event::poll(TICK)? && leaves(&event::read()?) {
+        if has_news {
+            terminal.draw(|frame| draw(model, frame))?;
+        }
+        has_news = event::poll(TICK)?;
+        if has_news && leaves(&event::read()?) {
             break;
         }
     }

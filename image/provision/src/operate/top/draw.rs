@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Stylize as _};
+use ratatui::symbols;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, LineGauge, Paragraph, RenderDirection, Sparkline};
 
@@ -63,7 +64,7 @@ fn draw_state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         (Some(left), _) => {
             format!("configuration NOT CONFIRMED: taken back in {}", words::time(left)).yellow().bold()
         }
-        (None, false) => "configuration in memory alone".yellow(),
+        (None, false) => "configuration in memory alone, lost at a restart".yellow(),
         (None, true) => "configuration kept".into(),
     };
     ends(frame, area, state.into(), model.place().dim().into());
@@ -114,7 +115,8 @@ fn draw_sessions(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     };
     let gauge = LineGauge::default()
         .ratio(ratio.clamp(0.0, 1.0))
-        .label(format!("{:>4.1} %", ratio * 100.0))
+        .label(format!("{:.1} %", ratio * 100.0))
+        .filled_symbol(symbols::line::THICK_HORIZONTAL)
         .filled_style(color)
         .unfilled_style(Color::DarkGray);
     let [figures, bar, mappings] = Layout::vertical([Constraint::Length(1); 3]).areas(inner);
@@ -161,7 +163,7 @@ fn draw_kinds(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         true => format!("protocols, of {}", grouped(all)),
         false => "protocols".to_owned(),
     };
-    let share = |count: usize| format!("{:.0} %", count as f64 * 100.0 / all.max(1) as f64);
+    let share = |count: usize| format!("{:.1} %", count as f64 * 100.0 / all.max(1) as f64);
     let rows = kinds.iter().map(|(kind, count)| (kind.clone(), [share(*count), grouped(*count)]));
     draw_list(frame, area, title.into(), ["share", "sessions"], rows);
 }
@@ -223,13 +225,13 @@ fn bracketed(mut title: Line<'_>) -> Line<'_> {
     title
 }
 
-/// One line, and another at the end of it.
+/// One line, and another at the end of it, if there is room.
 fn ends(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: Line<'_>) {
-    let width = right.width() as u16;
+    let width = left.width() as u16;
     let [left_area, right_area] =
-        Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).spacing(1).areas(area);
+        Layout::horizontal([Constraint::Length(width), Constraint::Fill(1)]).spacing(2).areas(area);
     frame.render_widget(left, left_area);
-    frame.render_widget(right, right_area);
+    frame.render_widget(right.right_aligned(), right_area);
 }
 
 /// How often a second.
