@@ -78,6 +78,7 @@ fn watched(seconds: u64) -> Model {
         let now = 10_000 + second * 1_000 + second % 3 * 7;
         let mut seen = sample(now, bytes, 20 * second);
         seen.status.sessions = 1_000 + (second * second) as u32;
+        seen.status.most_sessions = seen.status.sessions;
         match &mut model {
             None => model = Some(Model::new("/run/sekisho.sock".to_owned(), seen)),
             Some(model) => model.see(seen),
@@ -117,9 +118,9 @@ fn a_terminal_of_any_size_is_filled() {
 fn a_configuration_that_waits_to_be_confirmed_and_a_lost_box_are_seen() {
     let mut model = watched(30);
     let mut pending = sample(50_000, [9, 9], 0);
-    pending.status.confirm_within_seconds = Some(47.0);
+    pending.status.confirm_within_seconds = Some(126.3);
     model.see(pending.clone());
-    assert!(picture(&model, 80, 24).contains("configuration NOT CONFIRMED: taken back in 47 s"));
+    assert!(picture(&model, 80, 24).contains("configuration NOT CONFIRMED: taken back in 2:07"));
 
     model.lose("/run/sekisho.sock: the box has hung up".to_owned());
     assert_golden("lost.txt", &picture(&model, 80, 24));

@@ -62,7 +62,9 @@ fn draw_state(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let status = &model.newest().status;
     let state = match (status.confirm_within_seconds, status.is_kept) {
         (Some(left), _) => {
-            format!("configuration NOT CONFIRMED: taken back in {}", words::time(left)).yellow().bold()
+            let left = left.ceil() as u64;
+            let (minutes, seconds) = (left / 60, left % 60);
+            format!("configuration NOT CONFIRMED: taken back in {minutes}:{seconds:02}").yellow().bold()
         }
         (None, false) => "configuration in memory alone, lost at a restart".yellow(),
         (None, true) => "configuration kept".into(),
