@@ -46,5 +46,6 @@ mod settings;
 mod shares;
 mod signed;
 mod storm;
+mod top;
 mod unsolicited;
 mod views;

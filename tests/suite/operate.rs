@@ -1,15 +1,19 @@
 //! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
 
-use std::fs;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 use sekisho_tests::netns::{CONFIGURATION, Network, Running, available, program, until};
 
-const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 const RULE: &str = "[[rule]]\nname = \"no mail\"\ndirection = \"lan-to-wan\"\nprotocol = \"tcp\"\nport = \"25\"\naction = \"reject\"\nlog = true\n";
 
@@ -20,15 +24,20 @@ const ECHO: &str =
     "[[forward]]\nname = \"echo\"\nprotocol = \"udp\"\nexternal = \"2007\"\ninternal = \"192.0.2.1:7\"\n";
 
 /// A box with a channel in the reference network.
-struct Operated {
-    network: Network,
+pub(crate) struct Operated {
+    pub(crate) network: Network,
     running: Running,
 }
 
 impl Operated {
     fn new() -> Self {
+        Self::configured(&configuration(""))
+    }
+
+    /// One whose configuration is `text`, which is in the network's file `router.toml`.
+    pub(crate) fn configured(text: &str) -> Self {
         let network = Network::new();
-        let blob = compile(&network, "router", &configuration(""));
+        let blob = compile(&network, "router", text);
         fs::write(network.file("box.key"), KEY).unwrap();
         let mut command = network.router.command(program("sekisho").to_str().unwrap());
         command.arg("run").arg(blob).arg("--control").arg(network.file("box.sock"));
@@ -37,20 +46,25 @@ impl Operated {
         Self { network, running }
     }
 
-    fn provision(&self, arguments: &str) -> Output {
+    fn command(&self, arguments: &str) -> Command {
         let socket = self.network.file("box.sock");
-        self.speak(Command::new(program("provision")), arguments, &socket.display().to_string())
+        self.told(Command::new(program("provision")), arguments, &socket.display().to_string())
+    }
+
+    fn provision(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     /// The same, by the lan.
     fn provision_by_lan(&self, arguments: &str) -> Output {
         let command = self.network.lan.command(program("provision").to_str().unwrap());
-        self.speak(command, arguments, "192.0.2.254:7377")
+        self.told(command, arguments, "192.0.2.254:7377").output().unwrap()
     }
 
-    fn speak(&self, mut command: Command, arguments: &str, place: &str) -> Output {
+    fn told(&self, mut command: Command, arguments: &str, place: &str) -> Command {
         command.args(arguments.split(' ')).arg("--to").arg(place);
-        command.arg("--key").arg(self.network.file("box.key")).output().unwrap()
+        command.arg("--key").arg(self.network.file("box.key"));
+        command
     }
 
     /// What the tool prints, which must succeed.
@@ -272,4 +286,45 @@ fn a27_whoever_holds_connections_keeps_no_operator_out_and_the_wan_has_none() {
         assert!(operated.network.wan.within(connect).join().unwrap(), "{address}");
     }
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
+fn top_draws_on_a_terminal_and_leaves_it_as_it_was() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    assert!(operated.refused("top").contains("top needs a terminal"));
+    // Given a terminal, and what is drawn on it ...
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let end = || File::options().read(true).write(true).open(&name).unwrap();
+    tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let kept = end();
+    let settings = || tcgetattr(&kept).unwrap().local_modes;
+    let before = settings();
+    let mut terminal = File::from(terminal);
+    let drawn = Arc::new(Mutex::new(String::new()));
+    let (mut from, to) = (terminal.try_clone().unwrap(), Arc::clone(&drawn));
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(len @ 1..) = from.read(&mut bytes) {
+            to.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..len]));
+        }
+    });
+    let shows = |text: &str| until(|| drawn.lock().unwrap().contains(text));
+    let mut command = operated.command("top");
+    let mut top = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+
+    // ... it shows the box, and that the box is no more, and when it is told to leave, the terminal is as it was.
+    assert!(shows("192.0.2.254/24"), "{}", drawn.lock().unwrap());
+    assert_ne!(settings(), before);
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+    assert!(shows("lost, trying again"), "{}", drawn.lock().unwrap());
+    terminal.write_all(b"q").unwrap();
+    assert!(top.wait().unwrap().success());
+    assert_eq!(settings(), before);
+    assert!(shows("\x1b[?1049l"), "{}", drawn.lock().unwrap());
 }

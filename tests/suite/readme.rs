@@ -5,22 +5,23 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use sekisho_tests::netns::program;
+use sekisho_tests::netns::{available, program};
+
+use crate::operate::{KEY, Operated};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 #[test]
 fn the_readmes_commands_print_what_it_says() {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let blocks: Vec<_> =
-        readme.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(blocks.len() >= 4);
+    let commands: Vec<_> =
+        readme.split("\n## ").filter(|section| !operates(section)).flat_map(commands).collect();
+    assert!(commands.len() >= 4);
     // In a directory of its own, in which the files that the commands name are to be found.
     let directory = std::env::temp_dir().join(format!("sekisho-readme-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     std::os::unix::fs::symlink(Path::new(ROOT).join("image"), directory.join("image")).unwrap();
-    for block in blocks {
-        let (command, expected) = block.strip_prefix("$ ").unwrap().split_once('\n').unwrap();
+    for (command, expected) in commands {
         if let Some(missing) = missing(command) {
             eprintln!("NOT RUN: {command}: needs {missing}");
             continue;
@@ -28,6 +29,23 @@ fn the_readmes_commands_print_what_it_says() {
         assert_shows(&output(command, &directory), expected, command);
     }
     fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn the_readmes_operator_sees_what_it_says() {
+    if !available() {
+        return;
+    }
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let section = readme.split("\n## ").find(|section| operates(section)).unwrap();
+    let reference =
+        fs::read_to_string(Path::new(ROOT).join("image/provision/examples/reference.toml")).unwrap();
+    let operated = Operated::configured(&format!("{reference}[control]\nkey = \"{KEY}\"\n"));
+    let directory = operated.network.file("");
+    for (command, expected) in commands(section) {
+        let command = format!("export SEKISHO_BOX=./box.sock SEKISHO_KEY=box.key; {command}");
+        assert_shows(&output(&command, &directory), expected, &command);
+    }
 }
 
 #[test]
@@ -45,6 +63,17 @@ fn the_readmes_scenario_is_the_first() {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
     let shown = readme.split("```toml\n").nth(2).unwrap().split("```").next().unwrap();
     assert_eq!(shown, fs::read_to_string(Path::new(ROOT).join("host-sim/scenarios/first.toml")).unwrap());
+}
+
+/// Whether a section's commands want a box that runs.
+fn operates(section: &str) -> bool {
+    section.starts_with("Operate\n")
+}
+
+/// The commands of a text, and what they print.
+fn commands(text: &str) -> Vec<(&str, &str)> {
+    let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.map(|block| block.strip_prefix("$ ").unwrap().split_once('\n').unwrap()).collect()
 }
 
 /// What is not at hand of what an image is made and booted with.

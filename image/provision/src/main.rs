@@ -1,5 +1,6 @@
 #![forbid(unsafe_code)]
-//! The provisioning tool: `provision compile`, `show`, `check`, `import`, `keygen`, `sign` and `verify`.
+//! The provisioning tool: `provision compile`, `show`, `check`, `import`, `keygen`, `sign` and `verify`; `top`, `status` and so on
+//! for a box that runs.
 //!
 //! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
 //! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
@@ -19,9 +20,9 @@ use provision::Failure;
 use provision::import::{Format, Known, Source};
 use provision::operate::command::{Operation, Where, operate};
 
-/// Turns a readable router configuration into the blob that a Sekisho box boots from, and back.
+/// Turns a readable router configuration into the blob that a Sekisho box boots from, and back; operates a box that runs.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = OPERATE)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -54,14 +55,14 @@ enum Command {
     /// Reads what iptables-save, iptables -L, nft list ruleset, nft -j list ruleset and sysctl -a print. Which it is,
     /// each file shows by itself.
     Import(Import),
-    #[command(flatten)]
-    Operate(Operation),
     /// Make a secret for a control channel, or a key to sign configurations with, and print what goes into a configuration.
     Keygen(keys::Keygen),
     /// Sign a blob, for boxes that take no other.
     Sign(keys::Sign),
     /// Say whether a blob is signed by whom it should be. Whether it is newer than another, a box says.
     Verify(keys::Verify),
+    #[command(flatten)]
+    Operate(Operation),
 }
 
 #[derive(Args)]
@@ -94,6 +95,10 @@ struct Import {
     #[arg(long)]
     strict: bool,
 }
+
+/// What is to be said of the commands that speak with a box.
+const OPERATE: &str =
+    "The commands from top on speak with a box that runs, at --to, under the secret in the file --key.";
 
 /// What a file is to be that is compiled.
 const CONFIGURATION: &str = "a router's TOML configuration";

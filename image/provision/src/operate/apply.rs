@@ -63,8 +63,8 @@ pub fn difference(before: &Config, after: &Config) -> String {
         for (mark, changed) in gone.into_iter().chain(come).filter(|(_, changed)| !changed.is_empty()) {
             if !heading.is_empty() && !changed.starts_with('[') {
                 text += &format!("  {heading}\n");
-                heading = "";
             }
+            heading = "";
             text += &format!("{mark} {changed}\n");
         }
         heading = line.filter(|line| line.starts_with('[')).map_or(heading, |line| line);

@@ -13,16 +13,18 @@ use serde::Serialize;
 use super::apply::difference;
 use super::table::{Align, table};
 use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
-use super::{Channel, Place, metrics, words};
+use super::{Channel, Place, metrics, top, words};
 use crate::{Failure, grouped, hex};
 
 /// Which box, and how to speak with it.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Which box")]
 pub struct Where {
-    /// Where the box listens: a Unix socket, a serial port, or an address on its lan.
+    /// Where it listens: a Unix socket (/run/sekisho.sock), a serial port (/dev/ttyUSB0), or an address on its lan, with a port
+    /// (192.0.2.254:7377).
     #[arg(long, env = "SEKISHO_BOX", value_name = "PLACE", global = true)]
     to: Option<Place>,
-    /// The file with the key that the box has under [control].
+    /// The file with the key that it has under [control]; `provision keygen` makes one.
     #[arg(long, env = "SEKISHO_KEY", value_name = "FILE", global = true)]
     key: Option<PathBuf>,
 }
@@ -35,48 +37,45 @@ pub struct Form {
     json: bool,
 }
 
-/// What can be done with a box that runs. Nothing of it is in the help, as long as the program has no channel to do it by.
+/// What can be done with a box that runs.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Operation {
-    /// Show how the box is.
-    #[command(hide = true)]
+    /// Watch a running box: traffic, sessions, drops, hosts and rules, second by second.
+    Top {
+        /// How often to ask it: 1s, 30s, 5m.
+        #[arg(long, value_name = "TIME", value_parser = interval, default_value = "1s")]
+        every: Duration,
+    },
+    /// Show how a running box is.
     Status(Form),
-    /// List the sessions, like `conntrack -L`.
-    #[command(hide = true)]
+    /// List its sessions, like `conntrack -L`.
     Sessions(Sessions),
-    /// List the filter rules with what they have had to do, like `iptables -nvL --line`.
-    #[command(hide = true)]
+    /// List its filter rules with what they have had to do, like `iptables -nvL --line`.
     Rules(Form),
-    /// List the forwards, with how often each was wanted.
-    #[command(hide = true)]
+    /// List its forwards, with how often each was wanted.
     Forwards(Form),
     /// List the hosts inside, with how many sessions each has.
-    #[command(hide = true)]
     Hosts(Form),
     /// List what became of every frame, each drop reason for itself.
-    #[command(hide = true)]
     Counters(Counters),
-    /// Print what the box has logged.
-    #[command(hide = true)]
+    /// Print what it has logged.
     Log {
         /// Go on printing what it logs.
         #[arg(short, long)]
         follow: bool,
     },
     /// Print everything that can be counted, for Prometheus.
-    #[command(hide = true)]
     Metrics,
     /// Print the configuration that runs, as TOML.
-    #[command(hide = true)]
     Running,
-    /// Send the box another configuration, and apply it. Sessions that it does not touch live on.
-    #[command(hide = true)]
+    /// Send it another configuration, and apply it. Sessions that it does not touch live on.
+    ///
+    /// What changes is printed as a difference. The box also writes it to where it starts from, where it has such a place; `status`
+    /// says if not. With --confirm, it does so only when `provision confirm` is said in time, and else goes back to the one before.
     Apply(Apply),
-    /// Keep the configuration that was applied to be confirmed.
-    #[command(hide = true)]
+    /// Keep the configuration that was applied with --confirm.
     Confirm,
-    /// Take back the configuration that was applied to be confirmed.
-    #[command(hide = true)]
+    /// Take back the configuration that was applied with --confirm, at once.
     Revert,
 }
 
@@ -143,7 +142,11 @@ pub fn operate(
     let place = at.to.as_ref().ok_or_else(|| {
         Failure::Input("which box? name it with --to, or in the environment as SEKISHO_BOX".to_owned())
     })?;
-    let mut channel = Channel::open(place, &key(at)?)?;
+    let key = key(at)?;
+    if let Operation::Top { every } = operation {
+        return top::top(place, &key, *every);
+    }
+    let mut channel = Channel::open(place, &key)?;
     match operation {
         Operation::Log { follow } => log(&mut channel, *follow, print),
         Operation::Apply(arguments) => apply(&mut channel, arguments, print),
@@ -190,7 +193,7 @@ fn shown(channel: &mut Channel, operation: &Operation) -> Result<String, Failure
         Operation::Running => Ok(crate::show(&channel.config()?)),
         Operation::Confirm => channel.confirm().map(|()| "confirmed\n".to_owned()),
         Operation::Revert => channel.revert().map(|()| "taken back\n".to_owned()),
-        Operation::Log { .. } | Operation::Apply(_) => Ok(String::new()),
+        Operation::Top { .. } | Operation::Log { .. } | Operation::Apply(_) => Ok(String::new()),
     }
 }
 
@@ -389,6 +392,19 @@ fn sessions(count: u32) -> String {
 
 /// A time to confirm in, in seconds.
 fn time(text: &str) -> Result<u16, String> {
+    let seconds = seconds(text)?;
+    let seconds = u16::try_from(seconds).ok().filter(|seconds| *seconds >= 5);
+    seconds.ok_or_else(|| "from 5s to 18h; write it like 90s or 5m".to_owned())
+}
+
+/// From one question to the next.
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds = seconds(text)?;
+    let seconds = Some(seconds).filter(|seconds| (1..=3_600).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "from 1s to 1h; write it like 1s or 5m".to_owned())
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
     let (digits, unit) = text.split_at(text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len());
     let factor = match unit {
         "s" | "" => 1,
@@ -396,8 +412,6 @@ fn time(text: &str) -> Result<u16, String> {
         "h" => 3_600,
         _ => return Err("write it like 90s or 5m".to_owned()),
     };
-    let seconds = digits.parse::<u32>().ok().and_then(|number| u16::try_from(number * factor).ok());
-    seconds
-        .filter(|seconds| *seconds >= 5)
-        .ok_or_else(|| "from 5s to 18h; write it like 90s or 5m".to_owned())
+    let number = digits.parse::<u32>().map_err(|_| "write it like 90s or 5m".to_owned())?;
+    Ok(u64::from(number) * factor)
 }

@@ -19,6 +19,12 @@ pub struct Status {
     pub version: String,
     /// The newest schema of configurations that it takes.
     pub schema: u16,
+    /// What its clock says, and when it began to forward: milliseconds since its machine was switched on.
+    #[serde(skip)]
+    pub now: u64,
+    /// See above.
+    #[serde(skip)]
+    pub began: u64,
     /// For how many seconds it has forwarded.
     pub up_seconds: f64,
     /// The lan and the wan.
@@ -174,6 +180,10 @@ impl Channel {
     /// As for [`Channel::config`].
     pub fn status(&mut self) -> Result<Status, Failure> {
         let config = self.config()?;
+        self.status_with(&config)
+    }
+
+    pub(super) fn status_with(&mut self, config: &Config) -> Result<Status, Failure> {
         let addresses = [config.lan().address(), config.wan().address()];
         self.ask(&Request::Status, |response| {
             let Response::Status(status) = response else { return None };
@@ -190,6 +200,8 @@ impl Channel {
             Some(Status {
                 version: status.version.to_owned(),
                 schema: status.schema,
+                now: status.now,
+                began: status.began,
                 up_seconds: seconds(status.now.saturating_sub(status.began)),
                 sides: sides.collect(),
                 sessions: status.sessions,
@@ -214,8 +226,21 @@ impl Channel {
     /// # Errors
     /// As for [`Channel::ask`].
     pub fn sessions(&mut self, filter: Filter, external: Ipv4Addr) -> Result<Vec<SessionLine>, Failure> {
+        self.some_sessions(filter, external, usize::MAX)
+    }
+
+    /// Those of them that come with so many answers.
+    pub(super) fn some_sessions(
+        &mut self,
+        filter: Filter,
+        external: Ipv4Addr,
+        mut answers: usize,
+    ) -> Result<Vec<SessionLine>, Failure> {
         let (mut all, mut from) = (Vec::new(), Some(0));
-        while let Some(number) = from {
+        while let Some(number) = from
+            && answers > 0
+        {
+            answers -= 1;
             let request = Request::Sessions { from: number, filter };
             let (next, part) = self.ask(&request, |response| match response {
                 Response::Sessions(next, part) => Some((next, part)),
@@ -254,6 +279,10 @@ impl Channel {
     /// As for [`Channel::config`].
     pub fn rules(&mut self) -> Result<Vec<UseLine>, Failure> {
         let config = self.config()?;
+        self.rules_with(&config)
+    }
+
+    pub(super) fn rules_with(&mut self, config: &Config) -> Result<Vec<UseLine>, Failure> {
         let (uses, now) = (self.uses(Request::Rules)?, self.now()?);
         let lines = config.rules().iter().zip(uses).zip(1..);
         Ok(lines
@@ -270,6 +299,10 @@ impl Channel {
     /// As for [`Channel::config`].
     pub fn forwards(&mut self) -> Result<Vec<UseLine>, Failure> {
         let config = self.config()?;
+        self.forwards_with(&config)
+    }
+
+    pub(super) fn forwards_with(&mut self, config: &Config) -> Result<Vec<UseLine>, Failure> {
         let (uses, now) = (self.uses(Request::Forwards)?, self.now()?);
         let lines = config.forwards().iter().zip(uses).zip(1..);
         Ok(lines

@@ -50,14 +50,28 @@ pub(super) fn protocol_number(text: &str) -> Result<u8, String> {
 
 /// So many bytes, short: `1.5 MB`.
 pub(super) fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if value < 1000.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1000.0;
+    if bytes < 1_000 { format!("{bytes} B") } else { scaled(bytes as f64) + "B" }
+}
+
+/// So many bits a second, short: `94.1 Mbit/s`.
+pub(super) fn bits(rate: f64) -> String {
+    if rate < 1_000.0 { format!("{rate:.0} bit/s") } else { scaled(rate) + "bit/s" }
+}
+
+/// A large count, short: `12.3 M`.
+pub(super) fn count(count: u64) -> String {
+    scaled(count as f64)
+}
+
+/// With the prefix of its unit.
+fn scaled(mut value: f64) -> String {
+    let mut prefixes = ["", "k", "M", "G"].into_iter();
+    while value >= 1_000.0
+        && let Some(_) = prefixes.next()
+    {
+        value /= 1_000.0;
     }
-    format!("{value:.1} TB")
+    format!("{value:.1} {}", prefixes.next().unwrap_or("T"))
 }
 
 /// So much time, short: `5 min`.
@@ -78,6 +92,9 @@ mod tests {
     #[test]
     fn figures_are_short() {
         assert_eq!([0, 999, 1_500, 20_000_000].map(bytes), ["0 B", "999 B", "1.5 kB", "20.0 MB"]);
+        assert_eq!([1_234_567_890_123, 12_345_678].map(bytes), ["1.2 TB", "12.3 MB"]);
+        assert_eq!([0.0, 999.4, 94_100_000.0].map(bits), ["0 bit/s", "999 bit/s", "94.1 Mbit/s"]);
+        assert_eq!(count(12_345_678), "12.3 M");
         assert_eq!([0.4, 119.0, 300.0, 90_000.0, 1e6].map(time), ["0 s", "119 s", "5 min", "25 h", "11 d"]);
     }
 }
