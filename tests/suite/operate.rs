@@ -11,7 +11,7 @@ use std::thread;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
-use sekisho_tests::netns::{CONFIGURATION, Network, Running, available, program, until};
+use sekisho_tests::netns::{self, CONFIGURATION, Network, Running, available, program, until};
 
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -327,4 +327,57 @@ fn top_draws_on_a_terminal_and_leaves_it_as_it_was() {
     assert!(top.wait().unwrap().success());
     assert_eq!(settings(), before);
     assert!(shows("\x1b[?1049l"), "{}", drawn.lock().unwrap());
+}
+
+#[test]
+fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
+    if !available() || netns::which("tshark").is_none() {
+        return;
+    }
+    let operated = Operated::new();
+    let file = operated.network.file("capture.pcapng");
+    let arguments = format!("capture --protocol udp --count 20 -w {}", file.display());
+    let mut capture = operated.command(&arguments).spawn().unwrap();
+    let (lan, wan) = (&operated.network.lan, &operated.network.wan);
+    let speak = || {
+        let ask = || UdpSocket::bind("192.0.2.1:5000").unwrap().send_to(b"?", "203.0.113.1:53").unwrap();
+        lan.within(ask).join().unwrap();
+        let knock = || UdpSocket::bind("203.0.113.1:9").unwrap().send_to(b"?", "203.0.113.254:9").unwrap();
+        wan.within(knock).join().unwrap();
+        capture.try_wait().unwrap().is_some()
+    };
+    assert!(until(speak), "no twenty frames");
+
+    let fields = "-e frame.interface_name -e ip.src -e udp.checksum.status -e frame.comment";
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-o", "udp.check_checksum:TRUE", "-T", "fields", "-r"]).arg(&file).args(fields.split(' '));
+    let shown = String::from_utf8(tshark.output().unwrap().stdout).unwrap();
+    let has = |parts: [&str; 3]| {
+        shown.lines().any(|line| {
+            let is_it = |(part, field): (&str, &str)| field.ends_with(part);
+            let [interface, source, _, comment] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return false;
+            };
+            parts.into_iter().zip([interface, source, comment]).all(is_it)
+        })
+    };
+    assert!(has(["lan", "192.0.2.1", ": forwarded"]), "{shown}");
+    assert!(has(["wan", "203.0.113.254", ": forwarded"]), "{shown}");
+    assert!(has(["wan", "203.0.113.1", ": dropped: no mapping"]), "{shown}");
+
+    // On lines, and only what is not sent on.
+    let mut capture = operated.command("capture --stopped --count 2");
+    let mut capture = capture.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    assert!(until(|| {
+        let ask = || UdpSocket::bind("192.0.2.1:5000").unwrap().send_to(b"?", "203.0.113.1:53").unwrap();
+        lan.within(ask).join().unwrap();
+        let knock = || UdpSocket::bind("203.0.113.1:9").unwrap().send_to(b"?", "203.0.113.254:9").unwrap();
+        wan.within(knock).join().unwrap();
+        capture.try_wait().unwrap().is_some()
+    }));
+    let mut lines = String::new();
+    capture.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
+    let stopped = "wan 203.0.113.1:9 > 203.0.113.254:9 udp, 43 bytes: dropped: no mapping";
+    assert!(lines.lines().count() == 2 && lines.lines().all(|line| line.ends_with(stopped)), "{lines}");
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }

@@ -21,6 +21,7 @@ mod failure;
 pub mod hex;
 pub mod import;
 pub mod operate;
+pub mod pcapng;
 mod reader;
 pub mod reading;
 mod report;

@@ -5,6 +5,7 @@
 //! same for a monitoring system, `top` for somebody who looks on.
 
 pub mod apply;
+pub mod capture;
 pub mod channel;
 pub mod command;
 mod metrics;

@@ -11,6 +11,7 @@ use control::seal::Key;
 use serde::Serialize;
 
 use super::apply::difference;
+use super::capture::{Capture, capture};
 use super::table::{Align, table};
 use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
 use super::{Channel, Place, metrics, top, words};
@@ -64,6 +65,10 @@ pub enum Operation {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Show its latest frames and those that come, as they came and as they left, with what became of each.
+    ///
+    /// `provision capture -w - | wireshark -k -i -` shows them in Wireshark: a packet's comment says what became of it.
+    Capture(Capture),
     /// Print everything that can be counted, for Prometheus.
     Metrics,
     /// Print the configuration that runs, as TOML.
@@ -149,6 +154,7 @@ pub fn operate(
     let mut channel = Channel::open(place, &key)?;
     match operation {
         Operation::Log { follow } => log(&mut channel, *follow, print),
+        Operation::Capture(options) => capture(&mut channel, options, print),
         Operation::Apply(arguments) => apply(&mut channel, arguments, print),
         Operation::Sessions(arguments) if arguments.kill => kill(&mut channel, arguments, print),
         operation => print(&shown(&mut channel, operation)?),
@@ -193,7 +199,9 @@ fn shown(channel: &mut Channel, operation: &Operation) -> Result<String, Failure
         Operation::Running => Ok(crate::show(&channel.config()?)),
         Operation::Confirm => channel.confirm().map(|()| "confirmed\n".to_owned()),
         Operation::Revert => channel.revert().map(|()| "taken back\n".to_owned()),
-        Operation::Top { .. } | Operation::Log { .. } | Operation::Apply(_) => Ok(String::new()),
+        Operation::Top { .. } | Operation::Log { .. } | Operation::Capture(_) | Operation::Apply(_) => {
+            Ok(String::new())
+        }
     }
 }
 

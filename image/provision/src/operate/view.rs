@@ -348,7 +348,7 @@ impl Channel {
     }
 
     /// The box's clock, in milliseconds.
-    fn now(&mut self) -> Result<u64, Failure> {
+    pub(super) fn now(&mut self) -> Result<u64, Failure> {
         self.ask(&Request::Status, |response| match response {
             Response::Status(status) => Some(status.now),
             _ => None,
