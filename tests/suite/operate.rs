@@ -20,8 +20,9 @@ const RULE: &str = "[[rule]]\nname = \"no mail\"\ndirection = \"lan-to-wan\"\npr
 const SSH: &str =
     "[[forward]]\nname = \"ssh\"\nprotocol = \"tcp\"\nexternal = \"2222\"\ninternal = \"192.0.2.1:22\"\n";
 
+// None of the ports that a host's sessions from ports above 1023 have outside.
 const ECHO: &str =
-    "[[forward]]\nname = \"echo\"\nprotocol = \"udp\"\nexternal = \"2007\"\ninternal = \"192.0.2.1:7\"\n";
+    "[[forward]]\nname = \"echo\"\nprotocol = \"udp\"\nexternal = \"7\"\ninternal = \"192.0.2.1:7\"\n";
 
 /// A box with a channel in the reference network.
 pub(crate) struct Operated {
@@ -193,8 +194,9 @@ fn ten_thousand_sessions_live_on_when_a_forward_comes_and_goes() {
         |name: &str, more: &str| compile(&operated.network, name, &configuration(more)).display().to_string();
     let (with, without) = (compile("with", ECHO), compile("without", ""));
     // ... all of them live on when a forward comes ...
-    assert!(operated.shown(&format!("apply {with}")).contains("applied, 0 sessions ended"));
-    let ask = || UdpSocket::bind("203.0.113.1:4000").unwrap().send_to(b"?", "203.0.113.254:2007").unwrap();
+    let applied = operated.shown(&format!("apply {with}"));
+    assert!(applied.contains("applied, 0 sessions ended"), "{applied}");
+    let ask = || UdpSocket::bind("203.0.113.1:4000").unwrap().send_to(b"?", "203.0.113.254:7").unwrap();
     wan.within(ask).join().unwrap();
     assert!(until(|| has("10,001")), "{}", operated.shown("status"));
     // ... and when it goes, its own session ends with it.
