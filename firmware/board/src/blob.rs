@@ -6,14 +6,14 @@
 //! | 4 | 2 | schema version, little-endian |
 //! | 6 | 2 | length of the body in bytes, little-endian |
 //! | 8 | 4 | CRC-32/ISO-HDLC of version, length and body, little-endian |
-//! | 12 | length | the settings, in postcard's encoding of `schema` |
+//! | 12 | length | the settings, as `schema` has them |
 //!
 //! Invariants: every byte is compared or covered by the checksum, so no change of one byte goes unnoticed; nothing may
 //! follow the body; one board has one blob, byte for byte.
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
-use crate::schema::{BoardV1, LONGEST};
+use crate::schema::{self, LONGEST};
 use crate::{Board, Error};
 
 /// The schema version that this program reads and writes. Program and board come in one image, so it reads no other.
@@ -35,7 +35,7 @@ impl Board {
     /// Any [`Error`] but [`Error::BufferTooSmall`]: first about the envelope, then about the settings.
     pub fn decode(blob: &[u8]) -> Result<Self, Error> {
         let body = open(blob)?;
-        Self::new(read_body(body)?.into_draft()?)
+        Self::new(schema::read(body)?)
     }
 
     /// Writes the board's blob to the front of `buffer`, and says how many bytes it took. [`MAX_BOARD`] bytes are always
@@ -45,7 +45,8 @@ impl Board {
     /// [`Error::BufferTooSmall`]; what is in the buffer then is of no use.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, Error> {
         let (header, body) = buffer.split_first_chunk_mut::<HEADER>().ok_or(Error::BufferTooSmall)?;
-        let body = postcard::to_slice(&BoardV1::from(self), body).map_err(|_| Error::BufferTooSmall)?;
+        let length = schema::write(self, body).ok_or(Error::BufferTooSmall)?;
+        let body = body.get(..length).ok_or(Error::BufferTooSmall)?;
         let version = SCHEMA_VERSION.to_le_bytes();
         // No body is longer than LONGEST, whose fit is asserted above.
         let length = (body.len() as u16).to_le_bytes();
@@ -76,20 +77,6 @@ fn open(blob: &[u8]) -> Result<&[u8], Error> {
         return Err(Error::WrongChecksum);
     }
     Ok(body)
-}
-
-/// Reads the settings, and refuses bytes that we would not have written for them.
-fn read_body(body: &[u8]) -> Result<BoardV1, Error> {
-    let (wire, rest) = postcard::take_from_bytes::<BoardV1>(body).map_err(|_| Error::MalformedBody)?;
-    if !rest.is_empty() {
-        return Err(Error::MalformedBody);
-    }
-    let mut buffer = [0; LONGEST];
-    let canonical = postcard::to_slice(&wire, &mut buffer).map_err(|_| Error::NotCanonical)?;
-    if canonical != body {
-        return Err(Error::NotCanonical);
-    }
-    Ok(wire)
 }
 
 fn checksum(version: [u8; 2], length: [u8; 2], body: &[u8]) -> u32 {

@@ -78,9 +78,4 @@ impl Board {
     pub fn watchdog(&self) -> Option<&str> {
         self.watchdog.as_ref().map(FilePath::as_str)
     }
-
-    /// The settings that a blob holds.
-    pub(crate) fn parts(&self) -> (&BoardName, &[FilePath], Option<&FilePath>) {
-        (&self.name, &self.modules, self.watchdog.as_ref())
-    }
 }

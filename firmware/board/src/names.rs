@@ -43,10 +43,6 @@ impl BoardName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    pub(crate) fn to_wire(&self) -> String<MAX_BOARD_NAME> {
-        self.0.clone()
-    }
 }
 
 impl FilePath {
@@ -67,10 +63,6 @@ impl FilePath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    pub(crate) fn to_wire(&self) -> String<MAX_FILE_PATH> {
-        self.0.clone()
-    }
 }
 
 impl PathPart {
@@ -88,10 +80,6 @@ impl PathPart {
     /// The part as text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    pub(crate) fn to_wire(&self) -> String<MAX_PATH_PART> {
-        self.0.clone()
     }
 }
 

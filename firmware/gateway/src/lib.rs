@@ -6,8 +6,8 @@
 //! time. So neither port starves the other, and time never waits longer than two batches. Without frames and without
 //! anything due in the router the sleep has no end, and the program costs nothing.
 //!
-//! It is a crate of its own so that it alone is compiled for speed; what only starts and ends the box, `init`, is compiled to be
-//! small.
+//! It is a crate of its own so that the forwarding of a batch alone is compiled for speed. All the rest is `#[inline]`, which is
+//! to say that it is compiled where it is called: in `init`, to be small.
 
 use linux::{
     Error, Events, LinkChange, Port, Receiver, Signal, Transmitter, VnetHeader, clock, console, process,
@@ -50,6 +50,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// A box of these ports, lan first.
+    #[inline]
     pub fn new(
         events: Events,
         ports: [Port; 2],
@@ -60,6 +61,7 @@ impl Gateway {
     }
 
     /// Tells the router of the links that are up, so that it makes itself known on them.
+    #[inline]
     pub fn announce(&mut self) {
         let now = now();
         for side in Side::ALL {
@@ -77,6 +79,7 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Error::System`] if the kernel cannot poll: out of memory.
+    #[inline]
     pub fn run(&mut self, attend: &mut dyn FnMut(Turn<'_>) -> Option<Instant>) -> Result<Ending, Error> {
         let mut busy = false;
         let mut next = self.look_after(now(), true, attend);
@@ -100,6 +103,7 @@ impl Gateway {
     }
 
     /// Shows the box to whoever looks after it, and sends what comes of that.
+    #[inline]
     fn look_after(
         &mut self,
         now: Instant,
@@ -112,12 +116,14 @@ impl Gateway {
         next
     }
 
+    #[inline]
     fn end(&mut self, ending: Ending) -> Ending {
         self.report();
         ending
     }
 
     /// Serves both ports and the clock; whether a port may have more for us.
+    #[inline]
     fn serve(&mut self, now: Instant) -> bool {
         let mut busy = false;
         for side in Side::ALL {
@@ -176,17 +182,20 @@ impl Gateway {
     }
 
     /// Queues the frames that the router itself wants sent.
+    #[inline]
     fn send_own(&mut self, now: Instant) {
         let [lan, wan] = &mut self.ports;
         send_own(now, &mut self.router, self.recorder, &mut [&mut lan.tx, &mut wan.tx]);
     }
 
+    #[inline]
     fn flush(&mut self) {
         for port in &mut self.ports {
             port.tx.flush();
         }
     }
 
+    #[inline]
     fn check_links(&mut self, now: Instant) {
         for side in Side::ALL {
             let port = &mut self.ports[side as usize];
@@ -197,12 +206,14 @@ impl Gateway {
     }
 
     /// Milliseconds until there is something to do though no frame has come, if there ever is.
+    #[inline]
     fn until_due(&self, other: Option<Instant>) -> Option<u64> {
         let due = self.router.poll_timeout().into_iter().chain(other).min()?;
         Some(due.millis().saturating_sub(clock::now()))
     }
 
     /// Shows every counter on stderr.
+    #[inline]
     fn report(&mut self) {
         console::complain(self.router.summary());
         for side in Side::ALL {
@@ -230,6 +241,7 @@ fn send_own(
 }
 
 /// What the router wants to know of a port.
+#[inline]
 pub fn link_of(port: &Port) -> Link {
     Link { hardware: port.hardware(), mtu: port.mtu() }
 }
@@ -250,6 +262,7 @@ fn offload_of(vnet: &VnetHeader) -> Offload {
     Offload { checksum, segment: vnet.gso_size() }
 }
 
+#[inline]
 fn now() -> Instant {
     Instant::from_millis(clock::now())
 }

@@ -31,6 +31,7 @@ pub(crate) struct Embedded<'a> {
 
 impl<'a> Embedded<'a> {
     /// Parses what `message` quotes, after checking the error's own checksum (RFC 5508 REQ-3).
+    #[inline]
     pub(crate) fn parse(message: Message<'a>) -> Result<Self, DropReason> {
         verify_icmp(&message)?;
         verify_mtu(message.header)?;
@@ -51,6 +52,7 @@ impl<'a> Embedded<'a> {
     }
 
     /// Rewrites the quoted packet and, for all that changed in it, the error's checksum.
+    #[inline]
     pub(crate) fn rewrite(self, rewrite: &Rewrite) {
         let header_sum = raw(self.header, 10);
         let addresses = rewrite::addresses(rewrite, self.header);

@@ -36,8 +36,24 @@ pub struct Engine<'t, const SESSIONS: usize> {
     pub(crate) limits: Limits,
     pub(crate) hits: [Hits; MAX_FORWARDS],
     pub(crate) policy: PolicyState,
+    pub(crate) rarely: Rarely<'t, SESSIONS>,
     counters: [Counters; 2],
 }
+
+/// The ways that few packets go, behind pointers: code of an engine is made where it is asked for, and what is reached
+/// through these only is asked for where the engine is made, by a crate that is compiled to be small, and not once more where
+/// packets are translated, by one that is compiled for speed. What only they need and is no engine's is `#[inline]`, to the
+/// same end.
+pub(crate) struct Rarely<'t, const SESSIONS: usize> {
+    /// [`Engine::pass_special`].
+    special: Pass<'t, SESSIONS>,
+    /// [`Engine::hairpin`].
+    pub(crate) hairpin: Pass<'t, SESSIONS>,
+}
+
+/// One of them: what translates a packet from a realm.
+type Pass<'t, const SESSIONS: usize> =
+    fn(&mut Engine<'t, SESSIONS>, Instant, Realm, &mut [u8; HEADER], &mut [u8], Shape) -> Verdict;
 
 /// How often something has happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +93,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             limits: Limits::new(&settings.shares, SESSIONS as u32),
             hits: [Hits { count: 0, last: None }; MAX_FORWARDS],
             policy: PolicyState::new(),
+            rarely: Rarely { special: Self::pass_special, hairpin: Self::hairpin },
             counters: Default::default(),
             external: settings.external.unwrap_or(Ipv4Addr::UNSPECIFIED),
             settings,
@@ -104,11 +121,25 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         let Packet { header, body, shape, .. } = packet;
         match is_plain {
             true => self.pass(now, from, header, body, shape),
-            false => self.pass_special(now, from, header, body, shape),
+            false => self.pass_rarely(now, from, header, body, shape),
         }
     }
 
-    /// Takes a packet that has options, or is a fragment.
+    /// Takes a packet that no quick way is for. That it is rare is known of a function, not of a pointer.
+    #[cold]
+    #[inline(never)]
+    fn pass_rarely(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        body: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        (self.rarely.special)(self, now, from, header, body, shape)
+    }
+
+    /// Takes a packet of any kind, which may have options, or be a fragment.
     #[cold]
     #[inline(never)]
     fn pass_special(
@@ -131,12 +162,8 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
     #[cold]
     #[inline(never)]
     pub fn translate_rare(&mut self, now: Instant, from: Realm, packet: Packet<'_>) -> Verdict {
-        let is_plain = packet.is_plain();
         let Packet { header, body, shape, .. } = packet;
-        match is_plain {
-            true => self.pass_other(now, from, header, body, shape),
-            false => self.pass_special(now, from, header, body, shape),
-        }
+        self.pass_special(now, from, header, body, shape)
     }
 
     /// The same for a packet that the box itself has made, as if from realm `from`: it is not counted.
@@ -272,17 +299,35 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
                 Realm::External => self.inbound_quickly::<Udp>(now, header, payload, shape),
             };
         }
-        if number == transport::TCP && transport::is_data(payload) {
-            return match from {
-                Realm::Internal => self.outbound_quickly::<Data>(now, header, payload, shape),
-                Realm::External => self.inbound_quickly::<Data>(now, header, payload, shape),
-            };
+        if number == transport::TCP {
+            if transport::is_data(payload) {
+                return match from {
+                    Realm::Internal => self.outbound_quickly::<Data>(now, header, payload, shape),
+                    Realm::External => self.inbound_quickly::<Data>(now, header, payload, shape),
+                };
+            }
+            return self.pass_tcp(now, from, header, payload, shape);
         }
-        self.pass_other(now, from, header, payload, shape)
+        self.pass_rarely(now, from, header, payload, shape)
+    }
+
+    /// Takes a TCP segment of any kind.
+    #[inline(never)]
+    fn pass_tcp(
+        &mut self,
+        now: Instant,
+        from: Realm,
+        header: &mut [u8; HEADER],
+        payload: &mut [u8],
+        shape: Shape,
+    ) -> Verdict {
+        match from {
+            Realm::Internal => self.outbound::<Tcp>(now, header, payload, shape),
+            Realm::External => self.inbound::<Tcp>(now, header, payload, shape),
+        }
     }
 
     /// Takes a packet of any kind, or the first fragment of one.
-    #[inline(never)]
     pub(crate) fn pass_other(
         &mut self,
         now: Instant,
@@ -296,8 +341,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         match (from, number) {
             (Realm::Internal, transport::UDP) => self.outbound::<Udp>(now, header, payload, shape),
             (Realm::External, transport::UDP) => self.inbound::<Udp>(now, header, payload, shape),
-            (Realm::Internal, transport::TCP) => self.outbound::<Tcp>(now, header, payload, shape),
-            (Realm::External, transport::TCP) => self.inbound::<Tcp>(now, header, payload, shape),
+            (_, transport::TCP) => self.pass_tcp(now, from, header, payload, shape),
             (Realm::Internal, transport::ICMP) => self.outbound_icmp(now, header, payload, shape),
             (Realm::External, transport::ICMP) => self.inbound_icmp(now, header, payload, shape),
             (Realm::Internal, _) if covers => self.outbound::<Covered>(now, header, payload, shape),

@@ -232,6 +232,7 @@ impl Fragments {
     }
 
     /// What became of the first fragment of a datagram, if it has passed.
+    #[inline]
     pub(crate) fn find(&self, now: Instant, key: &Key) -> Option<Translated> {
         self.datagrams
             .iter()
@@ -240,6 +241,7 @@ impl Fragments {
     }
 
     /// Notes that the first fragment of a datagram has passed. The others have `millis` to follow.
+    #[inline]
     pub(crate) fn open(&mut self, now: Instant, key: Key, part: Part, translated: Translated, millis: u32) {
         let place = self.place(now, key.source);
         let mut datagram = Datagram {
@@ -260,6 +262,7 @@ impl Fragments {
     ///
     /// # Errors
     /// Why it must not.
+    #[inline]
     pub(crate) fn pass(&mut self, now: Instant, key: &Key, part: Part) -> Result<(), DropReason> {
         let found = self.datagrams.iter_mut().find(|datagram| datagram.is_live(now) && datagram.key == *key);
         let datagram = found.ok_or(DropReason::FragmentEarly)?;
@@ -306,6 +309,7 @@ struct Spans {
 }
 
 impl Spans {
+    #[inline]
     fn add(&mut self, part: Part) -> Result<(), DropReason> {
         let Part { mut span, is_last } = part;
         let overlaps = |other: &Span| span.first < other.end && other.first < span.end;
@@ -338,6 +342,7 @@ impl Spans {
         Ok(())
     }
 
+    #[inline]
     fn is_complete(&self) -> bool {
         let whole = |span: &Span| span.first == 0 && Some(span.end) == self.total;
         self.count == 1 && self.iter().any(whole)

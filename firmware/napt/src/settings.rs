@@ -274,6 +274,7 @@ impl Scope {
 
 /// As much as either behaviour and the filter rules look at; all of it for TCP, where every connection has a state of its
 /// own, and where two forwards lead to one internal endpoint, so that their answers are told apart.
+#[inline]
 fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
     match protocol {
         Protocol::Tcp => Dependence::AddressAndPort,
@@ -287,6 +288,7 @@ fn scope(settings: &Settings, protocol: Protocol) -> Dependence {
 }
 
 /// Only where a behaviour looks at less than sessions keep.
+#[inline]
 fn grouping(settings: &Settings, protocol: Protocol, scope: Dependence) -> Grouping {
     if protocol == Protocol::Other {
         return Grouping::None;

@@ -313,6 +313,7 @@ pub(crate) const fn covers_addresses(number: u8) -> bool {
 
 /// The ports, or identifiers, in the first eight bytes of a quoted transport header, which is all that an ICMP error
 /// is sure to quote (RFC 792).
+#[inline]
 pub(crate) fn quoted_ports(number: u8, quoted: &[u8; 8]) -> Result<(Protocol, u16, u16), DropReason> {
     match number {
         TCP => Ok((Protocol::Tcp, word(quoted, 0), word(quoted, 2))),

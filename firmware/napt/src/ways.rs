@@ -24,7 +24,7 @@ use crate::settings::Dependence;
 use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
 use crate::transit::Transit;
-use crate::transport::{Heading, Transport};
+use crate::transport::{self, Covered, Heading, Opaque, Query, Tcp, Transport, Udp};
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
@@ -43,7 +43,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         };
         let destination = packet::destination(header);
         if destination == self.external {
-            return self.hairpin::<T>(now, header, payload, shape);
+            return (self.rarely.hairpin)(self, now, Realm::Internal, header, payload, shape);
         }
         let internal = Endpoint::new(packet::source(header), ports.source);
         let remote = Endpoint::new(destination, ports.destination);
@@ -165,18 +165,26 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     /// filter has no say.
     #[cold]
     #[inline(never)]
-    fn hairpin<T: Transport>(
+    pub(crate) fn hairpin(
         &mut self,
         now: Instant,
+        from: Realm,
         header: &mut [u8; HEADER],
         payload: &mut [u8],
         shape: Shape,
     ) -> Verdict {
-        let passed = self.hairpin_carefully::<T>(now, header, payload, shape);
-        self.settle(Realm::Internal, passed)
+        let passed = match header[9] {
+            transport::UDP => self.hairpin_carefully::<Udp>(now, header, payload, shape),
+            transport::TCP => self.hairpin_carefully::<Tcp>(now, header, payload, shape),
+            transport::ICMP => self.hairpin_carefully::<Query>(now, header, payload, shape),
+            number if transport::covers_addresses(number) => {
+                self.hairpin_carefully::<Covered>(now, header, payload, shape)
+            }
+            _ => self.hairpin_carefully::<Opaque>(now, header, payload, shape),
+        };
+        self.settle(from, passed)
     }
 
-    #[inline]
     fn hairpin_carefully<T: Transport>(
         &mut self,
         now: Instant,

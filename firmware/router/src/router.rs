@@ -9,13 +9,13 @@
 use core::num::NonZeroU16;
 
 use config::{Config, MAX_RULES, Name, Response};
-use napt::{Engine, Instant, Random, Seed, Tables, checksum};
+use napt::{Engine, Instant, Random, Seed, Tables, Verdict, checksum};
 use smoltcp::wire::{EthernetAddress, IpProtocol, Ipv4Packet};
 
 use crate::alarm::{Alarm, Alarms};
 use crate::arp::Say;
-use crate::counters::{Counters, Summary};
-use crate::fragments::Early;
+use crate::counters::{Counters, Refusal, Summary};
+use crate::fragments::{Datagram, Early};
 use crate::frames::{Hold, Outbox};
 use crate::limiter::{Limiter, Rate};
 use crate::local::Local;
@@ -65,7 +65,42 @@ pub struct Router<'t, const SESSIONS: usize> {
     smaller: Option<(Side, NonZeroU16)>,
     /// What the operator calls the filter rules, in their order.
     names: [Option<Name>; MAX_RULES],
+    rarely: Rarely<'t, SESSIONS>,
 }
+
+/// What is done to few frames, behind pointers, for the reason that the engine has for its own: `gateway`, which receives
+/// frames, is compiled for speed and gets no code for it; that is in `init`, which makes the router and is to be small.
+struct Rarely<'t, const SESSIONS: usize> {
+    /// [`Router::take_other`].
+    take: Take<'t, SESSIONS>,
+    /// [`Router::carry_out`].
+    carry_out: CarryOut<'t, SESSIONS>,
+    /// [`Router::send_on_carefully`].
+    send_on: SendOn<'t, SESSIONS>,
+}
+
+type Take<'t, const SESSIONS: usize> =
+    fn(&mut Router<'t, SESSIONS>, Instant, Side, &mut [u8], Offload) -> Result<Disposition, Refusal>;
+
+type CarryOut<'t, const SESSIONS: usize> = fn(
+    &mut Router<'t, SESSIONS>,
+    Instant,
+    Side,
+    Verdict,
+    Option<Datagram>,
+    Option<&mut [u8]>,
+    Offload,
+) -> Result<Disposition, Refusal>;
+
+type SendOn<'t, const SESSIONS: usize> = fn(
+    &mut Router<'t, SESSIONS>,
+    Instant,
+    Side,
+    Side,
+    &mut [u8],
+    usize,
+    Offload,
+) -> Result<Disposition, Refusal>;
 
 /// What belongs to one port.
 struct Port<'t> {
@@ -103,6 +138,11 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             random,
             smaller: None,
             names: names(config),
+            rarely: Rarely {
+                take: Self::take_other,
+                carry_out: Self::carry_out,
+                send_on: Self::send_on_carefully,
+            },
         }
     }
 

@@ -1,7 +1,8 @@
 //! The way of a packet: Ethernet, the rules, the engine, and by its verdict onwards.
 //!
 //! Nearly all go the quick way, `take_packet` and `send_on`. Whatever is special about one goes `take_special` and
-//! `send_on_carefully`, which know everything.
+//! `send_on_carefully`, which know everything; from the quick way they are reached through pointers (`Rarely`), and through
+//! functions that say how rare that is.
 
 use core::net::Ipv4Addr;
 
@@ -33,7 +34,7 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         if is_for_us && header.last_chunk() == Some(&IPV4) {
             return self.take_packet(now, side, frame, offload);
         }
-        self.take_other(now, side, frame, offload)
+        self.take_rarely(now, side, frame, offload)
     }
 
     /// Takes a packet. Here is the quick way, that of nearly all: no rule has anything to say of it, the engine sends it
@@ -49,16 +50,58 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
         let bytes = frame.get_mut(ETHERNET..).ok_or(Refusal::Runt)?;
         let packet = match Packet::parse(bytes, offload.checksum, offload.segment) {
             Ok(packet) if packet.is_plain() && self.addresses.is_plain(side, &packet) => packet,
-            _ => return self.take_special(now, side, frame, offload),
+            _ => return self.take_rarely(now, side, frame, offload),
         };
         let end = ETHERNET + packet.total_len();
         match self.engine.translate(now, side.realm(), packet) {
             Verdict::Forward(realm) => self.send_on(now, side, Side::of(realm), frame, end, offload),
-            verdict => self.carry_out(now, side, verdict, None, frame.get_mut(..end), offload),
+            verdict => self.carry_out_rarely(now, side, verdict, frame.get_mut(..end), offload),
         }
     }
 
-    /// Takes a frame that is not plainly a packet for this box.
+    /// Takes a frame that is not plainly a packet for this box, or a packet that is not plain.
+    #[cold]
+    #[inline(never)]
+    fn take_rarely(
+        &mut self,
+        now: Instant,
+        side: Side,
+        frame: &mut [u8],
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        (self.rarely.take)(self, now, side, frame, offload)
+    }
+
+    /// Does what a verdict on a plain packet asks for, other than `Forward`.
+    #[cold]
+    #[inline(never)]
+    fn carry_out_rarely(
+        &mut self,
+        now: Instant,
+        side: Side,
+        verdict: Verdict,
+        frame: Option<&mut [u8]>,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        (self.rarely.carry_out)(self, now, side, verdict, None, frame, offload)
+    }
+
+    /// Sends a packet on that is large, or whose next hop has not been heard of lately.
+    #[cold]
+    #[inline(never)]
+    fn send_on_rarely(
+        &mut self,
+        now: Instant,
+        from: Side,
+        to: Side,
+        frame: &mut [u8],
+        end: usize,
+        offload: Offload,
+    ) -> Result<Disposition, Refusal> {
+        (self.rarely.send_on)(self, now, from, to, frame, end, offload)
+    }
+
+    /// Takes a frame that may be anything.
     #[cold]
     #[inline(never)]
     pub(super) fn take_other(
@@ -150,7 +193,7 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
     /// Does what a verdict other than `Forward` asks for.
     #[cold]
     #[inline(never)]
-    fn carry_out(
+    pub(super) fn carry_out(
         &mut self,
         now: Instant,
         side: Side,
@@ -238,13 +281,13 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
             self.port(from).counters.forwarded += 1;
             return Ok(Disposition::Send(to));
         }
-        self.send_on_carefully(now, from, to, frame, end, offload)
+        self.send_on_rarely(now, from, to, frame, end, offload)
     }
 
     /// Does the same where the packet is large, or the next hop has not been heard of lately.
     #[cold]
     #[inline(never)]
-    fn send_on_carefully(
+    pub(super) fn send_on_carefully(
         &mut self,
         now: Instant,
         from: Side,
