@@ -383,3 +383,22 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
     assert!(lines.lines().count() == 2 && lines.lines().all(|line| line.ends_with(stopped)), "{lines}");
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
+
+#[test]
+fn top_ends_with_its_terminal() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let end = || File::options().read(true).write(true).open(&name).unwrap();
+    let mut top = operated.command("top").stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+    let mut terminal = File::from(terminal);
+    assert!(terminal.read(&mut [0; 100]).unwrap() > 0, "it has begun to draw");
+    drop(terminal);
+    assert!(until(|| top.try_wait().unwrap().is_some()));
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}

@@ -98,7 +98,12 @@ pub fn write(kind: u8, content: &[u8], frame: &mut [u8; MAX_FRAME]) -> usize {
     frame.fill(0);
     let [_, room @ .., _] = frame;
     // There is room for what is longest.
-    cobs::try_encode(&bare[..end + SUM], room).map_or(0, |len| len + 2)
+    let len = cobs::try_encode(&bare[..end + SUM], room).unwrap_or(0);
+    // Behind a block that ends just there, the encoder has begun another.
+    if let Some(end) = frame.get_mut(1 + len) {
+        *end = 0;
+    }
+    if len == 0 { 0 } else { len + 2 }
 }
 
 #[cfg(test)]
@@ -135,6 +140,18 @@ mod tests {
             assert!(read.iter().map(|(kind, content)| (*kind, &content[..])).eq(contents.map(|it| (3, it))));
         }
         assert_eq!(write(3, &[0; MAX_CONTENT + 1], &mut [0; MAX_FRAME]), 0);
+    }
+
+    #[test]
+    fn a_frame_ends_with_a_zero_wherever_its_last_block_ends() {
+        // COBS parts what has no zero into blocks of 254 bytes. All that is not zero here is the content, and the sum.
+        for len in 0..MAX_CONTENT {
+            for kind in 1..=4 {
+                let content = [0x55; MAX_CONTENT];
+                let (read, strays) = read(&frame(kind, &content[..len]), 4096);
+                assert_eq!((read.len(), strays), (1, 0), "kind {kind}, {len} bytes");
+            }
+        }
     }
 
     #[test]

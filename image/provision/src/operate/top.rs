@@ -18,6 +18,8 @@ use control::message::Filter;
 use control::seal::Key;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::view::SessionLine;
@@ -88,6 +90,8 @@ fn show(
 ) -> io::Result<()> {
     let is_over = Arc::new(AtomicBool::new(false));
     for signal in [SIGHUP, SIGINT, SIGTERM] {
+        // The first ends the loop, a second one the program, wherever it is.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, is_over.clone())?;
         signal_hook::flag::register(signal, is_over.clone())?;
     }
     let mut has_news = true;
@@ -102,12 +106,28 @@ fn show(
         if has_news {
             terminal.draw(|frame| draw(model, frame))?;
         }
-        has_news = event::poll(TICK)?;
+        if is_gone(TICK)? {
+            break;
+        }
+        has_news = event::poll(Duration::ZERO)?;
         if has_news && leaves(&event::read()?) {
             break;
         }
     }
     Ok(())
+}
+
+/// Waits for a key, and says whether the terminal is no more: who reads events from one that has been closed reads for ever.
+fn is_gone(limit: Duration) -> io::Result<bool> {
+    let input = io::stdin();
+    let mut fds = [PollFd::new(&input, PollFlags::IN)];
+    let limit = Timespec { tv_sec: 0, tv_nsec: limit.subsec_nanos().into() };
+    match poll(&mut fds, Some(&limit)) {
+        Ok(_) => Ok(fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)),
+        // A signal.
+        Err(Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 fn leaves(event: &Event) -> bool {
