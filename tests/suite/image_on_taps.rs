@@ -216,10 +216,10 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
         signed.display().to_string()
     };
     let mut machine = taps.boot();
-    taps.network.lan.run("ping -n -c 1 -W 5 203.0.113.1");
 
     for (by, sequence) in [(By::Serial, 10), (By::Lan, 20)] {
         // ... the operator sees it, ...
+        taps.network.lan.run("ping -n -c 1 -W 5 203.0.113.1");
         assert!(operator.shown(by, "status").contains("lan       eth0 192.0.2.254/24"));
         assert!(operator.shown(by, "sessions").contains("192.0.2.1"));
         // ... nobody else does, and what somebody else has signed is not taken, nor what has been recorded, ...

@@ -37,8 +37,8 @@ pub(crate) struct Operator {
     wakeup: Wakeup,
     listener: Option<Listener>,
     files: [Option<Stream>; FILES],
-    /// Since when each stream is there.
-    since: [Option<Instant>; LINES],
+    /// Who speaks by each connection.
+    callers: [u32; CONNECTIONS],
     links: &'static mut [Link; LINES],
     desk: &'static mut Desk,
     control: Option<Control>,
@@ -73,7 +73,7 @@ impl Operator {
             wakeup,
             listener,
             files,
-            since: [None; LINES],
+            callers: [0; CONNECTIONS],
             links: LINKS.take(),
             desk,
             control,
@@ -112,7 +112,7 @@ impl Operator {
         if is_due {
             self.desk.handle_timeout(&mut surroundings(turn, keep, &self.interfaces, self.tally, true));
         }
-        self.accept(turn.now);
+        self.accept();
         self.meet(turn);
         let mut bytes = [0; ROOM];
         for number in 0..LINES {
@@ -123,7 +123,6 @@ impl Operator {
             }
             self.send(turn, number);
         }
-        self.keep_room(turn);
         turn.router.poll_connections(turn.now);
         // It may run another configuration now.
         if self.desk.take_change() {
@@ -132,27 +131,22 @@ impl Operator {
     }
 
     /// Takes whoever has come to the socket. The last is the one who is served.
-    fn accept(&mut self, now: Instant) {
+    fn accept(&mut self) {
         while let Some(stream) = self.listener.as_ref().and_then(|listener| listener.accept(&self.wakeup)) {
             self.files[SOCKET] = Some(stream);
-            self.begin(SOCKET, now);
+            self.links[SOCKET].reset();
         }
     }
 
     /// Takes whoever has come on the lan.
     fn meet(&mut self, turn: &Turn<'_>) {
-        for lan in 0..CONNECTIONS {
-            match (turn.router.is_free(lan), self.since[FILES + lan]) {
-                (true, _) => self.since[FILES + lan] = None,
-                (false, None) => self.begin(FILES + lan, turn.now),
-                (false, Some(_)) => {}
+        for (lan, known) in self.callers.iter_mut().enumerate() {
+            let caller = turn.router.caller(lan);
+            if *known != caller {
+                *known = caller;
+                self.links[FILES + lan].reset();
             }
         }
-    }
-
-    fn begin(&mut self, number: usize, now: Instant) {
-        self.since[number] = Some(now);
-        self.links[number].reset();
     }
 
     fn read(&mut self, turn: &mut Turn<'_>, number: usize, bytes: &mut [u8]) -> Come {
@@ -183,6 +177,11 @@ impl Operator {
             answer: &mut |message, buffer| desk.answer(&mut around, message, buffer),
         };
         self.links[number].hear(bytes, &mut hearing);
+        if let Some(lan) = number.checked_sub(FILES)
+            && self.links[number].proven() == Some(turn.now)
+        {
+            turn.router.prove(turn.now, lan);
+        }
     }
 
     fn send(&mut self, turn: &mut Turn<'_>, number: usize) {
@@ -211,20 +210,6 @@ impl Operator {
                     connection.end();
                 }
             }
-        }
-    }
-
-    /// Lets one go, if nobody more could connect on the lan: who has not shown that they have the key, or else who has been quiet
-    /// for longest.
-    fn keep_room(&mut self, turn: &mut Turn<'_>) {
-        if (0..CONNECTIONS).any(|lan| turn.router.is_free(lan)) {
-            return;
-        }
-        let worth = |number: &usize| (self.links[*number].proven(), self.since[*number]);
-        if let Some(least) = (FILES..LINES).min_by_key(worth) {
-            self.since[least] = None;
-            self.links[least].reset();
-            turn.router.end_connection(least - FILES);
         }
     }
 }

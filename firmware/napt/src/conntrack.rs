@@ -510,6 +510,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.tidy_mappings(now, TIDY);
     }
 
+    #[inline(never)]
     fn tidy_sessions(&mut self, now: Instant, most: usize) {
         for _ in 0..most {
             match self.tables.sessions.meet(now) {

@@ -16,7 +16,7 @@ use crate::quick::Data;
 use crate::settings::{Idle, Limits, Rules, Settings};
 use crate::time::Instant;
 use crate::transit::Transit;
-use crate::transport::{self, Covered, Icmp, Opaque, Query, Reply, Tcp, Udp};
+use crate::transport::{self, Icmp, Other, Query, Reply, Tcp, Udp};
 use crate::verdict::{Counters, DropReason, RejectReason, Verdict};
 use crate::{Realm, Seed};
 
@@ -337,17 +337,14 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         shape: Shape,
     ) -> Verdict {
         let number = header[9];
-        let covers = transport::covers_addresses(number);
         match (from, number) {
             (Realm::Internal, transport::UDP) => self.outbound::<Udp>(now, header, payload, shape),
             (Realm::External, transport::UDP) => self.inbound::<Udp>(now, header, payload, shape),
             (_, transport::TCP) => self.pass_tcp(now, from, header, payload, shape),
             (Realm::Internal, transport::ICMP) => self.outbound_icmp(now, header, payload, shape),
             (Realm::External, transport::ICMP) => self.inbound_icmp(now, header, payload, shape),
-            (Realm::Internal, _) if covers => self.outbound::<Covered>(now, header, payload, shape),
-            (Realm::External, _) if covers => self.inbound::<Covered>(now, header, payload, shape),
-            (Realm::Internal, _) => self.outbound::<Opaque>(now, header, payload, shape),
-            (Realm::External, _) => self.inbound::<Opaque>(now, header, payload, shape),
+            (Realm::Internal, _) => self.outbound::<Other>(now, header, payload, shape),
+            (Realm::External, _) => self.inbound::<Other>(now, header, payload, shape),
         }
     }
 

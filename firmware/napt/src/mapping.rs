@@ -154,6 +154,7 @@ impl<const N: usize> Mappings<N> {
     }
 
     /// The mapping, live or cooling, that has an external port.
+    #[inline(never)]
     pub(crate) fn by_external(&self, keys: &Keys, protocol: Protocol, external: u16) -> Option<Slot> {
         self.index.find(keys.external(protocol, external), |slot| {
             let mapping = self.at(slot);
@@ -329,6 +330,7 @@ impl<const N: usize> Mappings<N> {
         None
     }
 
+    #[inline(never)]
     fn remove(&mut self, keys: &Keys, slot: Slot) {
         let mapping = *self.at(slot);
         self.index.remove(keys.external(mapping.protocol, mapping.external), slot);

@@ -86,11 +86,8 @@ pub(crate) struct Query;
 /// The answers to ICMP queries.
 pub(crate) struct Reply;
 
-/// Other protocols whose checksum, at offset 6, covers the addresses.
-pub(crate) struct Covered;
-
-/// Other protocols.
-pub(crate) struct Opaque;
+/// Other protocols. The checksum of some, at offset 6, covers the addresses.
+pub(crate) struct Other;
 
 /// An ICMP error: its own header and what follows it.
 pub(crate) struct Message<'a> {
@@ -215,32 +212,24 @@ impl Transport for Reply {
     }
 }
 
-impl Transport for Covered {
+impl Transport for Other {
     const PROTOCOL: Protocol = Protocol::Other;
     const HEADER_LEN: usize = 0;
 
     fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason> {
         match payload.len() {
-            0..8 => Err(DropReason::Transport),
+            0..8 if covers_addresses(header[9].into()) => Err(DropReason::Transport),
             _ => number(header),
         }
     }
 
-    fn rewrite(payload: &mut [u8], _: &Rewrite, addresses: Delta, _: Checksum) {
-        let Some(header) = payload.first_chunk_mut() else { return };
-        rewrite::covered(header, addresses);
+    fn rewrite(payload: &mut [u8], rewrite: &Rewrite, addresses: Delta, _: Checksum) {
+        // The number is in the place of ports, on either side.
+        let number = rewrite.source.or(rewrite.destination).map_or(0, |end| end.port);
+        if let Some(header) = payload.first_chunk_mut().filter(|_| covers_addresses(number)) {
+            rewrite::covered(header, addresses);
+        }
     }
-}
-
-impl Transport for Opaque {
-    const PROTOCOL: Protocol = Protocol::Other;
-    const HEADER_LEN: usize = 0;
-
-    fn ports(header: &[u8; HEADER], _: &[u8]) -> Result<Ports, DropReason> {
-        number(header)
-    }
-
-    fn rewrite(_: &mut [u8], _: &Rewrite, _: Delta, _: Checksum) {}
 }
 
 /// The identifier of an ICMP query or its reply.
@@ -305,9 +294,9 @@ const fn is_translatable(number: u8) -> bool {
 }
 
 /// Whether a protocol without ports of ours has a checksum over addresses: DCCP (RFC 4340 s.9.1), UDP-Lite (RFC 3828).
-pub(crate) const fn covers_addresses(number: u8) -> bool {
-    const DCCP: u8 = 33;
-    const UDP_LITE: u8 = 136;
+const fn covers_addresses(number: u16) -> bool {
+    const DCCP: u16 = 33;
+    const UDP_LITE: u16 = 136;
     matches!(number, DCCP | UDP_LITE)
 }
 

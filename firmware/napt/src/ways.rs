@@ -24,7 +24,7 @@ use crate::settings::Dependence;
 use crate::tcp::{Direction, Segment};
 use crate::time::Instant;
 use crate::transit::Transit;
-use crate::transport::{self, Covered, Heading, Opaque, Query, Tcp, Transport, Udp};
+use crate::transport::{self, Heading, Other, Query, Tcp, Transport, Udp};
 use crate::verdict::{DropReason, RejectReason, Verdict};
 
 impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
@@ -177,10 +177,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
             transport::UDP => self.hairpin_carefully::<Udp>(now, header, payload, shape),
             transport::TCP => self.hairpin_carefully::<Tcp>(now, header, payload, shape),
             transport::ICMP => self.hairpin_carefully::<Query>(now, header, payload, shape),
-            number if transport::covers_addresses(number) => {
-                self.hairpin_carefully::<Covered>(now, header, payload, shape)
-            }
-            _ => self.hairpin_carefully::<Opaque>(now, header, payload, shape),
+            _ => self.hairpin_carefully::<Other>(now, header, payload, shape),
         };
         self.settle(from, passed)
     }
@@ -272,6 +269,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens a session from outside, or that of the receiver of a hairpinned packet.
+    #[inline(never)]
     fn receive(
         &mut self,
         now: Instant,
@@ -287,6 +285,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Opens the session of a packet from outside that has none, if it may have one.
+    #[inline(never)]
     fn begin_inbound(&mut self, now: Instant, transit: Transit, flow: Heading) -> Result<Slot, Verdict> {
         let (remote, external) = transit.ends(flow);
         self.settings.external.ok_or(DropReason::NotOurs)?;
@@ -358,6 +357,7 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
     }
 
     /// Moves the session's state and timer on; its internal endpoint and its external port.
+    #[inline(never)]
     fn track(
         &mut self,
         now: Instant,

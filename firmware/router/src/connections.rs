@@ -70,14 +70,10 @@ impl<'c, 't> Connection<'c, 't> {
     }
 }
 
-/// Has a socket listen, if nobody is connected to it.
-pub(crate) fn listen(socket: &mut Socket<'_>, port: NonZeroU16) {
-    if let Socket::Tcp(socket) = socket
-        && !socket.is_open()
-    {
-        // It can, when it is closed.
-        let _ = socket.listen(port.get());
-    }
+/// Has a socket listen, if it does nothing; whether it has begun to.
+pub(crate) fn listen(socket: &mut Socket<'_>, port: NonZeroU16) -> bool {
+    let Socket::Tcp(socket) = socket else { return false };
+    !socket.is_open() && socket.listen(port.get()).is_ok()
 }
 
 /// Ends whatever a socket does.
@@ -90,11 +86,6 @@ pub(crate) fn close(socket: &mut Socket<'_>) {
 /// Whether nobody is connected to a socket, or about to be.
 pub(crate) fn is_free(socket: &Socket<'_>) -> bool {
     matches!(socket, Socket::Tcp(socket) if socket.is_listening() || !socket.is_open())
-}
-
-/// Whether a socket does nothing any more.
-pub(crate) fn is_closed(socket: &Socket<'_>) -> bool {
-    matches!(socket, Socket::Tcp(socket) if !socket.is_open())
 }
 
 impl ErrorType for Connection<'_, '_> {

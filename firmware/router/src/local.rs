@@ -13,7 +13,7 @@ use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr, Ipv4Packet, TcpPacket};
 
-use crate::connections::{self, Connection, Connections};
+use crate::connections::{self, CONNECTIONS, Connection, Connections};
 
 /// The longest answer, in bytes.
 pub(crate) const LONGEST: usize = 1500;
@@ -27,6 +27,18 @@ pub(crate) struct Local<'t> {
     /// When a socket next has something to do.
     due: Option<Instant>,
     has_news: bool,
+    callers: [Caller; CONNECTIONS],
+}
+
+/// Who is connected to a socket, or about to be.
+#[derive(Clone, Copy, Default)]
+struct Caller {
+    /// How many have been before.
+    number: u32,
+    /// Since when; nothing, if it is nobody.
+    since: Option<Instant>,
+    /// When they last showed that they have a right to be.
+    proven: Option<Instant>,
 }
 
 /// What became of a packet.
@@ -42,7 +54,9 @@ pub(crate) enum Served {
 impl<'t> Local<'t> {
     pub(crate) fn new(address: InterfaceAddress, seed: u64) -> Self {
         let interface = interface(address, seed);
-        Self { interface, sockets: SocketSet::new(&mut [][..]), port: None, due: None, has_news: false }
+        let sockets = SocketSet::new(&mut [][..]);
+        let callers = [Caller::default(); CONNECTIONS];
+        Self { interface, sockets, port: None, due: None, has_news: false, callers }
     }
 
     /// Begins anew with another address. Whoever was connected is so no more.
@@ -56,8 +70,7 @@ impl<'t> Local<'t> {
         self.sockets = memory.sockets();
     }
 
-    /// Has the sockets listen at a port, or nowhere, when they are [settled](Self::settle). Whoever was connected elsewhere is so no
-    /// more.
+    /// Has the sockets listen at a port, or nowhere. Whoever was connected elsewhere is so no more.
     pub(crate) fn listen(&mut self, port: Option<NonZeroU16>) {
         if port != self.port {
             self.port = port;
@@ -65,7 +78,7 @@ impl<'t> Local<'t> {
         }
     }
 
-    /// Ends what the sockets do.
+    /// Ends what the sockets do; they listen again when that has been said.
     fn hang_up(&mut self) {
         self.sockets.iter_mut().for_each(|(_, socket)| connections::close(socket));
         self.due = Some(Instant::from_millis(0));
@@ -79,6 +92,7 @@ impl<'t> Local<'t> {
         let is_sockets = self.port.is_some_and(|port| is_for(port, packet));
         if is_sockets {
             (self.due, self.has_news) = (Some(now), true);
+            self.keep_room(now);
         }
         match len {
             0 if is_sockets => Served::Taken,
@@ -96,9 +110,7 @@ impl<'t> Local<'t> {
         self.interface.poll_egress(time(now), &mut exchange, &mut self.sockets);
         let len = exchange.len;
         if len == 0 {
-            // Whoever speaks by them should know, and have them listen again.
-            self.has_news |=
-                self.port.is_some() && self.sockets.iter().any(|(_, socket)| connections::is_closed(socket));
+            self.settle();
             let due = self.interface.poll_at(time(now), &self.sockets);
             self.due = due.map(|due| Instant::from_millis(due.total_millis().max(0) as u64));
         }
@@ -115,9 +127,16 @@ impl<'t> Local<'t> {
         core::mem::take(&mut self.has_news)
     }
 
-    /// Whether nobody is connected to a socket, or about to be.
-    pub(crate) fn is_free(&self, number: usize) -> bool {
-        self.sockets.iter().nth(number).is_none_or(|(_, socket)| connections::is_free(socket))
+    /// How many have been connected to a socket.
+    pub(crate) fn caller(&self, number: usize) -> u32 {
+        self.callers.get(number).map_or(0, |caller| caller.number)
+    }
+
+    /// Whoever is connected to a socket has a right to be.
+    pub(crate) fn prove(&mut self, now: Instant, number: usize) {
+        if let Some(caller) = self.callers.get_mut(number) {
+            caller.proven = Some(now);
+        }
     }
 
     /// A socket that somebody has connected to; at `now` something may be done with it.
@@ -128,18 +147,31 @@ impl<'t> Local<'t> {
         Some(connection)
     }
 
-    /// Ends whatever a socket does.
-    pub(crate) fn end(&mut self, number: usize) {
-        if let Some((_, socket)) = self.sockets.iter_mut().nth(number) {
+    /// Lets one go, if nobody more could connect: who has not shown a right to be there, or else who has been quiet for longest.
+    fn keep_room(&mut self, now: Instant) {
+        let mut is_full = true;
+        for ((_, socket), caller) in self.sockets.iter().zip(&mut self.callers) {
+            if connections::is_free(socket) {
+                is_full = false;
+            } else if caller.since.is_none() {
+                caller.since = Some(now);
+            }
+        }
+        let sockets = self.sockets.iter_mut().zip(&self.callers);
+        if let Some(((_, socket), _)) =
+            sockets.filter(|_| is_full).min_by_key(|(_, caller)| (caller.proven, caller.since))
+        {
             connections::close(socket);
-            self.due = Some(Instant::from_millis(0));
         }
     }
 
     /// Has those listen again that nobody is connected to any more.
-    pub(crate) fn settle(&mut self) {
-        if let Some(port) = self.port {
-            self.sockets.iter_mut().for_each(|(_, socket)| connections::listen(socket, port));
+    fn settle(&mut self) {
+        let Some(port) = self.port else { return };
+        for ((_, socket), caller) in self.sockets.iter_mut().zip(&mut self.callers) {
+            if connections::listen(socket, port) {
+                *caller = Caller { number: caller.number.wrapping_add(1), since: None, proven: None };
+            }
         }
     }
 }

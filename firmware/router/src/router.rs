@@ -201,7 +201,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
         self.expire_gathered(now);
         self.answer_unsolicited(now);
-        self.flush_connections(now);
+        self.poll_connections(now);
         for side in Side::ALL {
             while let Some(overdue) = self.port(side).neighbours.overdue(now) {
                 match overdue {

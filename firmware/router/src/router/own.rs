@@ -134,7 +134,7 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
             Served::Taken => {}
             Served::Ignored => return Err(Refusal::NotServed),
         }
-        self.flush_connections(now);
+        self.poll_connections(now);
         Ok(())
     }
 
@@ -143,7 +143,6 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         let lan = &mut self.port(Side::Lan).local;
         lan.open(memory);
         lan.listen(lan_port(config));
-        lan.settle();
     }
 
     /// Whether something has come by a connection since this was last asked: a message, or its end.
@@ -157,25 +156,18 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         self.port(Side::Lan).local.connection(now, number)
     }
 
-    /// Ends a connection at once, or what was to become one.
-    pub fn end_connection(&mut self, number: usize) {
-        self.port(Side::Lan).local.end(number);
+    /// How many operators have come by a connection: whoever finds another number than before speaks with somebody else.
+    pub fn caller(&self, number: usize) -> u32 {
+        self.ports[Side::Lan as usize].local.caller(number)
     }
 
-    /// Whether it is no connection, and is not about to be one. After it was one, another can be made in its place when
-    /// [`poll_connections`](Self::poll_connections) has been called: whoever speaks by it never takes one for another.
-    pub fn is_free(&self, number: usize) -> bool {
-        self.ports[Side::Lan as usize].local.is_free(number)
-    }
-
-    /// Sends what connections have to send, and lets others come in the place of those that have ended.
-    pub fn poll_connections(&mut self, now: Instant) {
-        self.flush_connections(now);
-        self.port(Side::Lan).local.settle();
+    /// Whoever speaks by a connection is an operator. One who has not shown that makes room for others.
+    pub fn prove(&mut self, now: Instant, number: usize) {
+        self.port(Side::Lan).local.prove(now, number);
     }
 
     /// Sends what connections have to send.
-    pub(super) fn flush_connections(&mut self, now: Instant) {
+    pub fn poll_connections(&mut self, now: Instant) {
         let mut packet = [0; local::LONGEST];
         loop {
             match self.port(Side::Lan).local.transmit(now, &mut packet) {
