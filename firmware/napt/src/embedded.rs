@@ -62,7 +62,7 @@ impl<'a> Embedded<'a> {
             Protocol::Tcp => update_tcp(self.rest, addresses.and(ports)),
             Protocol::Udp => update(self.transport, 6, |sum| addresses.and(ports).apply_udp(sum)),
             Protocol::Icmp => update(self.transport, 2, |sum| ports.apply(sum)),
-            Protocol::Other if covers_addresses(self.header[9]) => {
+            Protocol::Other if covers_addresses(self.header[9].into()) => {
                 update(self.transport, 6, |sum| addresses.apply(sum))
             }
             Protocol::Other => Delta::NONE,

@@ -294,7 +294,7 @@ const fn is_translatable(number: u8) -> bool {
 }
 
 /// Whether a protocol without ports of ours has a checksum over addresses: DCCP (RFC 4340 s.9.1), UDP-Lite (RFC 3828).
-const fn covers_addresses(number: u16) -> bool {
+pub(crate) const fn covers_addresses(number: u16) -> bool {
     const DCCP: u16 = 33;
     const UDP_LITE: u16 = 136;
     matches!(number, DCCP | UDP_LITE)
