@@ -130,6 +130,11 @@ impl Build {
             cargo.env_remove(name);
         }
         cargo.env("RUSTC", &compiler.path).env("PATH", path_with_linker());
+        // Where this machine has its sources is nobody's business, and would make another program on another machine.
+        for place in sources(&self.package) {
+            let remap = format!("--remap-path-prefix={}=", place.display());
+            cargo.arg("--config").arg(format!("target.'cfg(target_os = \"linux\")'.rustflags = [{remap:?}]"));
+        }
         if compiler.builds_core {
             // Something that a stable compiler does for those alone who ask for it twice.
             cargo.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
@@ -146,6 +151,16 @@ impl Begun {
         put(&self.made.with_extension("map"), &self.place.with_extension("map"));
         put(&self.made, &self.place);
     }
+}
+
+/// The directories that hold the sources of a package's parts and of what they depend on.
+fn sources(package: &Path) -> Vec<PathBuf> {
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let registries = cargo.and_then(|cargo| fs::read_dir(cargo.join("registry/src")).ok());
+    let found = registries.into_iter().flatten().filter_map(Result::ok).map(|found| found.path());
+    let firmware = package.parent().expect("a directory above").to_owned();
+    found.chain([firmware]).collect()
 }
 
 /// Where programs are found, the linker that came with the compiler of this script among them: Debian's has none.

@@ -116,6 +116,10 @@ fn the_levels_of_optimisation_are_the_programs() {
     assert!(program.contains(".package.smoltcp] opt-level = \"z\""), "{program:?}");
     assert_eq!(levels("Cargo.toml"), program);
     assert!(levels("tests/door/Cargo.toml").is_subset(&program));
+    // What else changes what a packet costs, `tests/cost` reads where the program does.
+    assert!(read("tests/cost").contains("firmware/sekisho/.cargo/config.toml"));
+    let flags = read("firmware/sekisho/.cargo/config.toml");
+    assert!(flags.contains("\n    \"-Cllvm-args=-inline-threshold=50\",\n"), "as `tests/cost` looks for it");
 }
 
 /// How a manifest has a release compiled, and which packages of it in another way. What is kept of symbols makes no other

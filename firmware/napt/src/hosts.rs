@@ -57,7 +57,7 @@ impl Hosts {
     }
 
     /// The host at an address, known from now on. `None` if there are too many others with sessions.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, keys: &Keys, address: Ipv4Addr) -> Option<Slot> {
         if let Some(slot) = self.find(keys, address) {
             self.recent = Some(slot);

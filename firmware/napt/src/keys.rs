@@ -60,6 +60,7 @@ impl Random {
     }
 
     /// The next 64 bits.
+    #[inline(always)]
     pub fn draw(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         self.function.one(self.drawn)

@@ -27,6 +27,7 @@ pub(crate) trait Transport {
     fn ports(header: &[u8; HEADER], payload: &[u8]) -> Result<Ports, DropReason>;
 
     /// Everything that such a sound header says. Only TCP's says more than ports.
+    #[inline(always)]
     fn heading(header: &[u8; HEADER], payload: &[u8]) -> Result<Heading, DropReason> {
         let ports = Self::ports(header, payload)?;
         Ok(Heading { protocol: Self::PROTOCOL, ports, segment: None, header_len: Self::HEADER_LEN })

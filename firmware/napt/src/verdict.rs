@@ -281,6 +281,7 @@ impl Counters {
         }
     }
 
+    #[inline(always)]
     fn of(&mut self, verdict: Verdict) -> Option<&mut u64> {
         match verdict {
             Verdict::Forward(_) => Some(&mut self.forwarded),
