@@ -62,6 +62,8 @@ pub const SESSIONS: usize = 65_536;
 /// The standard build's tables.
 pub type Tables = napt::Tables<SESSIONS>;
 
-/// The memory of the standard build's tables, router and operator's connections, in bytes, whatever the configuration.
+/// The memory of the standard build's tables, router and operator's connections, in bytes, whatever the configuration. It is rounded
+/// up, because a stack that is built for a host is a little larger.
 pub const MEMORY: usize =
-    size_of::<Tables>() + size_of::<Router<'static, SESSIONS>>() + size_of::<Connections<'static>>();
+    (size_of::<Tables>() + size_of::<Router<'static, SESSIONS>>() + size_of::<Connections<'static>>())
+        .next_multiple_of(1024);

@@ -28,6 +28,8 @@ pub(crate) struct Local<'t> {
     due: Option<Instant>,
     has_news: bool,
     callers: [Caller; CONNECTIONS],
+    /// How many have come by any socket.
+    come: u64,
 }
 
 /// Who is connected to a socket, or about to be.
@@ -35,8 +37,8 @@ pub(crate) struct Local<'t> {
 struct Caller {
     /// How many have been before.
     number: u32,
-    /// Since when; nothing, if it is nobody.
-    since: Option<Instant>,
+    /// Which of all that came by any socket; nothing, if it is nobody.
+    since: Option<u64>,
     /// When they last showed that they have a right to be.
     proven: Option<Instant>,
 }
@@ -56,7 +58,7 @@ impl<'t> Local<'t> {
         let interface = interface(address, seed);
         let sockets = SocketSet::new(&mut [][..]);
         let callers = [Caller::default(); CONNECTIONS];
-        Self { interface, sockets, port: None, due: None, has_news: false, callers }
+        Self { interface, sockets, port: None, due: None, has_news: false, callers, come: 0 }
     }
 
     /// Begins anew with another address. Whoever was connected is so no more.
@@ -92,7 +94,7 @@ impl<'t> Local<'t> {
         let is_sockets = self.port.is_some_and(|port| is_for(port, packet));
         if is_sockets {
             (self.due, self.has_news) = (Some(now), true);
-            self.keep_room(now);
+            self.keep_room();
         }
         match len {
             0 if is_sockets => Served::Taken,
@@ -148,13 +150,14 @@ impl<'t> Local<'t> {
     }
 
     /// Lets one go, if nobody more could connect: who has not shown a right to be there, or else who has been quiet for longest.
-    fn keep_room(&mut self, now: Instant) {
+    fn keep_room(&mut self) {
         let mut is_full = true;
         for ((_, socket), caller) in self.sockets.iter().zip(&mut self.callers) {
             if connections::is_free(socket) {
                 is_full = false;
             } else if caller.since.is_none() {
-                caller.since = Some(now);
+                caller.since = Some(self.come);
+                self.come += 1;
             }
         }
         let sockets = self.sockets.iter_mut().zip(&self.callers);

@@ -1,4 +1,6 @@
-//! The latest frames of a box, as they came and as they left, with what became of each: one a line, or as pcapng.
+//! The frames of a box, as they come and as they leave, with what becomes of each: one a line, or as pcapng.
+//!
+//! What was recorded before, perhaps for somebody else, is not shown.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -68,7 +70,7 @@ pub(super) fn capture(
     // What the box calls zero.
     let began = wall_clock().saturating_sub(channel.now()?.saturating_mul(1_000));
     let (mut from, mut left) =
-        (channel.frames(0, filter, options.stopped)?.0, options.count.unwrap_or(u64::MAX));
+        (channel.frames(u64::MAX, filter, options.stopped)?.0, options.count.unwrap_or(u64::MAX));
     while left > 0 {
         let (next, bytes) = channel.frames(from, filter, options.stopped)?;
         let mut rest = &bytes[..];

@@ -65,7 +65,7 @@ pub enum Operation {
         #[arg(short, long)]
         follow: bool,
     },
-    /// Show its latest frames and those that come, as they came and as they left, with what became of each.
+    /// Show frames as they come and as they leave, with what becomes of each.
     ///
     /// `provision capture -w - | wireshark -k -i -` shows them in Wireshark: a packet's comment says what became of it.
     Capture(Capture),
