@@ -2,11 +2,12 @@
 //! only, as `reference_network`.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use control::frame::{self, MAX_FRAME};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
@@ -261,26 +262,33 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
     fs::remove_dir_all(keys).unwrap();
 }
 
-/// Says what makes no sense, or was said by others: bytes, frames of nothing, and half a greeting.
+/// Says what makes no sense: frames of nothing, damaged ones, bytes; and leaves in the midst of one. Two thousand, if nobody says
+/// otherwise.
 fn babble(taps: &Taps, by: By) {
+    let count = std::env::var("SEKISHO_FRAMES").map_or(2_000, |count| count.parse().unwrap());
     let mut random = StdRng::seed_from_u64(7);
-    let mut bytes = Vec::new();
-    for _ in 0..200 {
-        bytes.extend((0..random.random_range(1..40)).map(|_| random.random::<u8>()));
-        bytes.push(0);
-    }
-    bytes.extend([0, 3, 1, 1]);
-    match by {
-        By::Serial => {
-            let mut stream = UnixStream::connect(taps.network.file("serial.sock")).unwrap();
-            stream.write_all(&bytes).unwrap();
+    let mut next = move || {
+        let mut frame = [0; MAX_FRAME];
+        let content: Vec<u8> = (0..random.random_range(0..60)).map(|_| random.random()).collect();
+        let len = frame::write(random.random_range(0..5), &content, &mut frame);
+        match random.random_range(0..3) {
+            0 => {}
+            1 => frame[random.random_range(0..len)] = random.random(),
+            _ => frame[..len].fill_with(|| random.random()),
         }
+        frame[..len].to_vec()
+    };
+    let mut speak = move |stream: &mut dyn Write| {
+        for _ in 0..count {
+            stream.write_all(&next()).unwrap();
+        }
+        stream.write_all(&[0, 3, 1, 1]).unwrap();
+    };
+    match by {
+        By::Serial => speak(&mut UnixStream::connect(taps.network.file("serial.sock")).unwrap()),
         By::Lan => {
-            let speak = move || {
-                let mut stream = std::net::TcpStream::connect("192.0.2.254:7377").unwrap();
-                stream.write_all(&bytes).unwrap();
-            };
-            taps.network.lan.within(speak).join().unwrap();
+            let connect = move || speak(&mut std::net::TcpStream::connect("192.0.2.254:7377").unwrap());
+            taps.network.lan.within(connect).join().unwrap();
         }
     }
 }
