@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -290,6 +290,15 @@ fn a27_whoever_holds_connections_keeps_no_operator_out_and_the_wan_has_none() {
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
 
+/// A terminal, and what opens the end that a program has of it.
+fn terminal() -> (File, impl Fn() -> File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    (File::from(terminal), move || File::options().read(true).write(true).open(&name).unwrap())
+}
+
 #[test]
 fn top_draws_on_a_terminal_and_leaves_it_as_it_was() {
     if !available() {
@@ -298,16 +307,11 @@ fn top_draws_on_a_terminal_and_leaves_it_as_it_was() {
     let operated = Operated::new();
     assert!(operated.refused("top").contains("top needs a terminal"));
     // Given a terminal, and what is drawn on it ...
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let end = || File::options().read(true).write(true).open(&name).unwrap();
+    let (mut terminal, end) = terminal();
     tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     let kept = end();
     let settings = || tcgetattr(&kept).unwrap().local_modes;
     let before = settings();
-    let mut terminal = File::from(terminal);
     let drawn = Arc::new(Mutex::new(String::new()));
     let (mut from, to) = (terminal.try_clone().unwrap(), Arc::clone(&drawn));
     thread::spawn(move || {
@@ -346,9 +350,14 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
         lan.within(ask).join().unwrap();
         let knock = || UdpSocket::bind("203.0.113.1:9").unwrap().send_to(b"?", "203.0.113.254:9").unwrap();
         wan.within(knock).join().unwrap();
-        capture.try_wait().unwrap().is_some()
     };
-    assert!(until(speak), "no twenty frames");
+    let sees = |capture: &mut Child| {
+        until(|| {
+            speak();
+            capture.try_wait().unwrap().is_some()
+        })
+    };
+    assert!(sees(&mut capture), "no twenty frames");
 
     let fields = "-e frame.interface_name -e ip.src -e udp.checksum.status -e frame.comment";
     let mut tshark = Command::new("tshark");
@@ -370,13 +379,7 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
     // On lines, and only what is not sent on.
     let mut capture = operated.command("capture --stopped --count 2");
     let mut capture = capture.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    assert!(until(|| {
-        let ask = || UdpSocket::bind("192.0.2.1:5000").unwrap().send_to(b"?", "203.0.113.1:53").unwrap();
-        lan.within(ask).join().unwrap();
-        let knock = || UdpSocket::bind("203.0.113.1:9").unwrap().send_to(b"?", "203.0.113.254:9").unwrap();
-        wan.within(knock).join().unwrap();
-        capture.try_wait().unwrap().is_some()
-    }));
+    assert!(sees(&mut capture));
     let mut lines = String::new();
     capture.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
     let stopped = "wan 203.0.113.1:9 > 203.0.113.254:9 udp, 43 bytes: dropped: no mapping";
@@ -390,13 +393,8 @@ fn top_ends_with_its_terminal() {
         return;
     }
     let operated = Operated::new();
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let end = || File::options().read(true).write(true).open(&name).unwrap();
+    let (mut terminal, end) = terminal();
     let mut top = operated.command("top").stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-    let mut terminal = File::from(terminal);
     assert!(terminal.read(&mut [0; 100]).unwrap() > 0, "it has begun to draw");
     drop(terminal);
     assert!(until(|| top.try_wait().unwrap().is_some()));
