@@ -13,6 +13,7 @@ use clap::Args;
 use control::message::{Filter, Frame, Request, Response};
 use etherparse::{Icmpv4Type, LaxPacketHeaders, NetHeaders, TransportHeader};
 
+use super::command::Chosen;
 use super::{Channel, words};
 use crate::Failure;
 use crate::pcapng::{self, Packet, Way};
@@ -29,15 +30,8 @@ const VERDICTS: [&str; 6] = ["forwarded", "arp", "for the box", "held", "rejecte
 /// Which frames, and what to do with them.
 #[derive(Args, Clone, Debug)]
 pub struct Capture {
-    /// Only those of this protocol.
-    #[arg(long, value_parser = words::protocol_number)]
-    protocol: Option<u8>,
-    /// Only those with this address, as they come or as they leave.
-    #[arg(long)]
-    address: Option<Ipv4Addr>,
-    /// Only those with this port, as they come or as they leave.
-    #[arg(long)]
-    port: Option<u16>,
+    #[command(flatten)]
+    chosen: Chosen,
     /// Only those that are not sent on.
     #[arg(long)]
     stopped: bool,
@@ -58,11 +52,7 @@ pub(super) fn capture(
     options: &Capture,
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let filter = Filter {
-        protocol: options.protocol,
-        address: options.address.map(|address| address.octets()),
-        port: options.port,
-    };
+    let filter = options.chosen.filter();
     let mut sink = options.write.as_deref().map(Sink::open).transpose()?;
     if let Some(sink) = &mut sink {
         sink.write(&pcapng::begin(concat!("provision ", env!("CARGO_PKG_VERSION")), SIDES))?;

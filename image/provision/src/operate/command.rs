@@ -84,9 +84,9 @@ pub enum Operation {
     Revert,
 }
 
-/// Which sessions.
+/// Which sessions, or frames: all that have whatever is given.
 #[derive(Args, Clone, Debug)]
-pub struct Sessions {
+pub(super) struct Chosen {
     /// Only those of this protocol.
     #[arg(long, value_parser = words::protocol_number)]
     protocol: Option<u8>,
@@ -96,6 +96,24 @@ pub struct Sessions {
     /// Only those that have this port at one of their ends.
     #[arg(long)]
     port: Option<u16>,
+}
+
+impl Chosen {
+    /// The same, as the box is asked for it.
+    pub(super) fn filter(&self) -> Filter {
+        Filter {
+            protocol: self.protocol,
+            address: self.address.map(|address| address.octets()),
+            port: self.port,
+        }
+    }
+}
+
+/// Which sessions.
+#[derive(Args, Clone, Debug)]
+pub struct Sessions {
+    #[command(flatten)]
+    chosen: Chosen,
     /// Only those in this state: established, "syn out", …
     #[arg(long)]
     state: Option<String>,
@@ -248,10 +266,9 @@ fn status(status: &Status) -> String {
 }
 
 fn chosen(channel: &mut Channel, arguments: &Sessions) -> Result<Vec<SessionLine>, Failure> {
-    let Sessions { protocol, address, port, state, sort, .. } = arguments;
-    let filter = Filter { protocol: *protocol, address: address.map(|it| it.octets()), port: *port };
+    let Sessions { chosen, state, sort, .. } = arguments;
     let external = channel.config()?.wan().address().address();
-    let mut sessions = channel.sessions(filter, external)?;
+    let mut sessions = channel.sessions(chosen.filter(), external)?;
     sessions.retain(|session| state.as_deref().is_none_or(|wanted| session.state == Some(wanted)));
     sessions.sort_by_key(|it| it.wire.internal);
     match sort.as_str() {
