@@ -258,6 +258,8 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
     assert!(operator.refused(By::Lan, &format!("apply {older} --force")).contains("at the box itself"));
     operator.shown(By::Serial, &format!("apply {older} --force"));
     assert!(operator.has_ssh(By::Lan));
+    let log = operator.shown(By::Serial, "log");
+    assert!(!log.contains("not higher than 21"), "what was taken was not refused before: {log}");
     machine.end(Signal::TERM);
     fs::remove_dir_all(keys).unwrap();
 }

@@ -219,18 +219,15 @@ impl Desk {
     fn admitted(&self, force: bool) -> Result<Config, Refusal> {
         let signer = self.running.decode().and_then(|config| config.control()?.signer);
         let latest = self.running.seal();
-        let admission = signed::admit(signer.as_ref(), latest.as_ref(), self.offered.bytes());
-        if let Err(refusal) = admission {
-            log::warn!("a configuration is not taken: {refusal}");
+        match signed::admit(signer.as_ref(), latest.as_ref(), self.offered.bytes()) {
+            Err(signed::Refusal::NotHigher(_)) if force => {}
+            Err(refusal) => {
+                log::warn!("a configuration is not taken: {refusal}");
+                return Err(refusal.into());
+            }
+            Ok(Admission::New(_) | Admission::Same) => {}
         }
-        match admission {
-            Ok(Admission::New(_) | Admission::Same) => self.offered.decode().ok_or(Refusal::Invalid),
-            Err(signed::Refusal::NotHigher(_)) if force => self.offered.decode().ok_or(Refusal::Invalid),
-            Err(signed::Refusal::Unreadable(_)) => Err(Refusal::Invalid),
-            Err(signed::Refusal::NotSigned) => Err(Refusal::NotSigned),
-            Err(signed::Refusal::WrongSignature) => Err(Refusal::WrongSigner),
-            Err(signed::Refusal::NotHigher(_)) => Err(Refusal::NotNewer),
-        }
+        self.offered.decode().ok_or(Refusal::Invalid)
     }
 
     /// Applies what was offered; how many sessions that ends.
@@ -293,6 +290,17 @@ impl Desk {
         self.has_changed = true;
         log::warn!("the configuration before is back");
         Ok(())
+    }
+}
+
+impl From<signed::Refusal> for Refusal {
+    fn from(refusal: signed::Refusal) -> Self {
+        match refusal {
+            signed::Refusal::Unreadable(_) => Self::Invalid,
+            signed::Refusal::NotSigned => Self::NotSigned,
+            signed::Refusal::WrongSignature => Self::WrongSigner,
+            signed::Refusal::NotHigher(_) => Self::NotNewer,
+        }
     }
 }
 
