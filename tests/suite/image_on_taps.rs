@@ -91,13 +91,14 @@ impl Taps {
         blob
     }
 
-    /// Boots, and what is written to the image stays.
+    /// Boots, for as long as a test takes, and what is written to the image stays.
     fn boot(&self) -> Running {
+        let seconds = 400 + babbled() / 200;
         let serial = self.network.file("serial.sock");
         let _ = fs::remove_file(&serial);
         let mut boot = self.network.router.command(program("sekisho-image").to_str().unwrap());
-        boot.arg("boot").arg(&self.image).args(["--tap", "tap0", "tap1", "--seconds", "400", "--persist"]);
-        let machine = Running::start(boot.arg("--serial").arg(serial));
+        boot.arg("boot").arg(&self.image).args(["--tap", "tap0", "tap1", "--persist", "--seconds"]);
+        let machine = Running::start(boot.arg(seconds.to_string()).arg("--serial").arg(serial));
         machine.wait_for(READY);
         machine
     }
@@ -229,7 +230,9 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
         fs::write(&operator.key, KEY).unwrap();
         let refused = operator.refused(by, &format!("apply {}", sign(other, sequence, ssh)));
         assert!(refused.contains("signed by another key"), "{refused}");
+        let running = operator.shown(by, "running");
         babble(&taps, by);
+        assert_eq!(operator.shown(by, "running"), running);
         // ... what is not confirmed is taken back in time, ...
         let with_ssh = sign(signer, sequence, ssh);
         operator.shown(by, &format!("apply {with_ssh} --confirm 5s"));
@@ -264,10 +267,13 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
     fs::remove_dir_all(keys).unwrap();
 }
 
-/// Says what makes no sense: frames of nothing, damaged ones, bytes; and leaves in the midst of one. Two thousand, if nobody says
-/// otherwise.
+/// How many frames of no sense each way brings: two thousand, if nobody says otherwise.
+fn babbled() -> u64 {
+    std::env::var("SEKISHO_FRAMES").map_or(2_000, |count| count.parse().unwrap())
+}
+
+/// Says what makes no sense: frames of nothing, damaged ones, bytes; and leaves in the midst of one.
 fn babble(taps: &Taps, by: By) {
-    let count = std::env::var("SEKISHO_FRAMES").map_or(2_000, |count| count.parse().unwrap());
     let mut random = StdRng::seed_from_u64(7);
     let mut next = move || {
         let mut frame = [0; MAX_FRAME];
@@ -281,7 +287,7 @@ fn babble(taps: &Taps, by: By) {
         frame[..len].to_vec()
     };
     let mut speak = move |stream: &mut dyn Write| {
-        for _ in 0..count {
+        for _ in 0..babbled() {
             stream.write_all(&next()).unwrap();
         }
         stream.write_all(&[0, 3, 1, 1]).unwrap();
