@@ -53,10 +53,8 @@ enum Content {
 pub fn frames(data: &[u8]) {
     let Ok(frames) = <Vec<Frame>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let config = Config::decode(BLOBS[data.len() % 2]).expect("a sound blob");
-    let link = |side: Side| Link { hardware: hardware(side), mtu: 1500 };
-    let mut tables = Box::new(Tables::<SESSIONS>::new());
-    let router = Box::new(Router::new(&mut tables, &config, link(Side::Lan), link(Side::Wan), &[7; 32]));
-    let mut desk = Desk { router, now: Instant::from_millis(1_000_000) };
+    let mut tables = Box::new(Tables::new());
+    let mut desk = Desk::new(&mut tables, &config);
     frames.iter().take(FRAMES).for_each(|frame| desk.meet(frame));
     desk.wait(Duration::from_secs(10));
     assert!(
@@ -65,18 +63,34 @@ pub fn frames(data: &[u8]) {
     );
 }
 
-struct Desk<'t> {
-    router: Box<Router<'t, SESSIONS>>,
-    now: Instant,
+/// A router whose hosts answer ARP, and a clock.
+pub(super) struct Desk<'t> {
+    pub(super) router: Box<Router<'t, SESSIONS>>,
+    pub(super) now: Instant,
 }
 
-impl Desk<'_> {
+impl<'t> Desk<'t> {
+    pub(super) fn new(tables: &'t mut Tables<SESSIONS>, config: &Config) -> Self {
+        let link = |side: Side| Link { hardware: hardware(side), mtu: 1500 };
+        let router = Router::new(tables, config, link(Side::Lan), link(Side::Wan), &[7; 32]);
+        Self { router: Box::new(router), now: Instant::from_millis(1_000_000) }
+    }
+
     fn meet(&mut self, frame: &Frame) {
         self.wait(Duration::from_millis(u64::from(frame.pause)));
         let side = if frame.is_wan { Side::Wan } else { Side::Lan };
         let checksum = if frame.is_partial { Checksum::Partial } else { Checksum::Complete };
         let offload = Offload { checksum, segment: frame.segment.try_into().ok() };
-        let mut bytes = frame.bytes(side);
+        self.receive(side, frame.bytes(side), offload);
+    }
+
+    /// A packet for the box to send on comes in by a side.
+    pub(super) fn arrive(&mut self, side: Side, packet: &[u8]) {
+        let frame = [&hardware(side)[..], &[2, 0, 0, 0, 0, 9], &[8, 0], packet].concat();
+        self.receive(side, frame, Offload::default());
+    }
+
+    fn receive(&mut self, side: Side, mut bytes: Vec<u8>, offload: Offload) {
         match self.router.receive(self.now, side, &mut bytes, offload) {
             Disposition::Send(to) => check(to, &bytes),
             Disposition::SendSmaller => check(self.router.poll_smaller().expect("just told").0, &bytes),
@@ -85,7 +99,7 @@ impl Desk<'_> {
         self.listen();
     }
 
-    fn wait(&mut self, time: Duration) {
+    pub(super) fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(due) = self.router.poll_timeout().filter(|due| *due <= end) {
             self.now = self.now.max(due);

@@ -4,7 +4,7 @@
     clippy::missing_errors_doc,
     reason = "a fuzzer's targets panic to be heard"
 )]
-//! What a fuzzer throws at the engine, the router and the configuration, and what must hold whatever it throws.
+//! What a fuzzer throws at the engine, the router, the configuration and the operator's channel, and what must hold whatever it throws.
 //!
 //! Each target takes any bytes and panics if an invariant is broken. The fuzzer (`tests/fuzz`) calls them with what it
 //! comes up with, the suite with what it once came up with. Nothing here knows how the engine works inside, and the
@@ -15,6 +15,7 @@
 
 mod bench;
 mod blob;
+mod channel;
 mod check;
 mod fragments;
 mod frames;
@@ -24,6 +25,7 @@ mod sequence;
 mod wire;
 
 pub use blob::blob;
+pub use channel::channel;
 pub use check::{Passed, check};
 pub use fragments::fragments;
 pub use frames::frames;
@@ -35,11 +37,12 @@ pub use sequence::sequence;
 pub type Target = fn(&[u8]);
 
 /// Each of them, by the name that its file in `tests/fuzz/fuzz_targets` has.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("packet", packet),
     ("sequence", sequence),
     ("icmp_error", icmp_error),
     ("fragments", fragments),
     ("frames", frames),
     ("blob", blob),
+    ("channel", channel),
 ];
