@@ -13,7 +13,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use config::{Config, Error, InterfaceAddress, InterfaceName};
 
 use provision::Failure;
@@ -26,8 +26,6 @@ use provision::operate::command::{Operation, Where, operate};
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    at: Where,
 }
 
 #[derive(Subcommand)]
@@ -104,7 +102,7 @@ const OPERATE: &str =
 const CONFIGURATION: &str = "a router's TOML configuration";
 
 fn main() -> ExitCode {
-    let CommandLine { command, at } = CommandLine::parse();
+    let (command, at) = parse();
     let outcome = match command {
         Command::Compile { source, output } => compile(&source, &output),
         Command::Show { blob } => show(&blob),
@@ -123,6 +121,25 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// What is to be done, and, if it is done with a box that runs, with which one.
+fn parse() -> (Command, Where) {
+    let which = Where::augment_args(clap::Command::default());
+    let with_box = |command: clap::Command| match Operation::has_subcommand(command.get_name()) {
+        true => command.args(which.get_arguments()),
+        false => command,
+    };
+    let matches = CommandLine::command().mut_subcommands(with_box).get_matches();
+    let read = || {
+        let command = CommandLine::from_arg_matches(&matches)?.command;
+        let at = match (&command, matches.subcommand()) {
+            (Command::Operate(_), Some((_, matches))) => Where::from_arg_matches(matches)?,
+            _ => Where::default(),
+        };
+        Ok((command, at))
+    };
+    read().unwrap_or_else(|error: clap::Error| error.exit())
 }
 
 fn compile(source: &Path, output: &Path) -> Result<(), Failure> {

@@ -276,6 +276,22 @@ fn a_wrong_command_line_ends_with_2() {
 }
 
 #[test]
+fn only_what_is_done_with_a_box_has_a_place_and_a_key() {
+    let desk = Desk::new("which-box");
+    let help = |command: &str| text(&desk.run(&[command, "--help"], b"").stdout);
+
+    for command in ["compile", "show", "check", "import", "keygen", "sign", "verify"] {
+        assert!(!help(command).contains("--to"), "{command}");
+    }
+    for command in ["top", "status", "sessions", "capture", "metrics", "apply", "confirm"] {
+        assert!(help(command).contains("--to <PLACE>"), "{command}");
+    }
+    assert!(help("status").starts_with("Show how a running box is"), "{}", help("status"));
+    let nowhere = desk.run(&["status"], b"");
+    assert_eq!((code(&nowhere), text(&nowhere.stderr).starts_with("which box?")), (2, true));
+}
+
+#[test]
 fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let desk = Desk::new("link");
     fs::write(desk.path("real.blob"), "the old blob").unwrap();

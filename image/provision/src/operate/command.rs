@@ -18,15 +18,15 @@ use super::{Channel, Place, metrics, top, words};
 use crate::{Failure, grouped, hex};
 
 /// Which box, and how to speak with it.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Which box")]
 pub struct Where {
     /// Where it listens: a Unix socket (/run/sekisho.sock), a serial port (/dev/ttyUSB0), or an address on its lan, with a port
     /// (192.0.2.254:7377).
-    #[arg(long, env = "SEKISHO_BOX", value_name = "PLACE", global = true)]
+    #[arg(long, env = "SEKISHO_BOX", value_name = "PLACE")]
     to: Option<Place>,
     /// The file with the key that it has under [control]; `provision keygen` makes one.
-    #[arg(long, env = "SEKISHO_KEY", value_name = "FILE", global = true)]
+    #[arg(long, env = "SEKISHO_KEY", value_name = "FILE")]
     key: Option<PathBuf>,
 }
 
