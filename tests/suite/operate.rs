@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -40,9 +40,7 @@ impl Operated {
         let network = Network::new();
         let blob = compile(&network, "router", text);
         fs::write(network.file("box.key"), KEY).unwrap();
-        let mut command = network.router.command(program("sekisho").to_str().unwrap());
-        command.arg("run").arg(blob).arg("--control").arg(network.file("box.sock"));
-        let running = Running::start(&mut command);
+        let running = start(&network, &blob, &network.file("box.sock"));
         running.wait_for("ready ");
         Self { network, running }
     }
@@ -203,6 +201,43 @@ fn ten_thousand_sessions_live_on_when_a_forward_comes_and_goes() {
     assert!(operated.shown(&format!("apply {without}")).contains("applied, 1 session ended"));
     assert!(has("10,000"));
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+/// Starts a box with its operator's socket.
+fn start(network: &Network, blob: &Path, socket: &Path) -> Running {
+    let mut command = network.router.command(program("sekisho").to_str().unwrap());
+    Running::start(command.arg("run").arg(blob).arg("--control").arg(socket))
+}
+
+#[test]
+fn whatever_else_is_where_the_socket_should_be_stays_there() {
+    if !available() {
+        return;
+    }
+    let network = Network::new();
+    let blob = compile(&network, "router", &configuration(""));
+    let refused = |socket: &Path, why: &str| {
+        let (status, lines) = start(&network, &blob, socket).finish();
+        let said = format!("{}: bind: {why}", socket.display());
+        assert!(status == Some(1) && lines.iter().any(|line| line.contains(&said)), "{said}: {lines:?}");
+    };
+    // Given files, and a box: another takes nothing from them ...
+    let notes = network.file("notes");
+    fs::write(&notes, "mine").unwrap();
+    refused(&notes, "there is something there already; name another socket");
+    assert_eq!(fs::read_to_string(&notes).unwrap(), "mine");
+    refused(&notes.join("box.sock"), "");
+    let socket = network.file("box.sock");
+    let first = start(&network, &blob, &socket);
+    first.wait_for("ready ");
+    refused(&socket, "there is something there already");
+    // ... but what one has left that was killed.
+    first.end(Signal::KILL);
+    assert!(socket.exists());
+    let second = start(&network, &blob, &socket);
+    second.wait_for("ready ");
+    assert_eq!(second.end(Signal::TERM).0, Some(0));
+    assert!(!socket.exists());
 }
 
 #[test]

@@ -12,9 +12,10 @@ mod operator;
 mod setup;
 
 use control::Kept;
-use linux::{console, process};
+use linux::{Error, console, process};
 
 use crate::arguments::{Command, USAGE};
+use crate::setup::Trouble;
 
 /// Does what the arguments behind the program's name say. The exit status: 0 ended as asked, 1 the operation failed, 2
 /// the command line or the blob is wrong.
@@ -49,7 +50,12 @@ fn route(blob: &[u8], socket: Option<&[u8]>) -> u8 {
     match routed {
         Ok(_) => 0,
         Err(trouble) => {
-            console::complain(format_args!("sekisho: {}", trouble.at(blob)));
+            let file = if matches!(trouble, Trouble::Linux(Error::Socket(_))) {
+                socket.unwrap_or_default()
+            } else {
+                blob
+            };
+            console::complain(format_args!("sekisho: {}", trouble.at(file)));
             trouble.status()
         }
     }

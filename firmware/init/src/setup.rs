@@ -137,9 +137,9 @@ impl Trouble {
         }
     }
 
-    /// The trouble as a sentence, with the blob it is about.
-    pub(crate) fn at<'a>(&'a self, blob: &'a [u8]) -> Sentence<'a> {
-        Sentence { trouble: self, blob }
+    /// The trouble as a sentence, with the file that it is about.
+    pub(crate) fn at<'a>(&'a self, file: &'a [u8]) -> Sentence<'a> {
+        Sentence { trouble: self, file }
     }
 }
 
@@ -152,14 +152,13 @@ impl From<Error> for Trouble {
 /// A [`Trouble`] and where it happened.
 pub(crate) struct Sentence<'a> {
     trouble: &'a Trouble,
-    blob: &'a [u8],
+    file: &'a [u8],
 }
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.blob.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let file = self.file.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         match self.trouble {
-            Trouble::Linux(error) => error.fmt(f),
             Trouble::NoInterface(side) => write!(
                 f,
                 "{file}: no interface for the {side}, which only an image's board knows; add `interface` under [{side}]"
@@ -174,7 +173,10 @@ impl fmt::Display for Sentence<'_> {
             Trouble::Unreadable(Error::TooLong) => {
                 write!(f, "{file}: longer than any blob; make one with `provision compile`")
             }
-            Trouble::Unreadable(error) => write!(f, "{file}: {error}"),
+            Trouble::Unreadable(error) | Trouble::Linux(error @ Error::Socket(_)) => {
+                write!(f, "{file}: {error}")
+            }
+            Trouble::Linux(error) => error.fmt(f),
             Trouble::Invalid(error) => write!(f, "{file}: {error}; make a new one with `provision compile`"),
         }
     }

@@ -4,7 +4,7 @@
 use embedded_io::{ErrorKind, ErrorType, Read, ReadReady, Write, WriteReady};
 use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, fchmod, unlink};
+use rustix::fs::{FileType, Mode, fchmod, lstat, unlink};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, read, write};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen, socket_with,
@@ -54,8 +54,12 @@ impl Listener {
     /// Waits at `path`, for who has the same user, or is root. What was left there by a program that is no more, is taken away.
     ///
     /// # Errors
-    /// [`Error::System`] if the kernel refuses: there is something else at that path, or somebody who listens.
+    /// [`Error::Socket`] if the kernel refuses: there is something else at that path, or somebody who listens. That stays.
     pub fn open(path: &[u8], wakeup: &Wakeup) -> Result<Self, Error> {
+        Self::bound(path, wakeup).map_err(Error::Socket)
+    }
+
+    fn bound(path: &[u8], wakeup: &Wakeup) -> Result<Self, Failure> {
         let address = SocketAddrUnix::new(path).map_err(Failure::of("bind"))?;
         let open = || {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -65,13 +69,12 @@ impl Listener {
             Ok::<_, Errno>(socket)
         };
         let mut socket = open().map_err(Failure::of("socket"))?;
-        if bind(&socket, &address) == Err(Errno::ADDRINUSE)
-            && connect(&socket, &address) == Err(Errno::CONNREFUSED)
-        {
+
+        if is_socket(path) && connect(&socket, &address) == Err(Errno::CONNREFUSED) {
             unlink(path).map_err(Failure::of("unlink"))?;
             socket = open().map_err(Failure::of("socket"))?;
-            bind(&socket, &address).map_err(Failure::of("bind"))?;
         }
+        bind(&socket, &address).map_err(Failure::of("bind"))?;
         listen(&socket, 4).map_err(Failure::of("listen"))?;
         wakeup.add(&socket).map_err(Failure::of("epoll_ctl"))?;
         Ok(Self { socket, address })
@@ -83,6 +86,11 @@ impl Listener {
         wakeup.add(&stream).ok()?;
         Some(Stream(stream))
     }
+}
+
+/// Whether what is at a path is a socket. To connect to another file is refused as if it were one that nobody listens at.
+fn is_socket(path: &[u8]) -> bool {
+    lstat(path).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::Socket)
 }
 
 impl Drop for Listener {

@@ -18,6 +18,8 @@ pub enum Error {
     Interface(Name, InterfaceError),
     /// The kernel refused something that has nothing to do with one interface.
     System(Failure),
+    /// The socket to listen at cannot be.
+    Socket(Failure),
     /// The file is longer than the buffer that was to hold it.
     TooLong,
 }
@@ -85,6 +87,7 @@ impl fmt::Display for Error {
             Self::NotAName => f.write_str("not an interface name: it has 1 to 15 bytes, no '/' and no blank"),
             Self::Interface(name, error) => write!(f, "{name}: {error}"),
             Self::System(failure) => failure.fmt(f),
+            Self::Socket(failure) => write!(f, "{failure}; name another socket"),
             Self::TooLong => f.write_str("the file is too long"),
         }
     }
@@ -118,6 +121,7 @@ fn words(errno: Errno) -> Option<&'static str> {
         Errno::NOENT => "no such file",
         Errno::ISDIR => "that is a directory",
         Errno::PERM | Errno::ACCESS => "not permitted",
+        Errno::ADDRINUSE => "there is something there already",
         Errno::NOMEM | Errno::NOBUFS => "out of memory",
         Errno::NAMETOOLONG => "the name is too long",
         Errno::MFILE | Errno::NFILE => "too many open files",
