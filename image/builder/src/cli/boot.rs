@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
 use std::process;
 use std::time::Duration;
@@ -83,6 +84,7 @@ pub(crate) fn boot(options: &Boot) -> Result<bool, Failure> {
         Failure::Input(format!("{name}: {what}; give an image that sekisho-image build wrote"))
     })?;
     let board = board_file::find(options.board.as_ref().unwrap_or(&unpacked.board))?;
+    options.check_serial()?;
     if let Some(ports) = options.ports() {
         return alone(options, &board, &unpacked, ports);
     }
@@ -249,6 +251,18 @@ impl Boot {
         let (qemu, output) = Qemu::start(&setup).map_err(Failure::Operation)?;
         let console = Console::watch(output, sink, qemu.begun);
         Ok((qemu, console))
+    }
+
+    /// QEMU takes away whatever is where its socket is to be.
+    fn check_serial(&self) -> Result<(), Failure> {
+        let facts = self.serial.as_ref().and_then(|path| Some((path, fs::symlink_metadata(path).ok()?)));
+        match facts {
+            Some((path, facts)) if !facts.file_type().is_socket() => Err(Failure::Input(format!(
+                "{}: is there already, and is no socket; name another one for --serial",
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The firmware to boot through, if it is to be booted through one.

@@ -112,6 +112,21 @@ fn a_scenario_for_other_addresses_than_the_image_s_is_refused_before_anything_bo
 }
 
 #[test]
+fn whatever_else_is_where_the_serial_port_should_be_stays_there() {
+    let desk = parts("serial");
+    assert_eq!(run(&desk, BUILD).0, 0);
+    desk.put("notes", b"mine");
+
+    let (code, _, err) = run(&desk, "boot router.img --tap a b --serial notes --seconds 1");
+
+    assert_eq!(
+        (code, &err[..]),
+        (2, "notes: is there already, and is no socket; name another one for --serial\n")
+    );
+    assert_eq!(fs::read(desk.0.join("notes")).unwrap(), b"mine");
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2() {
     let desk = parts("command-line");
     for wrong in [
