@@ -294,10 +294,28 @@ fn what_a_rule_logs_is_a_line_each_and_no_flood() {
     }
     assert_eq!(lines.len(), 8);
     assert_eq!(lines[1], "rule \"0\" drops lan-to-wan tcp 192.0.2.1:5001 > 198.51.100.7:25");
+    desk.wait(Duration::from_secs(1));
     passes(&mut desk, Side::Lan, &echo(7, ALICE.0, CAROL.0));
     let line = desk.router.poll_ruling().unwrap().to_string();
     assert_eq!(line, "rule \"1\" accepts lan-to-wan icmp 192.0.2.1 > 198.51.100.7");
     assert!(desk.router.poll_ruling().is_none());
+}
+
+#[test]
+fn a27_whoever_sends_what_is_logged_fills_no_log() {
+    let mut desk = desk(&[&format!("{NO_MAIL}, log = true")]);
+    // Given a flood of ten seconds, and lines that are read as soon as there are any ...
+    let mut lines = 0;
+    for number in 0..10_000 {
+        dropped(&mut desk, Side::Lan, &tcp("S", ALICE.port(5000 + number), CAROL.port(25)));
+        while desk.router.poll_ruling().is_some() {
+            lines += 1;
+        }
+        desk.wait(Duration::from_millis(1));
+    }
+    // ... there are eight at once and ten a second.
+    assert!((100..=108).contains(&lines), "{lines}");
+    assert_eq!(uses(&desk)[0].0, 10_000);
 }
 
 #[test]

@@ -134,6 +134,16 @@ impl Rate {
     fn millis(self) -> u64 {
         (u64::from(self.seconds) * 1000 / u64::from(self.count.max(1))).max(1)
     }
+
+    /// Whether it may match once more, by when it will have been paid for; then that is later.
+    fn allows(self, now: Instant, paid: &mut Instant) -> bool {
+        let ahead = paid.millis().saturating_sub(now.millis());
+        let is_allowed = ahead + self.millis() <= u64::from(self.burst) * self.millis();
+        if is_allowed {
+            *paid = Instant::from_millis(paid.millis().max(now.millis()) + self.millis());
+        }
+        is_allowed
+    }
 }
 
 /// One rule.
@@ -238,6 +248,9 @@ pub struct Note {
 /// The notes that nobody has read yet: so many, and no more (the rest is counted by the rules themselves).
 const NOTES: usize = 8;
 
+/// How often one may be made, so that whoever sends what is logged fills no log.
+const NOTED: Rate = Rate { count: 10, seconds: 1, burst: NOTES as u16 };
+
 /// The rules of a box, in their order, and what they have had to do.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -251,6 +264,8 @@ pub(crate) struct PolicyState {
     /// When each rule with a rate will have been paid for, as in the generic cell rate algorithm (ITU-T I.371).
     paid: [Instant; MAX_RULES],
     notes: [Option<Note>; NOTES],
+    /// When the notes will have been paid for, likewise.
+    noted: Instant,
 }
 
 impl Default for Policy {
@@ -316,7 +331,12 @@ impl Policy {
 impl PolicyState {
     pub(crate) const fn new() -> Self {
         const UNUSED: RuleUse = RuleUse { packets: 0, bytes: 0, last: Instant::ZERO };
-        Self { uses: [UNUSED; MAX_RULES], paid: [Instant::ZERO; MAX_RULES], notes: [None; NOTES] }
+        Self {
+            uses: [UNUSED; MAX_RULES],
+            paid: [Instant::ZERO; MAX_RULES],
+            notes: [None; NOTES],
+            noted: Instant::ZERO,
+        }
     }
 
     /// What the first rule that matches says of a packet of so many bytes.
@@ -324,7 +344,12 @@ impl PolicyState {
     #[inline(never)]
     pub(crate) fn decide(&mut self, now: Instant, policy: &Policy, asked: &Asked, bytes: usize) -> Action {
         for (number, rule) in policy.iter().enumerate() {
-            if !rule.matches(asked) || !self.is_within_rate(now, number, rule.rate) {
+            if !rule.matches(asked) {
+                continue;
+            }
+            if let (Some(rate), Some(paid)) = (rule.rate, self.paid.get_mut(number))
+                && !rate.allows(now, paid)
+            {
                 continue;
             }
             if let Some(used) = self.uses.get_mut(number) {
@@ -332,23 +357,13 @@ impl PolicyState {
             }
             if rule.log
                 && let Some(place) = self.notes.iter_mut().find(|note| note.is_none())
+                && NOTED.allows(now, &mut self.noted)
             {
                 *place = Some(Note { rule: number, asked: *asked, action: rule.action });
             }
             return rule.action;
         }
         Action::Accept
-    }
-
-    /// Whether a rule may match once more; then that is noted.
-    fn is_within_rate(&mut self, now: Instant, number: usize, rate: Option<Rate>) -> bool {
-        let (Some(rate), Some(paid)) = (rate, self.paid.get_mut(number)) else { return true };
-        let ahead = paid.millis().saturating_sub(now.millis());
-        let is_within = ahead + rate.millis() <= u64::from(rate.burst) * rate.millis();
-        if is_within {
-            *paid = Instant::from_millis(paid.millis().max(now.millis()) + rate.millis());
-        }
-        is_within
     }
 
     /// The next note, once.
@@ -366,6 +381,7 @@ impl PolicyState {
     /// Goes on under another policy: rules that are there as before keep what they have had to do, in their new places.
     pub(crate) fn follow(&mut self, before: &Policy, after: &Policy) {
         let old = core::mem::replace(self, Self::new());
+        self.noted = old.noted;
         let mut taken = [false; MAX_RULES];
         let places = self.uses.iter_mut().zip(&mut self.paid);
         for (rule, (used, paid)) in after.iter().zip(places) {
