@@ -233,6 +233,25 @@ fn x07_a_router_that_changes_its_lan_keeps_nothing_of_the_old_one() {
 }
 
 #[test]
+fn x07_a_router_that_changes_its_own_address_on_the_lan_keeps_the_hosts_there() {
+    for own in ["192.0.2.253/24", "192.0.2.254/23", "192.0.3.1/23"] {
+        let mut desk = Desk::new();
+        let before = desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)))[0].packet.source();
+        let config = Desk::configuration().replace("192.0.2.254/24", own);
+        assert_eq!(desk.router.ended_by(desk.now(), &provision::compile(&config, "own.toml").unwrap()), 0);
+        desk.reconfigure(&config);
+        let back = desk.arrive(Side::Wan, &udp(BOB.port(53), before));
+        assert_eq!(back.first().map(|seen| seen.packet.destination()), Some(ALICE.port(5000)), "{own}");
+        assert!(desk.adds_up());
+    }
+    // Fewer addresses may be without some of the hosts.
+    let mut desk = Desk::new();
+    desk.arrive(Side::Lan, &udp(ALICE.port(5000), BOB.port(53)));
+    desk.reconfigure(&Desk::configuration().replace("192.0.2.254/24", "192.0.2.2/25"));
+    assert_eq!(desk.router.sessions(desk.now()).count(), 0);
+}
+
+#[test]
 fn x07_a_router_that_gets_another_forward_goes_on() {
     let mut desk = Desk::new();
     let seen = desk.arrive(Side::Lan, &tcp("S", ALICE.port(5000), BOB.port(80)));

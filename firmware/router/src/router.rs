@@ -229,13 +229,13 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
         }
     }
 
-    /// Works by `config` from now on. Sessions that it does not touch live on (see [`Engine::reconfigure`]); another
-    /// network on the lan ends all. What waits to be sent on a side whose addresses change is lost, so that nothing
+    /// Works by `config` from now on. Sessions that it does not touch live on (see [`Engine::reconfigure`]); a lan
+    /// that is not all of the one before ends all. What waits to be sent on a side whose addresses change is lost, so that nothing
     /// leaves with an address of before.
     pub fn reconfigure(&mut self, now: Instant, config: &Config) {
         let before = self.addresses;
         self.addresses = Addresses::new(config);
-        if before.lan != self.addresses.lan {
+        if !self.addresses.has_the_lan_of(&before) {
             self.engine.flush();
         }
         let [lan, wan] = [Side::Lan, Side::Wan].map(|side| self.port(side).link.mtu);

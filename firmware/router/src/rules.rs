@@ -79,6 +79,11 @@ pub(crate) enum Recipient {
 }
 
 impl Addresses {
+    /// Whether every host that the lan had before can be on this one.
+    pub(crate) fn has_the_lan_of(&self, before: &Self) -> bool {
+        self.lan.prefix_len() <= before.lan.prefix_len() && self.lan.contains(before.lan.network())
+    }
+
     pub(crate) fn new(config: &Config) -> Self {
         let (lan, wan) = (config.lan().address(), config.wan().address());
         let plain = Plain {

@@ -32,7 +32,7 @@ impl<const SESSIONS: usize> Router<'_, SESSIONS> {
 
     /// How many of the sessions that live at `now` another configuration would end.
     pub fn ended_by(&self, now: Instant, config: &Config) -> u32 {
-        if Addresses::new(config).lan != self.addresses.lan {
+        if !Addresses::new(config).has_the_lan_of(&self.addresses) {
             return self.engine.sessions(now).count() as u32;
         }
         let [lan, wan] = self.ports.each_ref().map(|port| port.link.mtu);
