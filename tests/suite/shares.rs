@@ -149,6 +149,17 @@ fn a6_the_last_eighth_is_not_for_the_outside() {
 }
 
 #[test]
+fn x03_a_forward_counts_who_comes_from_inside_too_and_no_session_twice() {
+    let mut lab = Lab::with_forward();
+    for _ in 0..2 {
+        assert_eq!(lab.try_send(tcp("S", DAVE.port(1), OUTSIDE.port(54321))), IN);
+    }
+    lab.deliver(tcp("S", BOB.port(1), OUTSIDE.port(54321)));
+    let last = lab.now();
+    assert_eq!(lab.engine.forward_hits().next(), Some(Hits { count: 2, bytes: 80, last: Some(last) }));
+}
+
+#[test]
 fn x03_hosts_and_forwards_are_counted() {
     let mut lab = Lab::with_forward();
     for port in 0..5 {
@@ -156,7 +167,7 @@ fn x03_hosts_and_forwards_are_counted() {
     }
     lab.deliver(tcp("S", BOB.port(1), OUTSIDE.port(54321)));
     let last = lab.now();
-    assert_eq!(lab.engine.forward_hits().next(), Some(Hits { count: 1, last: Some(last) }));
+    assert_eq!(lab.engine.forward_hits().next(), Some(Hits { count: 1, bytes: 40, last: Some(last) }));
     lab.wait_secs(301);
     lab.send(udp(DAVE.port(5000), BOB.port(53)));
     assert_eq!(of(&lab, DAVE), HostUse { address: DAVE.0, sessions: 1, most: 5 });

@@ -34,7 +34,7 @@ fn sample(now: u64, [lan, wan]: [u64; 2], dropped: u64) -> Sample {
         name: name.to_owned(),
         rule: String::new(),
         packets,
-        bytes: None,
+        bytes: 0,
         last_seconds: None,
     };
     Sample {

@@ -237,7 +237,7 @@ pub struct Host {
 pub struct Use {
     /// First packets.
     pub packets: u64,
-    /// Their bytes; nothing is known of those of forwards.
+    /// Their bytes.
     pub bytes: u64,
     /// When the last was, by the box's clock.
     pub last: Option<u64>,

@@ -55,11 +55,13 @@ pub(crate) struct Rarely<'t, const SESSIONS: usize> {
 type Pass<'t, const SESSIONS: usize> =
     fn(&mut Engine<'t, SESSIONS>, Instant, Realm, &mut [u8; HEADER], &mut [u8], Shape) -> Verdict;
 
-/// How often something has happened.
+/// How often a session was wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
     /// So often.
     pub count: u64,
+    /// The bytes of the packets that wanted one.
+    pub bytes: u64,
     /// And then for the last time.
     pub last: Option<Instant>,
 }
@@ -91,7 +93,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
             segment_size,
             identifications,
             limits: Limits::new(&settings.shares, SESSIONS as u32),
-            hits: [Hits { count: 0, last: None }; MAX_FORWARDS],
+            hits: [Hits { count: 0, bytes: 0, last: None }; MAX_FORWARDS],
             policy: PolicyState::new(),
             rarely: Rarely { special: Self::pass_special, hairpin: Self::hairpin },
             counters: Default::default(),
@@ -247,7 +249,7 @@ impl<'t, const SESSIONS: usize> Engine<'t, SESSIONS> {
         self.tables.hosts.iter()
     }
 
-    /// How often somebody outside wanted to begin a session through each forward, in the order of the settings.
+    /// How often a session was to begin through each forward, in the order of the settings.
     pub fn forward_hits(&self) -> impl Iterator<Item = Hits> {
         self.hits.iter().copied().take(self.settings.forwards.iter().count())
     }

@@ -232,7 +232,10 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         let source = self.external_end(sender);
         let receiving = match self.find_inbound(now, flow.protocol, remote.port, source) {
             Some(slot) => Ok(slot),
-            None => self.receive(now, receiver, remote.port, source, flow),
+            None => {
+                self.hit(now, self.settings.forwards.number(flow.protocol, remote.port), transit);
+                self.receive(now, receiver, remote.port, source, flow)
+            }
         };
         let receiving = match receiving {
             Ok(slot) => slot,
@@ -296,7 +299,8 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         self.may_begin(now, transit, Way::Inbound, flow.protocol, internal, remote)?;
         let forward = self.settings.forwards.number(flow.protocol, external.port);
         let counted = self.rules.scoped(flow.protocol, remote);
-        self.let_in(now, counted.address, forward)?;
+        self.hit(now, forward, transit);
+        self.let_in(counted.address, forward)?;
         self.receive(now, internal, external.port, remote, flow)
     }
 
@@ -336,11 +340,16 @@ impl<const SESSIONS: usize> Engine<'_, SESSIONS> {
         if known { Ok(internal) } else { Err(DropReason::Filtered) }
     }
 
-    /// Whether one more session may begin outside (A6).
-    fn let_in(&mut self, now: Instant, source: Ipv4Addr, forward: Option<usize>) -> Result<(), DropReason> {
+    /// A packet wants a session to begin through a forward.
+    fn hit(&mut self, now: Instant, forward: Option<usize>, transit: Transit) {
         if let Some(hits) = forward.and_then(|number| self.hits.get_mut(number)) {
-            *hits = Hits { count: hits.count + 1, last: Some(now) };
+            let bytes = hits.bytes + transit.len() as u64;
+            *hits = Hits { count: hits.count + 1, bytes, last: Some(now) };
         }
+    }
+
+    /// Whether one more session may begin outside (A6).
+    fn let_in(&self, source: Ipv4Addr, forward: Option<usize>) -> Result<(), DropReason> {
         if self.is_reserve() {
             return Err(DropReason::Reserve);
         }

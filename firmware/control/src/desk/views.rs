@@ -59,7 +59,7 @@ pub(super) fn rules<const SESSIONS: usize>(router: &Router<'_, SESSIONS>, from: 
 }
 
 pub(super) fn forwards<const SESSIONS: usize>(router: &Router<'_, SESSIONS>, from: u16) -> Response<'static> {
-    let wire = |Hits { count, last }| Use { packets: count, bytes: 0, last: last.map(Instant::millis) };
+    let wire = |Hits { count, bytes, last }| Use { packets: count, bytes, last: last.map(Instant::millis) };
     let (next, list) = part(router.forward_hits().map(wire), from);
     Response::Uses(next, list)
 }

@@ -330,7 +330,7 @@ fn uses(what: &str, lines: &[UseLine]) -> String {
         [
             it.number.to_string(),
             it.packets.to_string(),
-            it.bytes.map_or("-".to_owned(), words::bytes),
+            words::bytes(it.bytes),
             it.last_seconds.map_or("never".to_owned(), |seconds| words::time(seconds) + " ago"),
             it.name.clone(),
             it.rule.clone(),

@@ -39,14 +39,12 @@ pub fn metrics(channel: &mut Channel) -> Result<String, Failure> {
     rules.iter().for_each(|rule| page.sample("rule_packets_total", &[("rule", &rule.name)], rule.packets));
     page.head("rule_bytes_total", "counter", "Their bytes.");
     for rule in &rules {
-        page.sample("rule_bytes_total", &[("rule", &rule.name)], rule.bytes.unwrap_or_default());
+        page.sample("rule_bytes_total", &[("rule", &rule.name)], rule.bytes);
     }
-    page.head(
-        "forward_hits_total",
-        "counter",
-        "Sessions that somebody outside wanted to begin through a forward.",
-    );
+    page.head("forward_hits_total", "counter", "Sessions that somebody wanted to begin through a forward.");
     forwards.iter().for_each(|it| page.sample("forward_hits_total", &[("forward", &it.name)], it.packets));
+    page.head("forward_bytes_total", "counter", "The bytes of their first packets.");
+    forwards.iter().for_each(|it| page.sample("forward_bytes_total", &[("forward", &it.name)], it.bytes));
     page.head("host_sessions", "gauge", "Sessions that a host inside has begun.");
     for host in channel.hosts()? {
         page.sample("host_sessions", &[("host", &host.address.to_string())], host.sessions);

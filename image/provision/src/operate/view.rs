@@ -112,8 +112,8 @@ pub struct UseLine {
     pub rule: String,
     /// First packets of sessions; packets to the box.
     pub packets: u64,
-    /// Their bytes; nothing is known of those of forwards.
-    pub bytes: Option<u64>,
+    /// Their bytes.
+    pub bytes: u64,
     /// How many seconds ago the last was.
     pub last_seconds: Option<f64>,
 }
@@ -286,9 +286,8 @@ impl Channel {
         let (uses, now) = (self.uses(Request::Rules)?, self.now()?);
         let lines = config.rules().iter().zip(uses).zip(1..);
         Ok(lines
-            .map(|((rule, used), number)| UseLine {
-                bytes: Some(used.bytes),
-                ..UseLine::of(number, rule.name.to_string(), super::words::rule(rule), used, now)
+            .map(|((rule, used), number)| {
+                UseLine::of(number, rule.name.to_string(), super::words::rule(rule), used, now)
             })
             .collect())
     }
@@ -453,7 +452,7 @@ impl SessionLine {
 impl UseLine {
     fn of(number: usize, name: String, rule: String, used: Use, now: u64) -> Self {
         let last_seconds = used.last.map(|last| seconds(now.saturating_sub(last)));
-        Self { number, name, rule, packets: used.packets, bytes: None, last_seconds }
+        Self { number, name, rule, packets: used.packets, bytes: used.bytes, last_seconds }
     }
 }
 
