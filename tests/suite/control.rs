@@ -28,8 +28,8 @@ struct Operated {
     kept: Vec<Vec<u8>>,
     recorder: Box<router::Recorder>,
     nonces: u64,
-    /// Whether its flash takes anything.
-    is_sound: bool,
+    /// What becomes of what it is to keep.
+    flash: Kept,
     /// Whether the stream is one at the box itself.
     is_near: bool,
 }
@@ -66,19 +66,19 @@ impl Operated {
             tally,
             kept: vec![bytes],
             nonces: 0,
-            is_sound: true,
+            flash: Kept::Yes,
             is_near: false,
         }
     }
 
     /// Gives it bytes as they come by a stream; what it sends.
     fn hear(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let (kept, is_sound) = (&mut self.kept, self.is_sound);
+        let (kept, flash) = (&mut self.kept, self.flash);
         let mut keep = |blob: &[u8]| {
-            if is_sound {
+            if flash == Kept::Yes {
                 kept.push(blob.to_vec());
             }
-            if is_sound { Kept::Yes } else { Kept::Failed }
+            flash
         };
         let mut around = Surroundings {
             now: self.desk.now(),
@@ -386,10 +386,22 @@ fn what_is_confirmed_is_kept_and_applied_again_changes_nothing() {
 }
 
 #[test]
+fn what_runs_is_not_applied_again_where_nothing_is_kept_either() {
+    let mut operated = Operated::new();
+    operated.flash = Kept::Nowhere;
+    let mut tool = Tool::meet(&mut operated, &KEY);
+    for (confirm, changes) in [(0, true), (0, false), (60, false)] {
+        assert_eq!(tool.apply(&mut operated, &blob(SSH), confirm), Ok(0));
+        assert_eq!(operated.control.take_change(), changes);
+        assert_eq!(operated.control.poll_timeout(), None);
+    }
+}
+
+#[test]
 fn what_the_flash_does_not_take_is_not_applied_for_good() {
     let mut operated = Operated::new();
     let mut tool = Tool::meet(&mut operated, &KEY);
-    operated.is_sound = false;
+    operated.flash = Kept::Failed;
     assert_eq!(tool.apply(&mut operated, &blob(SSH), 0), Err(Refusal::NotKept));
     assert!(!operated.has_ssh());
     tool.apply(&mut operated, &blob(SSH), 60).unwrap();

@@ -242,11 +242,12 @@ impl Desk {
         if self.trial.is_some() {
             return Err(Refusal::Pending);
         }
-        if self.offered.bytes() == self.running.bytes() && (!self.is_unkept || confirm > 0) {
-            return Ok(0);
-        }
-        if confirm == 0 {
+        let is_same = self.offered.bytes() == self.running.bytes();
+        if confirm == 0 && (self.is_unkept || !is_same) {
             self.is_unkept = !keep(around, &self.offered)?;
+        }
+        if is_same {
+            return Ok(0);
         }
         let ended = around.router.ended_by(around.now, &config);
         around.router.reconfigure(around.now, &config);
