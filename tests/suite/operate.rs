@@ -1,10 +1,10 @@
 //! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -238,6 +238,31 @@ fn whatever_else_is_where_the_socket_should_be_stays_there() {
     second.wait_for("ready ");
     assert_eq!(second.end(Signal::TERM).0, Some(0));
     assert!(!socket.exists());
+}
+
+#[test]
+fn an_operator_at_the_socket_does_not_disturb_another() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    // Given one who follows the log, in which there is something ...
+    let with_ssh = compile(&operated.network, "ssh", &configuration(SSH)).display().to_string();
+    operated.shown(&format!("apply {with_ssh}"));
+    let mut follower = operated.command("log --follow").stdout(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(follower.stdout.take().unwrap()).lines();
+    log.next().unwrap().unwrap();
+    // ... and many who come and go, ...
+    for _ in 0..9 {
+        operated.shown("status");
+    }
+    let without = compile(&operated.network, "without", &configuration("")).display().to_string();
+    operated.shown(&format!("apply {without}"));
+    // ... the first is still served.
+    assert!(log.any(|line| line.unwrap().contains("another configuration runs")));
+    follower.kill().unwrap();
+    follower.wait().unwrap();
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
 
 #[test]

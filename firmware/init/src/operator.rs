@@ -1,7 +1,7 @@
 //! The operator's channel: the streams by which one comes, and the desk that answers.
 //!
-//! There are three kinds. A Unix socket, for a process: whoever comes takes the place of who came before. Serial ports, for
-//! a machine: those among its consoles. Connections on the lan, for either, if the configuration has a port for them. Without
+//! There are three kinds. A Unix socket, for a process: whoever comes when all places are taken has that of one before.
+//! Serial ports, for a machine: those among its consoles. Connections on the lan, for either, if the configuration has a port for them. Without
 //! a key in the configuration nobody is answered by any.
 
 use config::{Config, Control};
@@ -15,9 +15,9 @@ use static_cell::ConstStaticCell;
 
 use crate::setup::Trouble;
 
-/// Streams that are files: the one by the socket comes first, then serial ports. Connections come after them.
-const FILES: usize = 3;
-const SOCKET: usize = 0;
+/// Streams that are files: those by the socket come first, then serial ports. Connections come after them.
+const BY_SOCKET: usize = 4;
+const FILES: usize = BY_SOCKET + 2;
 const LINES: usize = FILES + CONNECTIONS;
 
 /// What is taken from a stream at once, in bytes: more than a message, and all that a connection has room for.
@@ -37,6 +37,8 @@ pub(crate) struct Operator {
     wakeup: Wakeup,
     listener: Option<Listener>,
     files: [Option<Stream>; FILES],
+    /// Whose place by the socket is given away next, if none is free.
+    next: usize,
     /// Who speaks by each connection.
     callers: [u32; CONNECTIONS],
     links: &'static mut [Link; LINES],
@@ -59,8 +61,7 @@ impl Operator {
         let control = config.control().copied();
         let mut files = [const { None }; FILES];
         if control.is_some() {
-            let [_, serial @ ..] = &mut files;
-            for (place, stream) in serial.iter_mut().zip(linux::serial()) {
+            for (place, stream) in files.iter_mut().skip(BY_SOCKET).zip(linux::serial()) {
                 wakeup.watch(&stream)?;
                 *place = Some(stream);
             }
@@ -73,6 +74,7 @@ impl Operator {
             wakeup,
             listener,
             files,
+            next: 0,
             callers: [0; CONNECTIONS],
             links: LINKS.take(),
             desk,
@@ -130,11 +132,16 @@ impl Operator {
         }
     }
 
-    /// Takes whoever has come to the socket. The last is the one who is served.
+    /// Takes whoever has come to the socket.
     fn accept(&mut self) {
         while let Some(stream) = self.listener.as_ref().and_then(|listener| listener.accept(&self.wakeup)) {
-            self.files[SOCKET] = Some(stream);
-            self.links[SOCKET].reset();
+            let free = self.files.iter().take(BY_SOCKET).position(Option::is_none);
+            let place = free.unwrap_or(self.next);
+            if free.is_none() {
+                self.next = (place + 1) % BY_SOCKET;
+            }
+            self.files[place] = Some(stream);
+            self.links[place].reset();
         }
     }
 
