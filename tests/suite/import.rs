@@ -105,6 +105,46 @@ fn what_cannot_be_understood_as_a_whole_is_refused() {
 }
 
 #[test]
+fn of_what_is_no_routed_ipv4_nothing_is_taken_and_each_line_is_told() {
+    for (family, fate) in [
+        ("ip6", "needless"),
+        ("bridge", "no counterpart"),
+        ("arp", "no counterpart"),
+        ("netdev", "no counterpart"),
+    ] {
+        // Chains of the same names as in the table that counts.
+        let text = format!(
+            "table ip t {{\nchain c {{\ntcp dport 25 drop\n}}\nchain f {{\n\
+             type filter hook forward priority 0; policy accept;\njump c\n}}\n}}\n\
+             table {family} t {{\nchain c {{\nreject\n}}\nchain f {{\n\
+             type filter hook forward priority 0; policy drop;\njump c\n}}\n}}\n"
+        );
+        let chains = |family: &str, policy: &str, verdict: &str| {
+            format!(
+                r#"{{"chain": {{"family": "{family}", "table": "t", "name": "c"}}}},
+                {{"chain": {{"family": "{family}", "table": "t", "name": "f", "type": "filter", "hook": "forward",
+                             "prio": 0, "policy": "{policy}"}}}},
+                {{"rule": {{"family": "{family}", "table": "t", "chain": "c", "expr": [{verdict}]}}}},
+                {{"rule": {{"family": "{family}", "table": "t", "chain": "f", "expr": [{{"jump": {{"target": "c"}}}}]}}}}"#
+            )
+        };
+        let smtp = r#"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 25}},
+            {"drop": null}"#;
+        let others = chains(family, "drop", r#"{"reject": null}"#);
+        let json = format!(r#"{{"nftables": [{}, {others}]}}"#, chains("ip", "accept", smtp));
+        for (text, lines) in [(text, [12, 15, 16]), (json, [6, 7, 8])] {
+            let Imported { toml, report, .. } = import_of(&text);
+            let rules = provision::compile(&toml.unwrap(), "x").unwrap().rules().to_vec();
+            let taken: Vec<_> = rules.iter().map(|rule| (rule.name.as_str(), rule.action)).collect();
+            assert_eq!(taken, [("c 1", Action::Drop), ("c 1 (2)", Action::Drop)]);
+            for line in lines {
+                assert!(report.contains(&format!("x:{line}: {fate}: ")), "{family} {line}:\n{report}");
+            }
+        }
+    }
+}
+
+#[test]
 fn loops_and_thickets_of_chains_come_to_an_end() {
     // A loop through three chains, each left on a condition.
     let mut text = String::from("*filter\n");
@@ -307,6 +347,12 @@ fn arguments(case: &Path) -> (Known, Vec<Source>) {
         }
     }
     (known, sources)
+}
+
+/// With what no rules say.
+fn import_of(text: &str) -> Imported {
+    let (lan_address, wan_address) = (address("192.0.2.254/24"), address("203.0.113.254/24"));
+    import(&[source("x", text)], &Known { lan_address, wan_address, ..Known::default() }).unwrap()
 }
 
 pub(crate) fn source(name: &str, text: &str) -> Source {

@@ -32,6 +32,12 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
     for (line, chain) in of("chain") {
         let text = format!("chain {} {}", table(chain), string(chain, "name"));
         let place = Place { file, line, text: Rc::from(text) };
+        if let Some((fate, why)) = nft::aside(&table(chain)) {
+            if string(chain, "policy") == "drop" {
+                notes.add(&place, fate, why);
+            }
+            continue;
+        }
         if into.find(&table(chain), string(chain, "name")).is_some() {
             notes.add(&place, Fate::None, "is a chain that another file has, which counts");
             continue;
@@ -40,11 +46,15 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
     }
     for (line, rule) in of("rule") {
         let (table, name) = (table(rule), string(rule, "chain"));
+        let words = rule_words(rule);
+        let place = Place { file, line, text: Rc::from(words.join(" ")) };
+        if let Some((fate, why)) = nft::aside(&table) {
+            notes.add(&place, fate, why);
+            continue;
+        }
         let chain = into.chains.iter_mut().find(|it| it.table == table && it.name == name);
         let Some(chain) = chain.filter(|it| it.place.file == file) else { continue };
         let number = chain.rules.last().map_or(1, |rule| rule.number + 1);
-        let words = rule_words(rule);
-        let place = Place { file, line, text: Rc::from(words.join(" ")) };
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         chain.rules.extend(nft_rule::rules(&words, &table, &named, &place, number));
     }

@@ -28,6 +28,12 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
         let &[table, "chain", name] = block.as_slice() else {
             continue;
         };
+        if let Some((fate, why)) = nft::aside(table) {
+            if !matches!(statement.words().as_slice(), [] | ["type" | "comment", ..] | ["policy", "accept"]) {
+                notes.add(&statement.place, fate, why);
+            }
+            continue;
+        }
         let known = into.chains.iter().any(|it| it.table == table && it.name == name);
         if !known {
             into.chains.push(Chain {
@@ -123,11 +129,12 @@ fn statements(file: usize, text: &str) -> Vec<Statement> {
                     blocks.pop();
                 }
                 "{" if lists == 0 && blocks.len() < 2 => {
-                    let words = tokens.drain(..).map(|token: Token| token.text);
-                    let name = match blocks.len() {
+                    let words: Vec<_> = tokens.drain(..).map(|token: Token| token.text).collect();
+                    let name = match (blocks.len(), words.as_slice()) {
                         // A family that is not said is IPv4's.
-                        0 => vec![words.skip(1).collect::<Vec<_>>().join(" ")],
-                        _ => words.collect(),
+                        (0, [_, table]) => vec![format!("ip {table}")],
+                        (0, words) => vec![words.get(1..).unwrap_or_default().join(" ")],
+                        _ => words,
                     };
                     blocks.push(name);
                     all.push(statement(file, index + 1, &blocks, Vec::new()));
