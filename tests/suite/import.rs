@@ -54,8 +54,12 @@ fn two_notations_of_the_same_rules_become_the_same() {
         ("centos6-save", "centos6-listing"),
         ("reference-nft", "reference-nft-json"),
         ("filter-nft", "filter-json"),
+        ("statements-nft", "statements-json"),
     ] {
         assert_eq!(config(one), config(other), "{one} and {other}");
+        let [one, other] =
+            [one, other].map(|case| imported(&Path::new(CASES).join(case)).without_counterpart);
+        assert_eq!(one, other);
     }
 }
 
@@ -301,7 +305,7 @@ proptest! {
 
     /// A damaged file is read as far as it goes.
     #[test]
-    fn no_damage_makes_the_import_panic(at in 0..8000_usize, len in 0..40_usize, case in 0..11_usize) {
+    fn no_damage_makes_the_import_panic(at in 0..8000_usize, len in 0..40_usize, case in 0..13_usize) {
         let case = &cases()[case];
         let (known, mut sources) = arguments(case);
         for source in &mut sources {

@@ -123,6 +123,20 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
             add(kind);
             add(string(inner, "target"));
         }
+        "counter" | "quota" | "limit" if inner.is_string() => {
+            [kind, "name", &one_word(inner)].into_iter().for_each(add);
+        }
+        "counter" if inner.get("map").is_some() => {
+            let map = inner.get("map").unwrap_or(&Value::Null);
+            add("counter");
+            add("name");
+            value(map.get("key").unwrap_or(&Value::Null), words);
+            words.push("map".to_owned());
+            value(map.get("data").unwrap_or(&Value::Null), words);
+        }
+        "ct helper" | "ct timeout" | "ct expectation" => {
+            kind.split(' ').chain(["set", &one_word(inner)]).for_each(add);
+        }
         "limit" => {
             add("limit");
             add("rate");
@@ -130,9 +144,13 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
                 add("over");
             }
             let rate = inner.get("rate").map(Value::to_string).unwrap_or_default();
-            add(&format!("{rate}/{}", string(inner, "per")));
+            let per = string(inner, "per");
+            match inner.get("rate_unit").and_then(Value::as_str) {
+                None | Some("packets") => add(&format!("{rate}/{per}")),
+                Some(unit) => [rate, format!("{unit}/{per}")].iter().for_each(|word| add(word)),
+            }
             if let Some(burst) = inner.get("burst").and_then(Value::as_u64).filter(|burst| *burst > 0) {
-                let unit = inner.get("rate_unit").and_then(Value::as_str).unwrap_or("packets");
+                let unit = inner.get("burst_unit").and_then(Value::as_str).unwrap_or("packets");
                 ["burst", &burst.to_string(), unit].into_iter().for_each(add);
             }
         }
@@ -166,7 +184,7 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
             value(inner.get("value").unwrap_or(&Value::Null), words);
         }
         // What they say besides does not matter.
-        "counter" | "log" => add(kind),
+        "counter" | "log" | "last" => add(kind),
         "accept" | "drop" | "return" | "continue" | "notrack" | "redirect" | "queue" => add(kind),
         "flow" => ["flow", "add", "@"].into_iter().for_each(add),
         other => {
