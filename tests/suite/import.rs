@@ -148,6 +148,90 @@ fn of_what_is_no_routed_ipv4_nothing_is_taken_and_each_line_is_told() {
     }
 }
 
+/// Every line that `nft list ruleset` and `nft -a list ruleset` write besides the rules.
+const WITH_HANDLES: &str = r#"# Warning: table ip filter is managed by iptables-nft, do not touch!
+table inet filter { # progname firewalld handle 4
+	flags owner,persist
+	comment "by { hand"
+
+	counter c1 { # handle 3
+		comment "x # y"
+		packets 0 bytes 0
+	}
+
+	ct helper h1 { # handle 7
+		type "ftp" protocol tcp
+		l3proto inet
+	}
+
+	set s1 { # handle 8
+		type ipv4_addr
+		flags interval,timeout
+		elements = { 10.0.0.1 timeout 1h expires 59m59s956ms comment "a { b",
+			     10.0.1.0/24 }
+	}
+
+	flowtable f { # handle 9
+		hook ingress priority filter
+		devices = { "eth0", "eth1" }
+		flags offload
+	}
+
+	chain empty { # handle 1
+	}
+
+	chain forward { # handle 2
+		comment "of { ways"
+		type filter hook forward priority filter; policy accept;
+		ip daddr @s1 counter name "c1" drop # handle 11
+		tcp dport 25 log prefix "a # b" drop comment "c # d" # handle 12
+		tcp dport { 26, 27 } drop # handle 13
+		tcp dport 28 # xt_string counter packets 0 bytes 0 drop # handle 14
+	}
+}
+table ip sleeping { # handle 5
+	flags dormant
+
+	chain forward { # handle 1
+		type filter hook forward priority filter; policy drop;
+		reject # handle 2
+	}
+}
+"#;
+
+#[test]
+fn handles_comments_and_flags_among_the_rules_of_nftables_take_nothing_away() {
+    assert_eq!(Format::of(WITH_HANDLES), Some(Format::Nft));
+    let Imported { toml, report, without_counterpart } = import_of(WITH_HANDLES);
+    let config = provision::compile(&toml.unwrap(), "x").unwrap();
+    let taken = |direction| {
+        let rules = config.rules().iter().filter(move |rule| rule.direction == direction);
+        rules.map(|rule| rule.name.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        taken(Direction::LanToWan),
+        ["forward 1", "forward 1 (2)", "c # d", "forward 3", "forward 3 (2)"]
+    );
+    assert_eq!(report.lines().filter(|line| line.starts_with("x:")).count(), 8, "{report}");
+    assert_eq!(without_counterpart, 1, "{report}");
+}
+
+#[test]
+fn a_dormant_table_is_not_asked() {
+    let json = r#"{"nftables": [{"table": {"family": "ip", "name": "t", "flags": FLAGS}},
+        {"chain": {"family": "ip", "table": "t", "name": "f", "type": "filter", "hook": "forward", "prio": 0,
+                   "policy": "drop"}},
+        {"rule": {"family": "ip", "table": "t", "chain": "f", "expr": [{"reject": null}]}}]}"#;
+    let jsons =
+        ["\"dormant\"", "\"d\"", "[\"owner\", \"dormant\"]"].map(|flags| json.replace("FLAGS", flags));
+    let text = "table t {\nflags dormant\nchain f {\ntype filter hook forward priority 0; policy drop;\nreject\n}\n}\n";
+    for text in jsons.into_iter().chain([text.to_owned()]) {
+        let Imported { toml, report, .. } = import_of(&text);
+        assert_eq!(provision::compile(&toml.unwrap(), "x").unwrap().rules(), [], "{text}");
+        assert_eq!(report.matches("is of a dormant table").count(), 2, "{report}");
+    }
+}
+
 #[test]
 fn loops_and_thickets_of_chains_come_to_an_end() {
     // A loop through three chains, each left on a condition.

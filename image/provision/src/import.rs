@@ -83,7 +83,7 @@ impl Format {
             if begins(&["Chain "]) {
                 return Some(Self::IptablesList);
             }
-            if begins(&["table "]) && line.ends_with('{') {
+            if begins(&["table "]) && line.contains('{') {
                 return Some(Self::Nft);
             }
             if begins(&["*", ":", "-A ", "-P ", "-N ", "iptables "]) {

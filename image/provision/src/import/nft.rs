@@ -14,7 +14,10 @@ use super::sets::{self, Prefix};
 pub(crate) type Sets = Vec<(String, String, Vec<Element>)>;
 
 /// Why nothing of a table, by its family and name, is asked about packets of ours.
-pub(crate) fn aside(table: &str) -> Option<(Fate, String)> {
+pub(crate) fn aside(table: &str, dormant: &[&str]) -> Option<(Fate, String)> {
+    if dormant.contains(&table) {
+        return Some((Fate::Moot, "is of a dormant table, which nobody asks".to_owned()));
+    }
     match table.split(' ').next().unwrap_or_default() {
         "ip" | "inet" => None,
         "ip6" => Some((Fate::Moot, "is about IPv6, which is not forwarded".to_owned())),

@@ -29,10 +29,15 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         named.push((table(set), string(set, "name").to_owned(), nft_rule::elements(&words, true)));
     }
+    let dormant: Vec<_> = of("table")
+        .filter(|(_, table)| is_dormant(table.get("flags").unwrap_or(&Value::Null)))
+        .map(|(_, table)| format!("{} {}", string(table, "family"), string(table, "name")))
+        .collect();
+    let dormant: Vec<_> = dormant.iter().map(String::as_str).collect();
     for (line, chain) in of("chain") {
         let text = format!("chain {} {}", table(chain), string(chain, "name"));
         let place = Place { file, line, text: Rc::from(text) };
-        if let Some((fate, why)) = nft::aside(&table(chain)) {
+        if let Some((fate, why)) = nft::aside(&table(chain), &dormant) {
             if string(chain, "policy") == "drop" {
                 notes.add(&place, fate, why);
             }
@@ -48,7 +53,7 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
         let (table, name) = (table(rule), string(rule, "chain"));
         let words = rule_words(rule);
         let place = Place { file, line, text: Rc::from(words.join(" ")) };
-        if let Some((fate, why)) = nft::aside(&table) {
+        if let Some((fate, why)) = nft::aside(&table, &dormant) {
             notes.add(&place, fate, why);
             continue;
         }
@@ -76,6 +81,14 @@ fn one_chain(chain: &Value, place: Place) -> Chain {
         policy,
         place,
         rules: Vec::new(),
+    }
+}
+
+/// Whether a table's flags say so; some versions write the first letter alone.
+fn is_dormant(flags: &Value) -> bool {
+    match flags {
+        Value::Array(all) => all.iter().any(is_dormant),
+        other => matches!(other.as_str(), Some("dormant" | "d")),
     }
 }
 

@@ -23,13 +23,19 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
             named.push(((*table).to_owned(), (*name).to_owned(), elements));
         }
     }
+    let is_dormant = |words: &[&str]| words.first() == Some(&"flags") && words.contains(&"dormant");
+    let of_tables = statements.iter().filter(|it| it.block.len() == 1 && is_dormant(&it.words()));
+    let dormant: Vec<_> = of_tables.filter_map(|it| it.block.first()).map(String::as_str).collect();
     for statement in &statements {
         let block = statement.block_words();
         let &[table, "chain", name] = block.as_slice() else {
             continue;
         };
-        if let Some((fate, why)) = nft::aside(table) {
-            if !matches!(statement.words().as_slice(), [] | ["type" | "comment", ..] | ["policy", "accept"]) {
+        if let Some((fate, why)) = nft::aside(table, &dormant) {
+            if !matches!(
+                statement.words().as_slice(),
+                [] | ["type" | "flags" | "comment", ..] | ["policy", "accept"]
+            ) {
                 notes.add(&statement.place, fate, why);
             }
             continue;
@@ -70,7 +76,7 @@ fn read_statement(statement: &Statement, chain: &mut Chain, named: &Sets) {
             chain.policy = if *policy == "drop" { Verdict::Drop } else { Verdict::Accept };
             chain.place = statement.place.clone();
         }
-        ["comment", ..] => (),
+        ["comment" | "flags", ..] => (),
         _ => {
             let number = chain.rules.last().map_or(1, |rule| rule.number + 1);
             let table = statement.block.first().map_or("", String::as_str);
@@ -177,6 +183,8 @@ fn tokenize(line: &str) -> Vec<Token> {
     };
     while let Some(letter) = letters.next() {
         match letter {
+            // What it cannot say of iptables' matches and targets nft has put there.
+            '#' if letters.as_str().trim_start().starts_with("xt_") => end(&mut word, &mut tokens),
             '#' => break,
             '"' => {
                 end(&mut word, &mut tokens);
