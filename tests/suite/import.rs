@@ -232,6 +232,57 @@ fn a_dormant_table_is_not_asked() {
     }
 }
 
+/// Docker's, which begins with `-i docker0 -j RETURN`; and two of the same port, each of its own interface.
+const WITHOUT_INTERFACES: &str = "\
+Chain PREROUTING (policy ACCEPT)
+target     prot opt source               destination
+DOCKER     all  --  0.0.0.0/0            0.0.0.0/0            ADDRTYPE match dst-type LOCAL
+
+Chain INPUT (policy ACCEPT)
+target     prot opt source               destination
+
+Chain OUTPUT (policy ACCEPT)
+target     prot opt source               destination
+DOCKER     all  --  0.0.0.0/0           !127.0.0.0/8          ADDRTYPE match dst-type LOCAL
+
+Chain POSTROUTING (policy ACCEPT)
+target     prot opt source               destination
+MASQUERADE  all  --  172.17.0.0/16        0.0.0.0/0
+
+Chain DOCKER (2 references)
+target     prot opt source               destination
+RETURN     all  --  0.0.0.0/0            0.0.0.0/0
+DNAT       tcp  --  0.0.0.0/0            0.0.0.0/0            tcp dpt:8080 to:172.17.0.2:80
+DNAT       udp  --  0.0.0.0/0            0.0.0.0/0            udp dpt:5353 to:172.17.0.3:53
+DNAT       all  --  0.0.0.0/0            0.0.0.0/0            to:172.17.0.4
+DNAT       tcp  --  0.0.0.0/0            0.0.0.0/0            tcp dpt:9090 to:172.17.0.5:90
+";
+
+#[test]
+fn a_listing_without_interfaces_says_so_once_and_nothing_in_it_is_needless_for_want_of_them() {
+    let known = Known {
+        lan_address: address("172.17.0.1/16"),
+        wan_address: address("203.0.113.254/24"),
+        ..Known::default()
+    };
+    let Imported { toml, report, without_counterpart } =
+        import(&[source("x", WITHOUT_INTERFACES)], &known).unwrap();
+    let config = provision::compile(&toml.unwrap(), "x").unwrap();
+    let forwards: Vec<_> = config.forwards().iter().map(|forward| forward.external().to_string()).collect();
+    assert_eq!(forwards, ["8080", "5353"]);
+    assert_eq!(
+        report.matches("x does not show interfaces; iptables-save does, or iptables -L -v").count(),
+        1
+    );
+    let needless: Vec<_> = report.lines().filter(|line| line.contains(": needless: ")).collect();
+    assert!(needless.iter().all(|line| line.starts_with("x:10: ")), "{report}");
+    // That which returns, that which is no forward, and that behind it.
+    for line in [18, 21, 22] {
+        assert!(report.contains(&format!("x:{line}: no counterpart: ")), "{line}:\n{report}");
+    }
+    assert_eq!(without_counterpart, 3, "{report}");
+}
+
 #[test]
 fn loops_and_thickets_of_chains_come_to_an_end() {
     // A loop through three chains, each left on a condition.

@@ -63,6 +63,12 @@ impl Notes {
         self.general.push((fate, text.into()));
     }
 
+    /// Tells of a whole file.
+    pub(crate) fn say_of(&mut self, file: usize, fate: Fate, text: &str) {
+        let name = self.files.get(file).map_or("?", String::as_str);
+        self.say(fate, format!("{name} {text}"));
+    }
+
     /// Whether something has been told of a line.
     pub(crate) fn knows(&self, place: &Place) -> bool {
         self.lines.contains_key(place)
