@@ -214,6 +214,7 @@ fn handles_comments_and_flags_among_the_rules_of_nftables_take_nothing_away() {
     );
     assert_eq!(report.lines().filter(|line| line.starts_with("x:")).count(), 8, "{report}");
     assert_eq!(without_counterpart, 1, "{report}");
+    assert_eq!(report.matches("x does not show what iptables made").count(), 1, "{report}");
 }
 
 #[test]
@@ -281,6 +282,50 @@ fn a_listing_without_interfaces_says_so_once_and_nothing_in_it_is_needless_for_w
         assert!(report.contains(&format!("x:{line}: no counterpart: ")), "{line}:\n{report}");
     }
     assert_eq!(without_counterpart, 3, "{report}");
+}
+
+#[test]
+fn what_nft_hides_of_iptables_is_said_once() {
+    // As `iptables-nft -A FORWARD -p tcp -m ttl --ttl-lt 5 -j DROP` and a DNAT are listed.
+    let text = r#"{"nftables": [
+        {"chain": {"family": "ip", "table": "filter", "name": "FORWARD", "type": "filter", "hook": "forward", "prio": 0,
+                   "policy": "accept"}},
+        {"chain": {"family": "ip", "table": "nat", "name": "PREROUTING", "type": "nat", "hook": "prerouting",
+                   "prio": -100, "policy": "accept"}},
+        {"rule": {"family": "ip", "table": "filter", "chain": "FORWARD", "expr": [
+            {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}},
+            {"xt": {"type": "match", "name": "ttl"}}, {"counter": {"packets": 0, "bytes": 0}}, {"drop": null}]}},
+        {"rule": {"family": "ip", "table": "nat", "chain": "PREROUTING", "expr": [
+            {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "tcp"}},
+            {"xt": {"type": "target", "name": "DNAT"}}]}}]}"#;
+    let Imported { toml, report, without_counterpart } = import_of(text);
+    assert_eq!(provision::compile(&toml.unwrap(), "x").unwrap().rules(), []);
+    let said = "note: x does not show what iptables made (\"xt\"); iptables-save does\n";
+    assert_eq!(report.matches(said).count(), 1, "{report}");
+    assert!(
+        report.contains("nothing asks for: xt match ttl") && report.contains("xt target DNAT"),
+        "{report}"
+    );
+    assert_eq!(without_counterpart, 2, "{report}");
+}
+
+#[test]
+fn the_last_line_of_a_report_says_how_much_became_of_what() {
+    for case in cases() {
+        let Imported { report, without_counterpart, .. } = imported(&case);
+        let (lines, last) = report.trim_end().rsplit_once('\n').unwrap();
+        let count = |fate: &str| {
+            let is_it = |line: &&str| line.starts_with(fate) || line.contains(&format!(": {fate}"));
+            lines.lines().filter(is_it).count()
+        };
+        let counts = ["taken: ", "ours: ", "needless: ", "no counterpart: "].map(count);
+        let [taken, ours, needless, none] = counts;
+        assert_eq!(none, without_counterpart);
+        assert_eq!(
+            last,
+            format!("{taken} taken, {ours} ours, {needless} needless, {none} without a counterpart")
+        );
+    }
 }
 
 #[test]

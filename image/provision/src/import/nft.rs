@@ -25,6 +25,9 @@ pub(crate) fn aside(table: &str, dormant: &[&str]) -> Option<(Fate, String)> {
     }
 }
 
+/// Said of a file whose rules have parts that only iptables knows.
+pub(crate) const HIDDEN: &str = "does not show what iptables made (\"xt\"); iptables-save does";
+
 /// An element of a set, and what a map leads it to.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {

@@ -22,6 +22,9 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
     let of = |kind: &'static str| {
         objects.iter().enumerate().filter_map(move |(index, object)| Some((index + 1, object.get(kind)?)))
     };
+    if of("rule").any(|(_, rule)| expressions(rule).any(|it| it.get("xt").is_some())) {
+        notes.say_of(file, Fate::Note, nft::HIDDEN);
+    }
     let mut named = Sets::new();
     for (_, set) in of("set").chain(of("map")) {
         let mut words = Vec::new();
@@ -101,10 +104,14 @@ fn string<'v>(object: &'v Value, key: &str) -> &'v str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+fn expressions(rule: &Value) -> impl Iterator<Item = &Value> {
+    rule.get("expr").and_then(Value::as_array).into_iter().flatten()
+}
+
 /// A rule as the text notation has it.
 fn rule_words(rule: &Value) -> Vec<String> {
     let mut words = Vec::new();
-    for expression in rule.get("expr").and_then(Value::as_array).into_iter().flatten() {
+    for expression in expressions(rule) {
         for (kind, inner) in expression.as_object().into_iter().flatten() {
             statement(kind, inner, &mut words);
         }
@@ -195,6 +202,10 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
                 }
             }
             value(inner.get("value").unwrap_or(&Value::Null), words);
+        }
+        "xt" => {
+            let of = [string(inner, "type"), string(inner, "name")];
+            [kind].into_iter().chain(of).filter(|word| !word.is_empty()).for_each(add);
         }
         // What they say besides does not matter.
         "counter" | "log" | "last" => add(kind),

@@ -13,6 +13,10 @@ use super::notes::{Fate, Notes};
 /// Reads a whole file.
 pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Notes) {
     let statements = statements(file, text);
+    let is_hidden = |token: &Token| !token.is_quoted && (token.text == "xt" || token.text.starts_with("xt_"));
+    if statements.iter().flat_map(|it| &it.tokens).any(is_hidden) {
+        notes.say_of(file, Fate::Note, nft::HIDDEN);
+    }
     let mut named = Sets::new();
     // Sets are named before and behind the chains that use them.
     for statement in &statements {
