@@ -88,6 +88,7 @@ fn each_notation_is_known_by_its_first_lines() {
         ("\n# by hand\ntable inet filter {\n", Some(Format::Nft)),
         (" {\"nftables\": []}", Some(Format::NftJson)),
         ("# a = b\nnet.ipv4.ip_forward=1\n", Some(Format::Sysctl)),
+        ("nf_conntrack_udp_timeout = 30\n", Some(Format::Sysctl)),
         ("[wan]\naddress = \"203.0.113.254/24\"\n", None),
         ("", None),
     ] {
@@ -326,6 +327,44 @@ fn the_last_line_of_a_report_says_how_much_became_of_what() {
             format!("{taken} taken, {ours} ours, {needless} needless, {none} without a counterpart")
         );
     }
+}
+
+#[test]
+fn every_setting_of_the_kernel_has_its_line() {
+    let settings = [
+        ("nf_conntrack_udp_timeout = 30", "needless: is the kernel's default"),
+        ("net.netfilter.nf_conntrack_udp_timeout = 31", "no counterpart: the nearest is timers.udp"),
+        ("net.netfilter.nf_conntrack_udp_timeout_stream = 150", "taken: timers.udp"),
+        (
+            "net.netfilter.nf_conntrack_tcp_timeout_time_wait = 99999999999999999999",
+            "no counterpart: has a value that cannot be read as seconds",
+        ),
+        ("net.netfilter.nf_conntrack_acct = 1", "needless: is not about routing"),
+        ("-net.ipv4.conf.default.accept_source_route = 0", "ours: source routes are dropped"),
+        ("net.ipv4.conf.all.accept_source_route = 1", "no counterpart: source routes are dropped"),
+        ("net/ipv4/conf/eth0.100/rp_filter = 0", "needless: is the kernel's default; sources"),
+        ("net.ipv4.conf.all.rp_filter = on", "no counterpart: has a value that cannot be read"),
+        ("net.ipv4.conf.all.proxy_arp = 1", "no counterpart: ARP is answered for the box itself alone"),
+        ("net.ipv4.conf.all.forwarding = 0", "no counterpart: the box always forwards"),
+        ("net.ipv6.conf.all.forwarding=1", "needless: is about IPv6"),
+        ("net.ipv4.ip_local_port_range = 32768\t60999", "needless: the box begins nothing of its own"),
+        ("net.ipv4.tcp_syncookies = 1", "needless: is about the kernel's own connections"),
+        ("kernel.pid_max = 4194304", "needless: is not about routing"),
+        ("kernel.pid_max", "no counterpart: is not understood"),
+    ];
+    let mut text = settings.map(|(line, _)| format!("{line}\n")).concat();
+    let known = Known { format: Some(Format::Sysctl), ..Known::default() };
+    let report = import(&[source("x", &text)], &known).unwrap().report;
+    for (index, (line, told)) in settings.iter().enumerate() {
+        let (fate, why) = told.split_once(": ").unwrap();
+        assert!(report.contains(&format!("x:{}: {fate}: {line}: {why}", index + 1)), "{line}:\n{report}");
+    }
+    // What `sysctl -a` prints besides is told by its number.
+    let lines = report.lines().filter(|line| line.starts_with("x:")).count();
+    (0..1000).for_each(|n| text += &format!("fs.quota.n{n} = 0\n"));
+    let report = import(&[source("x", &text)], &known).unwrap().report;
+    assert_eq!(report.lines().filter(|line| line.starts_with("x:")).count(), lines - 3, "{report}");
+    assert!(report.contains("needless: x has 1003 more settings, not about routing IPv4\n"), "{report}");
 }
 
 #[test]
