@@ -83,7 +83,7 @@ impl Format {
             if begins(&["Chain "]) {
                 return Some(Self::IptablesList);
             }
-            if begins(&["table "]) && line.ends_with('{') {
+            if begins(&["table "]) && line.contains('{') {
                 return Some(Self::Nft);
             }
             if begins(&["*", ":", "-A ", "-P ", "-N ", "iptables "]) {
@@ -215,7 +215,10 @@ fn tell_others(making: &mut Making<'_>) {
                     {
                         reached.push(next);
                     }
-                    tell_other(making, hook, rule);
+                    // What others lead to, too, may be about them.
+                    if at == 1 || !rules.blind.contains(&rule.place.file) {
+                        tell_other(making, hook, rule);
+                    }
                 }
             }
             if hook == Hook::Elsewhere && chain.policy == Verdict::Drop {
@@ -225,7 +228,11 @@ fn tell_others(making: &mut Making<'_>) {
     }
     for rule in rules.chains.iter().flat_map(|chain: &Chain| &chain.rules) {
         if !making.notes.knows(&rule.place) {
-            making.notes.add(&rule.place, Fate::Moot, "nothing comes this far");
+            let (fate, text) = match rules.blind.contains(&rule.place.file) {
+                true => (Fate::None, "whether anything comes this far the listing does not show"),
+                false => (Fate::Moot, "nothing comes this far"),
+            };
+            making.notes.add(&rule.place, fate, text);
         }
     }
 }

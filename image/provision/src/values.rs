@@ -192,7 +192,8 @@ pub(crate) fn addresses(value: &DeValue<'_>) -> Result<Addresses, Fault> {
         Problem::HostBits => {
             let network =
                 Ipv4Addr::from_bits(address.to_bits() & u32::MAX.unbounded_shl(32 - u32::from(prefix_len)));
-            Fault::new("has bits beyond its prefix", format!("did you mean \"{network}/{prefix_len}\"?"))
+            let not = if is_negated { "!" } else { "" };
+            Fault::new("has bits beyond its prefix", format!("did you mean \"{not}{network}/{prefix_len}\"?"))
         }
         Problem::PrefixLength if is_negated && prefix_len == 0 => {
             Fault::new("means nobody", "leave the rule out")

@@ -1,12 +1,13 @@
 //! Listings for people: what `iptables -L` prints, made into the words that `iptables-save` would have written.
 //!
 //! A listing does not name its table, but the chains that it has tell. Without `-v` it does not show interfaces, and
-//! without them a filter cannot be understood; a NAT table mostly can.
+//! without them a filter cannot be understood; a NAT table mostly can, but for what leaves a chain: that may be about some
+//! interface, so nobody is kept from what follows it.
 
 use std::rc::Rc;
 
 use super::iptables;
-use super::model::{Place, Ruleset};
+use super::model::{Place, Rule, Ruleset, Verdict};
 use super::notes::{Fate, Notes};
 use super::words;
 
@@ -69,7 +70,7 @@ fn read_table(
         (false, true, false) => "raw",
         (false, false, _) => "filter",
     };
-    let mut chain = String::new();
+    let (mut chain, mut is_blind) = (String::new(), false);
     let mut columns: Vec<&str> = Vec::new();
     for (index, line) in lines {
         let place = Place {
@@ -90,13 +91,37 @@ fn read_table(
                     "line {line}: does not show interfaces; list it with -v, or give iptables-save"
                 ));
             }
+            is_blind |= !columns.contains(&"in");
             match row(&columns, line) {
                 Some(words) => iptables::append(into, table, &chain, iptables::rule(&words, place), notes),
                 None => notes.add(&place, Fate::None, "is not understood"),
             }
         }
     }
+    if is_blind {
+        pass_by(file, table, into, notes);
+    }
     Ok(())
+}
+
+/// Leaves out what seems to leave its chain always, and has rules behind it.
+fn pass_by(file: usize, table: &str, into: &mut Ruleset, notes: &mut Notes) {
+    if !into.blind.contains(&file) {
+        into.blind.push(file);
+        notes.say_of(file, Fate::Note, "does not show interfaces; iptables-save does, or iptables -L -v");
+    }
+    let leaves =
+        |rule: &Rule| rule.conditions.is_empty() && matches!(rule.verdict, Verdict::Return | Verdict::Accept);
+    for chain in into.chains.iter_mut().filter(|it| it.table == table && it.place.file == file) {
+        let count = chain.rules.len();
+        chain.rules.retain(|rule| {
+            let stays = rule.number == count || !leaves(rule);
+            if !stays {
+                notes.add(&rule.place, Fate::None, "the listing does not show of which interface it is");
+            }
+            stays
+        });
+    }
 }
 
 /// A row as the words of a rule.

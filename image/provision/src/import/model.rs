@@ -24,6 +24,8 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Ruleset {
     pub(crate) chains: Vec<Chain>,
+    /// The files whose listings show no interfaces.
+    pub(crate) blind: Vec<usize>,
 }
 
 impl Ruleset {

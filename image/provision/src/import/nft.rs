@@ -7,10 +7,26 @@ use config::Rejection;
 
 use super::iptables;
 use super::model::{Condition, Hook, Place, Rule, State, Verdict};
+use super::notes::Fate;
 use super::sets::{self, Prefix};
 
 /// The named sets of a table: table, name, elements.
 pub(crate) type Sets = Vec<(String, String, Vec<Element>)>;
+
+/// Why nothing of a table, by its family and name, is asked about packets of ours.
+pub(crate) fn aside(table: &str, dormant: &[&str]) -> Option<(Fate, String)> {
+    if dormant.contains(&table) {
+        return Some((Fate::Moot, "is of a dormant table, which nobody asks".to_owned()));
+    }
+    match table.split(' ').next().unwrap_or_default() {
+        "ip" | "inet" => None,
+        "ip6" => Some((Fate::Moot, "is about IPv6, which is not forwarded".to_owned())),
+        family => Some((Fate::None, format!("only what is routed has rules, and not the family {family}"))),
+    }
+}
+
+/// Said of a file whose rules have parts that only iptables knows.
+pub(crate) const HIDDEN: &str = "does not show what iptables made (\"xt\"); iptables-save does";
 
 /// An element of a set, and what a map leads it to.
 #[derive(Clone, Debug)]

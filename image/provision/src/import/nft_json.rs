@@ -22,6 +22,9 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
     let of = |kind: &'static str| {
         objects.iter().enumerate().filter_map(move |(index, object)| Some((index + 1, object.get(kind)?)))
     };
+    if of("rule").any(|(_, rule)| expressions(rule).any(|it| it.get("xt").is_some())) {
+        notes.say_of(file, Fate::Note, nft::HIDDEN);
+    }
     let mut named = Sets::new();
     for (_, set) in of("set").chain(of("map")) {
         let mut words = Vec::new();
@@ -29,9 +32,20 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         named.push((table(set), string(set, "name").to_owned(), nft_rule::elements(&words, true)));
     }
+    let dormant: Vec<_> = of("table")
+        .filter(|(_, table)| is_dormant(table.get("flags").unwrap_or(&Value::Null)))
+        .map(|(_, table)| format!("{} {}", string(table, "family"), string(table, "name")))
+        .collect();
+    let dormant: Vec<_> = dormant.iter().map(String::as_str).collect();
     for (line, chain) in of("chain") {
         let text = format!("chain {} {}", table(chain), string(chain, "name"));
         let place = Place { file, line, text: Rc::from(text) };
+        if let Some((fate, why)) = nft::aside(&table(chain), &dormant) {
+            if string(chain, "policy") == "drop" {
+                notes.add(&place, fate, why);
+            }
+            continue;
+        }
         if into.find(&table(chain), string(chain, "name")).is_some() {
             notes.add(&place, Fate::None, "is a chain that another file has, which counts");
             continue;
@@ -40,11 +54,15 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
     }
     for (line, rule) in of("rule") {
         let (table, name) = (table(rule), string(rule, "chain"));
+        let words = rule_words(rule);
+        let place = Place { file, line, text: Rc::from(words.join(" ")) };
+        if let Some((fate, why)) = nft::aside(&table, &dormant) {
+            notes.add(&place, fate, why);
+            continue;
+        }
         let chain = into.chains.iter_mut().find(|it| it.table == table && it.name == name);
         let Some(chain) = chain.filter(|it| it.place.file == file) else { continue };
         let number = chain.rules.last().map_or(1, |rule| rule.number + 1);
-        let words = rule_words(rule);
-        let place = Place { file, line, text: Rc::from(words.join(" ")) };
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         chain.rules.extend(nft_rule::rules(&words, &table, &named, &place, number));
     }
@@ -69,6 +87,14 @@ fn one_chain(chain: &Value, place: Place) -> Chain {
     }
 }
 
+/// Whether a table's flags say so; some versions write the first letter alone.
+fn is_dormant(flags: &Value) -> bool {
+    match flags {
+        Value::Array(all) => all.iter().any(is_dormant),
+        other => matches!(other.as_str(), Some("dormant" | "d")),
+    }
+}
+
 /// Family and name of the table that something is in.
 fn table(object: &Value) -> String {
     format!("{} {}", string(object, "family"), string(object, "table"))
@@ -78,10 +104,14 @@ fn string<'v>(object: &'v Value, key: &str) -> &'v str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+fn expressions(rule: &Value) -> impl Iterator<Item = &Value> {
+    rule.get("expr").and_then(Value::as_array).into_iter().flatten()
+}
+
 /// A rule as the text notation has it.
 fn rule_words(rule: &Value) -> Vec<String> {
     let mut words = Vec::new();
-    for expression in rule.get("expr").and_then(Value::as_array).into_iter().flatten() {
+    for expression in expressions(rule) {
         for (kind, inner) in expression.as_object().into_iter().flatten() {
             statement(kind, inner, &mut words);
         }
@@ -113,6 +143,20 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
             add(kind);
             add(string(inner, "target"));
         }
+        "counter" | "quota" | "limit" if inner.is_string() => {
+            [kind, "name", &one_word(inner)].into_iter().for_each(add);
+        }
+        "counter" if inner.get("map").is_some() => {
+            let map = inner.get("map").unwrap_or(&Value::Null);
+            add("counter");
+            add("name");
+            value(map.get("key").unwrap_or(&Value::Null), words);
+            words.push("map".to_owned());
+            value(map.get("data").unwrap_or(&Value::Null), words);
+        }
+        "ct helper" | "ct timeout" | "ct expectation" => {
+            kind.split(' ').chain(["set", &one_word(inner)]).for_each(add);
+        }
         "limit" => {
             add("limit");
             add("rate");
@@ -120,9 +164,13 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
                 add("over");
             }
             let rate = inner.get("rate").map(Value::to_string).unwrap_or_default();
-            add(&format!("{rate}/{}", string(inner, "per")));
+            let per = string(inner, "per");
+            match inner.get("rate_unit").and_then(Value::as_str) {
+                None | Some("packets") => add(&format!("{rate}/{per}")),
+                Some(unit) => [rate, format!("{unit}/{per}")].iter().for_each(|word| add(word)),
+            }
             if let Some(burst) = inner.get("burst").and_then(Value::as_u64).filter(|burst| *burst > 0) {
-                let unit = inner.get("rate_unit").and_then(Value::as_str).unwrap_or("packets");
+                let unit = inner.get("burst_unit").and_then(Value::as_str).unwrap_or("packets");
                 ["burst", &burst.to_string(), unit].into_iter().for_each(add);
             }
         }
@@ -155,8 +203,12 @@ fn statement(kind: &str, inner: &Value, words: &mut Vec<String>) {
             }
             value(inner.get("value").unwrap_or(&Value::Null), words);
         }
+        "xt" => {
+            let of = [string(inner, "type"), string(inner, "name")];
+            [kind].into_iter().chain(of).filter(|word| !word.is_empty()).for_each(add);
+        }
         // What they say besides does not matter.
-        "counter" | "log" => add(kind),
+        "counter" | "log" | "last" => add(kind),
         "accept" | "drop" | "return" | "continue" | "notrack" | "redirect" | "queue" => add(kind),
         "flow" => ["flow", "add", "@"].into_iter().for_each(add),
         other => {

@@ -46,9 +46,15 @@ impl<'w> Reading<'w> {
                 let rest = self.words_while(|word| word != "comment");
                 self.building.decide(nft::rejection(&rest));
             }
-            "counter" => {
-                if self.peek(0) == "packets" {
-                    self.at += 4;
+            "counter" => match self.peek(0) {
+                "packets" => self.at += 4,
+                "name" if !self.has_map() => self.at += 2,
+                _ => (),
+            },
+            // When a packet came last; nobody is kept from the verdict.
+            "last" => {
+                if self.peek(0) == "used" {
+                    self.at += 2;
                 }
             }
             "log" => {
@@ -58,6 +64,9 @@ impl<'w> Reading<'w> {
                     "prefix" | "level" | "group" | "flags" | "snaplen" | "queue-threshold"
                 ) {
                     self.at += if self.peek(1) == "tcp" || self.peek(1) == "ip" { 3 } else { 2 };
+                    while self.peek(0) == "," {
+                        self.at += 2;
+                    }
                 }
             }
             "comment" => self.building.comment = self.next().map(str::to_owned),
@@ -243,6 +252,12 @@ impl<'w> Reading<'w> {
         self.at = self.at.max(from + 1);
         let text = self.words.get(from..self.at.min(self.words.len())).unwrap_or_default().join(" ");
         self.building.foreign(text);
+    }
+
+    /// Whether a map comes before the verdict: what it does not have the rule is not about.
+    fn has_map(&self) -> bool {
+        let rest = self.words.get(self.at + 2..).unwrap_or_default();
+        rest.iter().take_while(|word| !is_verdict(word)).any(|word| *word == "map")
     }
 
     fn words_while(&mut self, goes_on: impl Fn(&str) -> bool) -> Vec<&'w str> {

@@ -13,6 +13,10 @@ use super::notes::{Fate, Notes};
 /// Reads a whole file.
 pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Notes) {
     let statements = statements(file, text);
+    let is_hidden = |token: &Token| !token.is_quoted && (token.text == "xt" || token.text.starts_with("xt_"));
+    if statements.iter().flat_map(|it| &it.tokens).any(is_hidden) {
+        notes.say_of(file, Fate::Note, nft::HIDDEN);
+    }
     let mut named = Sets::new();
     // Sets are named before and behind the chains that use them.
     for statement in &statements {
@@ -23,11 +27,23 @@ pub(crate) fn read(file: usize, text: &str, into: &mut Ruleset, notes: &mut Note
             named.push(((*table).to_owned(), (*name).to_owned(), elements));
         }
     }
+    let is_dormant = |words: &[&str]| words.first() == Some(&"flags") && words.contains(&"dormant");
+    let of_tables = statements.iter().filter(|it| it.block.len() == 1 && is_dormant(&it.words()));
+    let dormant: Vec<_> = of_tables.filter_map(|it| it.block.first()).map(String::as_str).collect();
     for statement in &statements {
         let block = statement.block_words();
         let &[table, "chain", name] = block.as_slice() else {
             continue;
         };
+        if let Some((fate, why)) = nft::aside(table, &dormant) {
+            if !matches!(
+                statement.words().as_slice(),
+                [] | ["type" | "flags" | "comment", ..] | ["policy", "accept"]
+            ) {
+                notes.add(&statement.place, fate, why);
+            }
+            continue;
+        }
         let known = into.chains.iter().any(|it| it.table == table && it.name == name);
         if !known {
             into.chains.push(Chain {
@@ -64,7 +80,7 @@ fn read_statement(statement: &Statement, chain: &mut Chain, named: &Sets) {
             chain.policy = if *policy == "drop" { Verdict::Drop } else { Verdict::Accept };
             chain.place = statement.place.clone();
         }
-        ["comment", ..] => (),
+        ["comment" | "flags", ..] => (),
         _ => {
             let number = chain.rules.last().map_or(1, |rule| rule.number + 1);
             let table = statement.block.first().map_or("", String::as_str);
@@ -123,11 +139,12 @@ fn statements(file: usize, text: &str) -> Vec<Statement> {
                     blocks.pop();
                 }
                 "{" if lists == 0 && blocks.len() < 2 => {
-                    let words = tokens.drain(..).map(|token: Token| token.text);
-                    let name = match blocks.len() {
+                    let words: Vec<_> = tokens.drain(..).map(|token: Token| token.text).collect();
+                    let name = match (blocks.len(), words.as_slice()) {
                         // A family that is not said is IPv4's.
-                        0 => vec![words.skip(1).collect::<Vec<_>>().join(" ")],
-                        _ => words.collect(),
+                        (0, [_, table]) => vec![format!("ip {table}")],
+                        (0, words) => vec![words.get(1..).unwrap_or_default().join(" ")],
+                        _ => words,
                     };
                     blocks.push(name);
                     all.push(statement(file, index + 1, &blocks, Vec::new()));
@@ -170,6 +187,8 @@ fn tokenize(line: &str) -> Vec<Token> {
     };
     while let Some(letter) = letters.next() {
         match letter {
+            // What it cannot say of iptables' matches and targets nft has put there.
+            '#' if letters.as_str().trim_start().starts_with("xt_") => end(&mut word, &mut tokens),
             '#' => break,
             '"' => {
                 end(&mut word, &mut tokens);

@@ -63,6 +63,12 @@ impl Notes {
         self.general.push((fate, text.into()));
     }
 
+    /// Tells of a whole file.
+    pub(crate) fn say_of(&mut self, file: usize, fate: Fate, text: &str) {
+        let name = self.files.get(file).map_or("?", String::as_str);
+        self.say(fate, format!("{name} {text}"));
+    }
+
     /// Whether something has been told of a line.
     pub(crate) fn knows(&self, place: &Place) -> bool {
         self.lines.contains_key(place)
@@ -70,20 +76,32 @@ impl Notes {
 
     /// How much has no counterpart.
     pub(crate) fn without_counterpart(&self) -> usize {
-        let fates = self.lines.values().flatten().chain(&self.general);
-        fates.filter(|(fate, _)| *fate == Fate::None).count()
+        self.count(Fate::None)
     }
+
+    fn count(&self, fate: Fate) -> usize {
+        let lines = self.lines.values().flat_map(|told| worth_telling(told));
+        lines.chain(&self.general).filter(|(of, _)| *of == fate).count()
+    }
+}
+
+/// What says most about a line, and what has to be known besides.
+fn worth_telling(told: &[(Fate, String)]) -> impl Iterator<Item = &(Fate, String)> {
+    let most = told.iter().map(|(fate, _)| *fate).filter(|fate| *fate != Fate::Note).max();
+    told.iter().filter(move |(fate, _)| *fate >= Fate::Taken || Some(*fate) == most)
 }
 
 impl fmt::Display for Notes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, told) in &self.lines {
-            let most = told.iter().map(|(fate, _)| *fate).filter(|fate| *fate != Fate::Note).max();
             let file = self.files.get(place.file).map_or("?", String::as_str);
-            for (fate, text) in told.iter().filter(|(fate, _)| *fate >= Fate::Taken || Some(*fate) == most) {
+            for (fate, text) in worth_telling(told) {
                 writeln!(f, "{file}:{}: {}: {}: {text}", place.line, fate.word(), place.text)?;
             }
         }
-        self.general.iter().try_for_each(|(fate, text)| writeln!(f, "{}: {text}", fate.word()))
+        self.general.iter().try_for_each(|(fate, text)| writeln!(f, "{}: {text}", fate.word()))?;
+        let [taken, ours, moot, none] =
+            [Fate::Taken, Fate::Ours, Fate::Moot, Fate::None].map(|it| self.count(it));
+        writeln!(f, "{taken} taken, {ours} ours, {moot} needless, {none} without a counterpart")
     }
 }
