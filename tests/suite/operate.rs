@@ -318,6 +318,23 @@ fn an_operator_comes_by_the_lan() {
 }
 
 #[test]
+fn rules_are_asked_about_a_connection_to_the_box_once() {
+    if !available() {
+        return;
+    }
+    let new = "[[rule]]\nname = \"new\"\ndirection = \"lan-to-box\"\nprotocol = \"tcp\"\naction = \"accept\"\nrate = \"1/h\"\nburst = 2\n";
+    let excess = "[[rule]]\nname = \"excess\"\ndirection = \"lan-to-box\"\naction = \"drop\"\n";
+    let operated = Operated::configured(&configuration(&format!("{new}{excess}")));
+    for _ in 0..2 {
+        assert!(operated.provision_by_lan("status").status.success());
+    }
+    let rules = operated.shown("rules");
+    let used: Vec<&str> = rules.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(used, ["packets", "0", "2", "0"], "{rules}");
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
 fn a27_whoever_holds_connections_keeps_no_operator_out_and_the_wan_has_none() {
     if !available() {
         return;

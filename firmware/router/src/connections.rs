@@ -8,6 +8,7 @@ use heapless::Vec;
 use smoltcp::iface::{SocketSet, SocketStorage};
 use smoltcp::socket::{Socket, tcp};
 use smoltcp::time::Duration;
+use smoltcp::wire::IpEndpoint;
 
 /// How many there are at once. One of them is kept free, so that whoever holds the others keeps nobody out.
 pub const CONNECTIONS: usize = 4;
@@ -74,6 +75,12 @@ impl<'c, 't> Connection<'c, 't> {
 pub(crate) fn listen(socket: &mut Socket<'_>, port: NonZeroU16) -> bool {
     let Socket::Tcp(socket) = socket else { return false };
     !socket.is_open() && socket.listen(port.get()).is_ok()
+}
+
+/// To whom a socket is connected, or about to be.
+pub(crate) fn remote(socket: &Socket<'_>) -> Option<IpEndpoint> {
+    let Socket::Tcp(socket) = socket else { return None };
+    socket.remote_endpoint()
 }
 
 /// Ends whatever a socket does.

@@ -11,7 +11,7 @@ use config::InterfaceAddress;
 use napt::Instant;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::wire::{HardwareAddress, IpCidr, IpProtocol, Ipv4Cidr, Ipv4Packet, TcpPacket};
+use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, IpProtocol, Ipv4Cidr, Ipv4Packet, TcpPacket};
 
 use crate::connections::{self, CONNECTIONS, Connection, Connections};
 
@@ -86,12 +86,28 @@ impl<'t> Local<'t> {
         self.due = Some(Instant::from_millis(0));
     }
 
+    /// Whether a packet belongs to a connection.
+    pub(crate) fn knows(&self, packet: &[u8]) -> bool {
+        let sender = self.sender(packet);
+        sender.is_some() && self.sockets.iter().any(|(_, socket)| connections::remote(socket) == sender)
+    }
+
+    /// Who sends a segment to the sockets' port, if a packet, which is one, brings such.
+    #[inline(never)]
+    fn sender(&self, packet: &[u8]) -> Option<IpEndpoint> {
+        let packet = Ipv4Packet::new_unchecked(packet);
+        let segment = TcpPacket::new_checked(packet.payload()).ok()?;
+        let is_ours = packet.next_header() == IpProtocol::Tcp
+            && Some(segment.dst_port()) == self.port.map(NonZeroU16::get);
+        is_ours.then(|| IpEndpoint::new(packet.src_addr().into(), segment.src_port()))
+    }
+
     /// Takes a packet for the box and writes what it answers into `reply`.
     pub(crate) fn receive(&mut self, now: Instant, packet: &[u8], reply: &mut [u8; LONGEST]) -> Served {
         let mut exchange = Exchange { packet: Some(packet), reply, len: 0 };
         self.interface.poll_ingress_single(time(now), &mut exchange, &mut self.sockets);
         let len = exchange.len;
-        let is_sockets = self.port.is_some_and(|port| is_for(port, packet));
+        let is_sockets = self.sender(packet).is_some();
         if is_sockets {
             (self.due, self.has_news) = (Some(now), true);
             self.keep_room();
@@ -191,13 +207,6 @@ fn interface(address: InterfaceAddress, seed: u64) -> Interface {
         let _ = addresses.push(own);
     });
     interface
-}
-
-/// Whether a packet, which is one, brings a TCP segment for a port.
-fn is_for(port: NonZeroU16, packet: &[u8]) -> bool {
-    let packet = Ipv4Packet::new_unchecked(packet);
-    packet.next_header() == IpProtocol::Tcp
-        && TcpPacket::new_checked(packet.payload()).is_ok_and(|segment| segment.dst_port() == port.get())
 }
 
 fn time(now: Instant) -> smoltcp::time::Instant {

@@ -117,7 +117,9 @@ impl<'t, const SESSIONS: usize> Router<'t, SESSIONS> {
     /// Answers a packet for the box: an echo request here, anything else by the box's own stack.
     fn serve(&mut self, now: Instant, side: Side, packet: &mut [u8]) -> Result<(), Refusal> {
         let source = Ipv4Packet::new_unchecked(&*packet).src_addr();
-        if self.turns_away(now, side, Way::Own(side.realm()), packet) {
+        // What a connection begins with has been asked about.
+        let is_known = self.port(side).local.knows(packet);
+        if !is_known && self.turns_away(now, side, Way::Own(side.realm()), packet) {
             return Err(Refusal::Rule);
         }
         if !self.answers.allow(now, source, &mut self.random) {
