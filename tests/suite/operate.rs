@@ -159,6 +159,13 @@ fn a_configuration_is_applied_confirmed_and_taken_back_while_sessions_live_on() 
     operated.shown("confirm");
     assert!(is_there());
     assert!(operated.shown(&format!("apply {with_ssh}")).contains("applied, 0 sessions"));
+    // What has no end is not read to its end.
+    let command = operated.command("apply /dev/zero");
+    let mut limited = Command::new("prlimit");
+    limited.arg("--as=1000000000").arg(command.get_program()).args(command.get_args());
+    let endless = limited.output().unwrap();
+    let said = String::from_utf8_lossy(&endless.stderr);
+    assert!(endless.status.code() == Some(2) && said.starts_with("/dev/zero: not a configuration"), "{said}");
     // The configuration of a process is a file of its owner's.
     assert!(operated.shown("status").contains("in memory alone"));
     let external =

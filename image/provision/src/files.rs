@@ -11,18 +11,22 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use config::signed::MAX_SIGNED;
-use provision::Failure;
+
+use crate::Failure;
 
 /// The longest text that is read, in bytes: some hundred times what 64 forwards take, and more than firewalls have.
 const MAX_TEXT: usize = 1 << 20;
 
+/// The longest key's file that is read, in bytes: some ten times what any key takes.
+const MAX_KEY: usize = 1 << 10;
+
 /// Whether `path` stands for a standard stream.
-pub(crate) fn is_stream(path: &Path) -> bool {
+pub fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
 /// Whether both paths lead to one file.
-pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+pub fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::canonicalize(one), fs::canonicalize(other)) {
         (Ok(one), Ok(other)) => one == other && one.is_file(),
         _ => false,
@@ -30,7 +34,7 @@ pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// What messages call the file.
-pub(crate) fn name(path: &Path, stream: &str) -> String {
+pub fn name(path: &Path, stream: &str) -> String {
     if is_stream(path) {
         return stream.to_owned();
     }
@@ -38,22 +42,34 @@ pub(crate) fn name(path: &Path, stream: &str) -> String {
 }
 
 /// The text of a file, which is to be `what`.
-pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
+///
+/// # Errors
+/// It cannot be read, is too long, or no text.
+pub fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     text(&name(path, "<stdin>"), read_all(path, what)?, what)
 }
 
 /// The bytes of a file, which is to be `what`, or perhaps a blob.
-pub(crate) fn read_all(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
-    let bytes = read(path, MAX_TEXT)?;
-    if bytes.len() > MAX_TEXT {
-        let name = name(path, "<stdin>");
-        return Err(Failure::Input(format!("{name}: longer than {MAX_TEXT} bytes; give {what}")));
-    }
-    Ok(bytes)
+///
+/// # Errors
+/// It cannot be read, or is too long.
+pub fn read_all(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
+    read_within(path, MAX_TEXT, what)
+}
+
+/// The text of a key's file, which is to be `what`.
+///
+/// # Errors
+/// It cannot be read, is longer than any key, or no text.
+pub fn read_key(path: &Path, what: &str) -> Result<String, Failure> {
+    text(&name(path, "<stdin>"), read_within(path, MAX_KEY, what)?, what)
 }
 
 /// The text that the bytes of a file are, which is to be `what`.
-pub(crate) fn text(name: &str, bytes: Vec<u8>, what: &str) -> Result<String, Failure> {
+///
+/// # Errors
+/// They are no text.
+pub fn text(name: &str, bytes: Vec<u8>, what: &str) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
@@ -62,18 +78,27 @@ pub(crate) fn text(name: &str, bytes: Vec<u8>, what: &str) -> Result<String, Fai
 }
 
 /// The bytes of a blob, signed or bare, or just enough of a longer file to see that it is none.
-pub(crate) fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
     read(path, MAX_SIGNED)
 }
 
 /// Puts a blob or a text at `path`, all or nothing.
-pub(crate) fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
     let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
     written.map_err(|error| Failure::to_write(name(path, "<stdout>"), &error))
 }
 
 /// Makes a file that its owner alone can read; what is there already is not overwritten.
-pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// It is there already, or cannot be written.
+pub fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
     let made = File::options().write(true).create_new(true).mode(0o600).open(path);
     let written = made.and_then(|mut file| {
         file.write_all(text.as_bytes())?;
@@ -89,13 +114,28 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Writes what the command was asked for.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// It cannot be written.
+pub fn print(text: &str) -> Result<(), Failure> {
     write_stream(io::stdout(), text.as_bytes()).map_err(|error| Failure::to_write("<stdout>", &error))
 }
 
 /// Writes what goes beside it.
-pub(crate) fn explain(text: &str) -> Result<(), Failure> {
+///
+/// # Errors
+/// It cannot be written.
+pub fn explain(text: &str) -> Result<(), Failure> {
     write_stream(io::stderr(), text.as_bytes()).map_err(|error| Failure::to_write("<stderr>", &error))
+}
+
+fn read_within(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
+    let bytes = read(path, limit)?;
+    if bytes.len() > limit {
+        let name = name(path, "<stdin>");
+        return Err(Failure::Input(format!("{name}: longer than {limit} bytes; give {what}")));
+    }
+    Ok(bytes)
 }
 
 /// At most one byte more than `limit`, which shows that the input is longer.

@@ -3,7 +3,6 @@
 //! A file with a secret is made for its owner alone, and never overwritten. What is in it says which kind of key it is, so that
 //! none is taken for another.
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +11,9 @@ use config::signed::{self, Opened};
 use config::{Config, Error, Signer};
 
 use provision::signing::{PrivateKey, control_key};
-use provision::{Failure, hex};
+use provision::{Failure, files, hex};
 
-use crate::{files, way_out};
+use crate::way_out;
 
 /// What stands before the digits of a private key in its file.
 const PRIVATE: &str = "sekisho-signing-key ";
@@ -124,7 +123,7 @@ pub(crate) fn seal(opened: &Opened<'_>) -> String {
 
 fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     let name = path.display();
-    let text = files::read_text(path, "a private key")?;
+    let text = files::read_key(path, "a private key")?;
     let digits = text.trim_end().strip_prefix(PRIVATE);
     let bytes = digits.and_then(hex::bytes).ok_or_else(|| {
         Failure::Input(format!("{name}: is no private key; give a file that provision keygen --signing made"))
@@ -142,7 +141,7 @@ fn signer(text: &str) -> Result<Signer, Failure> {
     let bytes = match hex::bytes(text) {
         Some(bytes) => bytes,
         None => {
-            let file = fs::read_to_string(text).map_err(|error| Failure::to_read(text, &error))?;
+            let file = files::read_key(Path::new(text), "a public key")?;
             let bare = file.trim().trim_start_matches("signer = ").trim_matches('"');
             hex::bytes(bare).ok_or_else(not_one)?
         }

@@ -5,7 +5,6 @@
 //! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
 //! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
 
-mod files;
 mod keys;
 
 use std::io::{self, Write as _};
@@ -16,9 +15,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use config::{Config, Error, InterfaceAddress, InterfaceName};
 
-use provision::Failure;
 use provision::import::{Format, Known, Source};
 use provision::operate::command::{Operation, Where, operate};
+use provision::{Failure, files};
 
 /// Turns a readable router configuration into the blob that a Sekisho box boots from, and back; operates a box that runs.
 #[derive(Parser)]

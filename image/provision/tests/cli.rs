@@ -292,6 +292,27 @@ fn only_what_is_done_with_a_box_has_a_place_and_a_key() {
 }
 
 #[test]
+fn a_key_that_has_no_end_is_not_read_to_its_end() {
+    let desk = Desk::new("endless");
+    desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    // Whoever reads it all runs out of the room that is given here.
+    let run = |arguments: &str| {
+        let program = env!("CARGO_BIN_EXE_provision");
+        let shell = format!("ulimit -v 1000000; exec {program} {arguments}");
+        Command::new("sh").args(["-c", &shell]).current_dir(&desk.0).output().unwrap()
+    };
+    for arguments in [
+        "status --to ./box.sock --key /dev/zero",
+        "sign router.blob --key /dev/zero --sequence 1 -o signed.blob",
+        "verify router.blob --signer /dev/zero",
+    ] {
+        let refused = run(arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments}: {}", text(&refused.stderr));
+        assert!(text(&refused.stderr).starts_with("/dev/zero: longer than 1024 bytes; give a "));
+    }
+}
+
+#[test]
 fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let desk = Desk::new("link");
     fs::write(desk.path("real.blob"), "the old blob").unwrap();

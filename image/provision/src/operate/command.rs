@@ -15,7 +15,7 @@ use super::capture::{Capture, capture};
 use super::table::{Align, table};
 use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
 use super::{Channel, Place, metrics, top, words};
-use crate::{Failure, grouped, hex};
+use crate::{Failure, files, grouped, hex};
 
 /// Which box, and how to speak with it.
 #[derive(Args, Clone, Debug, Default)]
@@ -186,7 +186,7 @@ fn key(at: &Where) -> Result<Key, Failure> {
         )
     })?;
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::to_read(&name, &error))?;
+    let text = files::read_key(path, "a key that `provision keygen` made")?;
     hex::bytes(text.trim()).ok_or_else(|| {
         Failure::Input(format!("{name}: no key: 64 hexadecimal digits; `provision keygen` makes one"))
     })
@@ -377,7 +377,7 @@ fn apply(
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let name = arguments.blob.display();
-    let blob = std::fs::read(&arguments.blob).map_err(|error| Failure::to_read(&name, &error))?;
+    let blob = files::read_blob(&arguments.blob)?;
     let (status, running) = (channel.status()?, channel.running()?);
     let schema = status.schema;
     let wrong = |error| Failure::Input(format!("{name}: {error}"));
