@@ -286,6 +286,24 @@ fn an_operator_comes_by_the_lan() {
     shown("confirm");
     assert!(has_ssh());
 
+    // Whoever is about to lock himself out is warned, also before anything is done.
+    let shut = configuration("").replace("lan-port = 7377", "lan-port = 99");
+    let shut = compile(&operated.network, "shut", &shut).display().to_string();
+    let by_socket = operated.provision(&format!("apply {shut} --dry-run"));
+    assert_eq!(String::from_utf8(by_socket.stderr).unwrap(), "");
+    for (arguments, way_out) in
+        [("--dry-run", "apply it with --confirm"), ("--confirm 5s", "confirm` will not")]
+    {
+        let applied = operated.provision_by_lan(&format!("apply {shut} {arguments}"));
+        let warned = String::from_utf8(applied.stderr).unwrap();
+        assert!(warned.starts_with("warning: control.lan-port becomes 99"), "{warned}");
+        assert!(warned.contains(way_out), "{warned}");
+    }
+    // It has closed that way before it could answer.
+    assert!(operated.shown("running").contains("lan-port = 99"));
+    let is_back = || operated.provision_by_lan("status").status.success();
+    assert!(until(is_back), "nobody confirmed it");
+
     // What is older is forced at the box alone, and another key opens nothing.
     let refused = |arguments: &str| {
         let output = operated.provision_by_lan(arguments);

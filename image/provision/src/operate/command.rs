@@ -10,7 +10,7 @@ use control::message::Filter;
 use control::seal::Key;
 use serde::Serialize;
 
-use super::apply::difference;
+use super::apply::{difference, warning};
 use super::capture::{Capture, capture};
 use super::table::{Align, table};
 use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
@@ -173,7 +173,7 @@ pub fn operate(
     match operation {
         Operation::Log { follow } => log(&mut channel, *follow, print),
         Operation::Capture(options) => capture(&mut channel, options, print),
-        Operation::Apply(arguments) => apply(&mut channel, arguments, print),
+        Operation::Apply(arguments) => apply(place, &mut channel, arguments, print),
         Operation::Sessions(arguments) if arguments.kill => kill(&mut channel, arguments, print),
         operation => print(&shown(&mut channel, operation)?),
     }
@@ -372,6 +372,7 @@ fn log(
 }
 
 fn apply(
+    place: &Place,
     channel: &mut Channel,
     arguments: &Apply,
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
@@ -392,8 +393,12 @@ fn apply(
     if running == blob && status.is_kept {
         return print("the box runs just this configuration\n");
     }
-    print(&difference(&understood(&running)?, &config))?;
+    let before = understood(&running)?;
+    print(&difference(&before, &config))?;
     let would_end = channel.offer(&blob, arguments.force)?;
+    if let Some(warning) = warning(place, &before, &config, arguments.confirm.is_some()) {
+        files::explain(&warning)?;
+    }
     if arguments.dry_run {
         return print(&format!("would end {}\n", sessions(would_end)));
     }
