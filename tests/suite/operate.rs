@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use provision::hex;
+use provision::operate::Channel;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
@@ -264,6 +266,21 @@ fn a27_whoever_has_another_key_learns_nothing_and_changes_nothing() {
 }
 
 #[test]
+fn whose_place_another_takes_is_told_so() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    let place = operated.network.file("box.sock").to_str().unwrap().parse().unwrap();
+    let mut first = Channel::open(&place, &hex::bytes(KEY).unwrap()).unwrap();
+    first.status().unwrap();
+    operated.shown("status");
+    let said = first.status().unwrap_err().to_string();
+    assert!(said.contains("box.sock: the box has closed the channel: perhaps another operator"), "{said}");
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
 fn an_operator_comes_by_the_lan() {
     if !available() {
         return;
@@ -438,7 +455,7 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
 
     // On lines, and only what is not sent on.
     let mut capture = operated.command("capture --stopped --count 2");
-    let mut capture = capture.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut capture = capture.stdout(Stdio::piped()).spawn().unwrap();
     assert!(sees(&mut capture));
     let mut lines = String::new();
     capture.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
