@@ -91,7 +91,7 @@ pub fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
 /// It cannot be written.
 pub fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
     let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
-    written.map_err(|error| Failure::to_write(name(path, "<stdout>"), &error))
+    written.map_err(|error| Failure::to_print(name(path, "<stdout>"), &error))
 }
 
 /// Makes a file that its owner alone can read; what is there already is not overwritten.
@@ -118,7 +118,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be written.
 pub fn print(text: &str) -> Result<(), Failure> {
-    write_stream(io::stdout(), text.as_bytes()).map_err(|error| Failure::to_write("<stdout>", &error))
+    write_stream(io::stdout(), text.as_bytes()).map_err(|error| Failure::to_print("<stdout>", &error))
 }
 
 /// Writes what goes beside it.
@@ -126,7 +126,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be written.
 pub fn explain(text: &str) -> Result<(), Failure> {
-    write_stream(io::stderr(), text.as_bytes()).map_err(|error| Failure::to_write("<stderr>", &error))
+    write_stream(io::stderr(), text.as_bytes()).map_err(|error| Failure::to_print("<stderr>", &error))
 }
 
 fn read_within(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {

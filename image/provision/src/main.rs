@@ -3,7 +3,7 @@
 //! for a box that runs.
 //!
 //! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
-//! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
+//! not be imported); 2 the command line or the input is wrong; 141 whoever read what is printed reads no more. What was asked for goes to stdout, everything else to stderr.
 
 mod keys;
 
@@ -114,6 +114,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure @ Failure::Unread) => ExitCode::from(failure.exit_code()),
         Err(failure) => {
             // There is nobody left to tell if even this fails.
             let _ = writeln!(io::stderr(), "{failure}");

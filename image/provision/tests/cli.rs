@@ -313,6 +313,27 @@ fn a_key_that_has_no_end_is_not_read_to_its_end() {
 }
 
 #[test]
+fn a_reader_that_has_seen_enough_is_a_quiet_end_and_a_full_disk_is_not() {
+    let desk = Desk::new("unread");
+    let run = |arguments: &[&str], stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provision"));
+        let piped = command.args(arguments).current_dir(&desk.0).stdin(Stdio::piped()).stdout(stdout);
+        let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
+        // Nobody reads before it has anything to print.
+        drop(child.stdout.take());
+        child.stdin.take().unwrap().write_all(&fs::read(REFERENCE).unwrap()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for arguments in [&["check", "-"][..], &["compile", "-", "-o", "-"], &["compile", "-", "-o", "x.blob"]] {
+        let unread = run(arguments, Stdio::piped());
+        assert_eq!((code(&unread), text(&unread.stderr)), (141, String::new()), "{arguments:?}");
+        let full = run(arguments, fs::File::create("/dev/full").unwrap().into());
+        assert_eq!(code(&full), 1, "{arguments:?}");
+        assert!(text(&full.stderr).starts_with("<stdout>: cannot write: "), "{}", text(&full.stderr));
+    }
+}
+
+#[test]
 fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let desk = Desk::new("link");
     fs::write(desk.path("real.blob"), "the old blob").unwrap();

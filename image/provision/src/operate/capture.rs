@@ -122,7 +122,7 @@ impl Sink {
     /// Writes at once, for whoever looks on.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.to.write_all(bytes).and_then(|()| self.to.flush());
-        written.map_err(|error| Failure::to_write(&self.name, &error))
+        written.map_err(|error| Failure::to_print(&self.name, &error))
     }
 }
 
