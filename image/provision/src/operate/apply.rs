@@ -118,7 +118,7 @@ fn contains(addresses: Addresses, address: Ipv4Addr) -> bool {
 }
 
 /// What changes from one configuration to another: the lines of their readable forms that only one of them has, in their order, each
-/// with the heading it is under.
+/// with the heading it is under. Of a key it shows only that it is another.
 pub fn difference(before: &Config, after: &Config) -> String {
     let (before, after) = (crate::show(before), crate::show(after));
     let (before, after): (Vec<_>, Vec<_>) = (before.lines().collect(), after.lines().collect());
@@ -135,7 +135,8 @@ pub fn difference(before: &Config, after: &Config) -> String {
                 text += &format!("  {heading}\n");
             }
             heading = "";
-            text += &format!("{mark} {changed}\n");
+            let shown = if changed.starts_with("key = ") { "key = (not shown)" } else { changed };
+            text += &format!("{mark} {shown}\n");
         }
         heading = line.filter(|line| line.starts_with('[')).map_or(heading, |line| line);
     }
@@ -230,6 +231,14 @@ mod tests {
                 assert!(said.contains(wanted), "{said} has not {wanted}");
             }
         }
+    }
+
+    #[test]
+    fn a_difference_shows_that_the_key_changes_and_not_the_key() {
+        let [before, after] = KEY.map(|key| config(LAN, &control(key, "")));
+        let hidden = "key = (not shown)";
+        assert_eq!(difference(&before, &after), format!("  [control]\n- {hidden}\n+ {hidden}\n"));
+        assert_eq!(difference(&config(LAN, ""), &after), format!("+ [control]\n+ {hidden}\n"));
     }
 
     #[test]
