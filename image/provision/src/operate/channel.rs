@@ -273,7 +273,8 @@ mod tests {
     #[test]
     fn who_loses_the_box_is_told_why_perhaps_and_what_is_in_doubt() {
         let way_out = "`provision status` and `provision running` show what runs";
-        let perhaps = "perhaps another operator has taken the place, it has another configuration, or was restarted";
+        let perhaps =
+            "perhaps another operator has taken the place, it has another configuration, or was restarted";
         let doubt = "what was asked for may or may not have been done";
         assert_eq!(
             lost("closed", false, |channel| channel.log(0).map(|_| ())),
