@@ -1,8 +1,9 @@
 //! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -42,6 +43,7 @@ impl Operated {
         let network = Network::new();
         let blob = compile(&network, "router", text);
         fs::write(network.file("box.key"), KEY).unwrap();
+        fs::set_permissions(network.file("box.key"), Permissions::from_mode(0o600)).unwrap();
         let running = start(&network, &blob, &network.file("box.sock"));
         running.wait_for("ready ");
         Self { network, running }

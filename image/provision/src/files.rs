@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -65,6 +65,19 @@ pub fn read_key(path: &Path, what: &str) -> Result<String, Failure> {
     text(&name(path, "<stdin>"), read_within(path, MAX_KEY, what)?, what)
 }
 
+/// The same of a secret key's file, with a warning if others can read it.
+///
+/// # Errors
+/// As for [`read_key`].
+pub fn read_secret(path: &Path, what: &str) -> Result<String, Failure> {
+    let text = read_key(path, what)?;
+    if fs::metadata(path).is_ok_and(|it| it.is_file() && it.mode() & 0o004 != 0) {
+        let name = path.display();
+        explain(&format!("warning: {name}: everybody can read this key; chmod 600 {name}\n"))?;
+    }
+    Ok(text)
+}
+
 /// The text that the bytes of a file are, which is to be `what`.
 ///
 /// # Errors
@@ -85,12 +98,14 @@ pub fn read_blob(path: &Path) -> Result<Vec<u8>, Failure> {
     read(path, MAX_SIGNED)
 }
 
-/// Puts a blob or a text at `path`, all or nothing.
+/// Puts a blob or a text at `path`, all or nothing. A new file with a `secret` in it is its owner's alone; one that is there keeps its
+/// mode.
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write(path: &Path, blob: &[u8]) -> Result<(), Failure> {
-    let written = if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob) };
+pub fn write(path: &Path, blob: &[u8], secret: bool) -> Result<(), Failure> {
+    let written =
+        if is_stream(path) { write_stream(io::stdout(), blob) } else { write_file(path, blob, secret) };
     written.map_err(|error| Failure::to_print(name(path, "<stdout>"), &error))
 }
 
@@ -156,14 +171,20 @@ fn write_stream(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {
     stream.flush()
 }
 
-fn write_file(path: &Path, blob: &[u8]) -> io::Result<()> {
+fn write_file(path: &Path, blob: &[u8], secret: bool) -> io::Result<()> {
     // Through a link to what it points at; a device is written to and not replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+    let there = fs::metadata(&target).ok();
+    if there.as_ref().is_some_and(|metadata| !metadata.is_file()) {
         return File::options().write(true).open(&target)?.write_all(blob);
     }
     let draft = beside(&target)?;
-    let written = write_new(&draft, blob).and_then(|()| fs::rename(&draft, &target));
+    let written = write_new(&draft, blob, secret).and_then(|()| {
+        if let Some(metadata) = there {
+            fs::set_permissions(&draft, metadata.permissions())?;
+        }
+        fs::rename(&draft, &target)
+    });
     if written.is_err() {
         // Leave nothing behind; that the write failed is what matters.
         let _ = fs::remove_file(&draft);
@@ -171,8 +192,9 @@ fn write_file(path: &Path, blob: &[u8]) -> io::Result<()> {
     written
 }
 
-fn write_new(path: &Path, blob: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write_new(path: &Path, blob: &[u8], secret: bool) -> io::Result<()> {
+    let mode = if secret { 0o600 } else { 0o666 };
+    let mut file = File::options().write(true).create(true).truncate(true).mode(mode).open(path)?;
     file.write_all(blob)?;
     file.sync_all()
 }

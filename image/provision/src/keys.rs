@@ -72,7 +72,7 @@ pub(crate) fn sign(arguments: &Sign) -> Result<(), Failure> {
     let key = private_key(key)?;
     let name = files::name(blob, "<stdin>");
     let bytes = files::read_blob(blob)?;
-    let (opened, _) = read(&name, &bytes)?;
+    let (opened, config) = read(&name, &bytes)?;
     if opened.seal.is_some() {
         return Err(Failure::Input(format!(
             "{name}: is signed already; sign the blob that it was made from"
@@ -84,7 +84,7 @@ pub(crate) fn sign(arguments: &Sign) -> Result<(), Failure> {
         )));
     }
     let signed = key.sign(&bytes, *sequence);
-    files::write(output, &signed)?;
+    files::write(output, &signed, config.control().is_some())?;
     let name = files::name(output, "<stdout>");
     let summary = format!("{name}: {} bytes, signed, sequence {sequence}\n", signed.len());
     if files::is_stream(output) { files::explain(&summary) } else { files::print(&summary) }
@@ -123,7 +123,7 @@ pub(crate) fn seal(opened: &Opened<'_>) -> String {
 
 fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     let name = path.display();
-    let text = files::read_key(path, "a private key")?;
+    let text = files::read_secret(path, "a private key")?;
     let digits = text.trim_end().strip_prefix(PRIVATE);
     let bytes = digits.and_then(hex::bytes).ok_or_else(|| {
         Failure::Input(format!("{name}: is no private key; give a file that provision keygen --signing made"))

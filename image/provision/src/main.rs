@@ -151,7 +151,7 @@ fn compile(source: &Path, output: &Path) -> Result<(), Failure> {
         )));
     }
     let blob = provision::blob(&config);
-    files::write(output, &blob)?;
+    files::write(output, &blob, config.control().is_some())?;
     let contract = provision::contract(&config);
     let summary = format!("{}: {} bytes\n{contract}", files::name(output, "<stdout>"), blob.len());
     if files::is_stream(output) {
@@ -206,7 +206,7 @@ fn import(arguments: &Import) -> Result<(), Failure> {
                 "{name}: is read from; name another file for the configuration"
             )));
         }
-        Some(path) => files::write(path, toml.as_bytes())?,
+        Some(path) => files::write(path, toml.as_bytes(), false)?,
         None => files::print(&toml)?,
     }
     match imported.without_counterpart {

@@ -334,6 +334,36 @@ fn a_reader_that_has_seen_enough_is_a_quiet_end_and_a_full_disk_is_not() {
 }
 
 #[test]
+fn a_file_with_a_key_in_it_is_its_owners_alone() {
+    let desk = Desk::new("secret");
+    let control = text(&desk.run(&["keygen", "control.key"], b"").stdout);
+    desk.run(&["keygen", "--signing", "signing.key"], b"");
+    fs::write(desk.path("router.toml"), fs::read_to_string(REFERENCE).unwrap() + &control).unwrap();
+    fs::write(desk.path("there.blob"), "").unwrap();
+    let set =
+        |name: &str, mode| fs::set_permissions(desk.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777;
+    set("there.blob", 0o640);
+
+    desk.run(&["compile", "router.toml", "-o", "router.blob"], b"");
+    desk.run(&["compile", "router.toml", "-o", "there.blob"], b"");
+    desk.run(&["compile", REFERENCE, "-o", "open.blob"], b"");
+    let quiet = desk.run(&sign("router.blob", "1", "signed.blob"), b"");
+    set("signing.key", 0o644);
+    let warned = desk.run(&sign("open.blob", "1", "signed-open.blob"), b"");
+
+    assert_eq!(["router.blob", "signed.blob", "there.blob"].map(mode), [0o600, 0o600, 0o640]);
+    assert_eq!(mode("open.blob") & 0o400, 0o400);
+    assert_eq!(mode("open.blob"), mode("signed-open.blob"));
+    assert_eq!((code(&quiet), text(&quiet.stderr)), (0, String::new()));
+    let warning = "warning: signing.key: everybody can read this key; chmod 600 signing.key\n";
+    assert_eq!((code(&warned), text(&warned.stderr)), (0, warning.to_owned()));
+    set("control.key", 0o644);
+    let status = desk.run(&["status", "--to", "./box.sock", "--key", "control.key"], b"");
+    assert!(text(&status.stderr).starts_with("warning: control.key: everybody can read this key"));
+}
+
+#[test]
 fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let desk = Desk::new("link");
     fs::write(desk.path("real.blob"), "the old blob").unwrap();

@@ -186,7 +186,7 @@ fn key(at: &Where) -> Result<Key, Failure> {
         )
     })?;
     let name = path.display();
-    let text = files::read_key(path, "a key that `provision keygen` made")?;
+    let text = files::read_secret(path, "a key that `provision keygen` made")?;
     hex::bytes(text.trim()).ok_or_else(|| {
         Failure::Input(format!("{name}: no key: 64 hexadecimal digits; `provision keygen` makes one"))
     })
