@@ -456,7 +456,7 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
     assert!(has(["wan", "203.0.113.1", ": dropped: no mapping"]), "{shown}");
 
     // On lines, and only what is not sent on.
-    let mut capture = operated.command("capture --stopped --count 2");
+    let mut capture = operated.command("capture --stopped --protocol udp --count 2");
     let mut capture = capture.stdout(Stdio::piped()).spawn().unwrap();
     assert!(sees(&mut capture));
     let mut lines = String::new();
