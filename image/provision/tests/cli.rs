@@ -364,6 +364,18 @@ fn a_file_with_a_key_in_it_is_its_owners_alone() {
 }
 
 #[test]
+fn a_state_that_no_session_can_have_is_refused_with_those_that_they_have() {
+    let desk = Desk::new("state");
+    let run = |state: &str| text(&desk.run(&["sessions", "--state", state], b"").stderr);
+    let known =
+        "choose one of syn out, syn in, syn both, picked up, established, fin out, fin in, fin both, reset";
+    assert!(run("open").contains(known), "{}", run("open"));
+    for state in ["RESET", "Syn Out", "established"] {
+        assert!(run(state).starts_with("which box?"), "{state}: {}", run(state));
+    }
+}
+
+#[test]
 fn a_blob_goes_through_a_link_and_leaves_the_link_in_place() {
     let desk = Desk::new("link");
     fs::write(desk.path("real.blob"), "the old blob").unwrap();

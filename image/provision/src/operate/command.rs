@@ -115,8 +115,8 @@ pub struct Sessions {
     #[command(flatten)]
     chosen: Chosen,
     /// Only those in this state: established, "syn out", …
-    #[arg(long)]
-    state: Option<String>,
+    #[arg(long, value_parser = words::state)]
+    state: Option<&'static str>,
     /// In which order.
     #[arg(long, value_parser = ["internal", "external", "remote", "expires"], default_value = "internal")]
     sort: String,
@@ -269,7 +269,7 @@ fn chosen(channel: &mut Channel, arguments: &Sessions) -> Result<Vec<SessionLine
     let Sessions { chosen, state, sort, .. } = arguments;
     let external = channel.config()?.wan().address().address();
     let mut sessions = channel.sessions(chosen.filter(), external)?;
-    sessions.retain(|session| state.as_deref().is_none_or(|wanted| session.state == Some(wanted)));
+    sessions.retain(|session| state.is_none_or(|wanted| session.state == Some(wanted)));
     sessions.sort_by_key(|it| it.wire.internal);
     match sort.as_str() {
         "external" => sessions.sort_by_key(|it| it.wire.external),
