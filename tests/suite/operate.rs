@@ -135,6 +135,9 @@ fn an_operator_sees_what_the_box_does() {
     assert!(operated.refused("sessions --kill").contains("2 sessions"));
     assert!(operated.shown("sessions --protocol udp --kill").contains("ended udp 192.0.2.1:5000"));
     assert!(operated.shown("status").contains("sessions  1 "));
+    let ended = operated.shown("sessions --kill --json");
+    assert!(ended.starts_with('{') && ended.contains("\"protocol\": \"icmp\""), "{ended}");
+    assert!(operated.shown("status").contains("sessions  0 "));
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
 
@@ -163,6 +166,9 @@ fn a_configuration_is_applied_confirmed_and_taken_back_while_sessions_live_on() 
     operated.shown("confirm");
     assert!(is_there());
     assert!(operated.shown(&format!("apply {with_ssh}")).contains("applied, 0 sessions"));
+    let mut command = operated.command("apply - --dry-run");
+    let from_stdin = command.stdin(File::open(&with_ssh).unwrap()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&from_stdin.stdout), "would end 0 sessions\n");
     // What has no end is not read to its end.
     let command = operated.command("apply /dev/zero");
     let mut limited = Command::new("prlimit");

@@ -35,7 +35,7 @@ pub(crate) struct Sign {
     #[arg(long)]
     key: PathBuf,
     /// The configuration's number, higher than that of each before it.
-    #[arg(long)]
+    #[arg(long, value_parser = sequence)]
     sequence: NonZeroU32,
     /// Where to write the signed blob; - for standard output.
     #[arg(short, long, value_name = "SIGNED")]
@@ -119,6 +119,10 @@ pub(crate) fn is_blob(bytes: &[u8]) -> bool {
 /// What there is to say about a seal.
 pub(crate) fn seal(opened: &Opened<'_>) -> String {
     opened.seal.map_or_else(String::new, |seal| format!(", signed, sequence {}", seal.sequence))
+}
+
+fn sequence(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("give a number from 1 to {}", u32::MAX))
 }
 
 fn private_key(path: &Path) -> Result<PrivateKey, Failure> {

@@ -183,7 +183,10 @@ fn what_is_not_rightly_signed_and_what_cannot_be_signed_end_with_2_and_the_reaso
         (&sign("signed.blob", "2", "x"), "signed.blob: is signed already; "),
         (&sign("router.blob", "2", "./router.blob"), "router.blob: is the blob itself; "),
         (&sign("control.key", "2", "x"), "control.key: not a configuration blob: "),
-        (&sign("router.blob", "0", "x"), "error: invalid value '0' for '--sequence"),
+        (
+            &sign("router.blob", "0", "x"),
+            "error: invalid value '0' for '--sequence <SEQUENCE>': give a number from 1 to 4294967295\n",
+        ),
     ] {
         let refused = desk.run(arguments, b"");
         assert_eq!((code(&refused), text(&refused.stdout)), (2, String::new()), "{arguments:?}");

@@ -140,7 +140,7 @@ pub struct Counters {
 /// What to apply, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Apply {
-    /// The configuration's blob.
+    /// The configuration's blob, signed or bare; - for standard input.
     blob: PathBuf,
     /// Take it back after this time, unless it is confirmed: 90s, 5m. Without it, it is kept at once.
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -294,7 +294,8 @@ fn kill(
         )));
     };
     channel.kill(session)?;
-    print(&format!("ended {} {} > {}\n", session.protocol, session.internal, session.remote))
+    let ended = |it: &SessionLine| format!("ended {} {} > {}\n", it.protocol, it.internal, it.remote);
+    print(&arguments.form.show(session, ended)?)
 }
 
 fn session_table(sessions: &[SessionLine]) -> String {
@@ -377,7 +378,7 @@ fn apply(
     arguments: &Apply,
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let name = arguments.blob.display();
+    let name = files::name(&arguments.blob, "<stdin>");
     let blob = files::read_blob(&arguments.blob)?;
     let (status, running) = (channel.status()?, channel.running()?);
     let schema = status.schema;
