@@ -1,13 +1,16 @@
 //! What an operator does with a box that runs, with the real tool, between real hosts. Root only, as `reference_network`.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use provision::hex;
+use provision::operate::Channel;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
@@ -40,6 +43,7 @@ impl Operated {
         let network = Network::new();
         let blob = compile(&network, "router", text);
         fs::write(network.file("box.key"), KEY).unwrap();
+        fs::set_permissions(network.file("box.key"), Permissions::from_mode(0o600)).unwrap();
         let running = start(&network, &blob, &network.file("box.sock"));
         running.wait_for("ready ");
         Self { network, running }
@@ -131,6 +135,9 @@ fn an_operator_sees_what_the_box_does() {
     assert!(operated.refused("sessions --kill").contains("2 sessions"));
     assert!(operated.shown("sessions --protocol udp --kill").contains("ended udp 192.0.2.1:5000"));
     assert!(operated.shown("status").contains("sessions  1 "));
+    let ended = operated.shown("sessions --kill --json");
+    assert!(ended.starts_with('{') && ended.contains("\"protocol\": \"icmp\""), "{ended}");
+    assert!(operated.shown("status").contains("sessions  0 "));
     assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
 }
 
@@ -159,6 +166,16 @@ fn a_configuration_is_applied_confirmed_and_taken_back_while_sessions_live_on() 
     operated.shown("confirm");
     assert!(is_there());
     assert!(operated.shown(&format!("apply {with_ssh}")).contains("applied, 0 sessions"));
+    let mut command = operated.command("apply - --dry-run");
+    let from_stdin = command.stdin(File::open(&with_ssh).unwrap()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&from_stdin.stdout), "would end 0 sessions\n");
+    // What has no end is not read to its end.
+    let command = operated.command("apply /dev/zero");
+    let mut limited = Command::new("prlimit");
+    limited.arg("--as=1000000000").arg(command.get_program()).args(command.get_args());
+    let endless = limited.output().unwrap();
+    let said = String::from_utf8_lossy(&endless.stderr);
+    assert!(endless.status.code() == Some(2) && said.starts_with("/dev/zero: not a configuration"), "{said}");
     // The configuration of a process is a file of its owner's.
     assert!(operated.shown("status").contains("in memory alone"));
     let external =
@@ -249,6 +266,8 @@ fn an_operator_at_the_socket_does_not_disturb_another() {
     // Given one who follows the log, in which there is something ...
     let with_ssh = compile(&operated.network, "ssh", &configuration(SSH)).display().to_string();
     operated.shown(&format!("apply {with_ssh}"));
+    let again = operated.shown(&format!("apply {with_ssh} --confirm 5m"));
+    assert_eq!(again, "the box runs just this configuration\n");
     let mut follower = operated.command("log --follow").stdout(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(follower.stdout.take().unwrap()).lines();
     log.next().unwrap().unwrap();
@@ -282,6 +301,21 @@ fn a27_whoever_has_another_key_learns_nothing_and_changes_nothing() {
 }
 
 #[test]
+fn whose_place_another_takes_is_told_so() {
+    if !available() {
+        return;
+    }
+    let operated = Operated::new();
+    let place = operated.network.file("box.sock").to_str().unwrap().parse().unwrap();
+    let open = || Channel::open(&place, &hex::bytes(KEY).unwrap()).unwrap();
+    let mut all = [(); 5].map(|()| open());
+    all[4].status().unwrap();
+    let said = all[0].status().unwrap_err().to_string();
+    assert!(said.contains("box.sock: the box has closed the channel: perhaps another operator"), "{said}");
+    assert_eq!(operated.running.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
 fn an_operator_comes_by_the_lan() {
     if !available() {
         return;
@@ -303,6 +337,24 @@ fn an_operator_comes_by_the_lan() {
     shown(&format!("apply {with_ssh} --confirm 10m"));
     shown("confirm");
     assert!(has_ssh());
+
+    // Whoever is about to lock himself out is warned, also before anything is done.
+    let shut = configuration("").replace("lan-port = 7377", "lan-port = 99");
+    let shut = compile(&operated.network, "shut", &shut).display().to_string();
+    let by_socket = operated.provision(&format!("apply {shut} --dry-run"));
+    assert_eq!(String::from_utf8(by_socket.stderr).unwrap(), "");
+    for (arguments, way_out) in
+        [("--dry-run", "apply it with --confirm"), ("--confirm 5s", "confirm` will not")]
+    {
+        let applied = operated.provision_by_lan(&format!("apply {shut} {arguments}"));
+        let warned = String::from_utf8(applied.stderr).unwrap();
+        assert!(warned.starts_with("warning: control.lan-port becomes 99"), "{warned}");
+        assert!(warned.contains(way_out), "{warned}");
+    }
+    // It has closed that way before it could answer.
+    assert!(operated.shown("running").contains("lan-port = 99"));
+    let is_back = || operated.provision_by_lan("status").status.success();
+    assert!(until(is_back), "nobody confirmed it");
 
     // What is older is forced at the box alone, and another key opens nothing.
     let refused = |arguments: &str| {
@@ -454,8 +506,8 @@ fn a_capture_has_each_frame_as_it_came_and_as_it_left_and_why_it_was_stopped() {
     assert!(has(["wan", "203.0.113.1", ": dropped: no mapping"]), "{shown}");
 
     // On lines, and only what is not sent on.
-    let mut capture = operated.command("capture --stopped --count 2");
-    let mut capture = capture.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut capture = operated.command("capture --stopped --protocol udp --count 2");
+    let mut capture = capture.stdout(Stdio::piped()).spawn().unwrap();
     assert!(sees(&mut capture));
     let mut lines = String::new();
     capture.stdout.take().unwrap().read_to_string(&mut lines).unwrap();

@@ -10,6 +10,8 @@ pub enum Failure {
     Input(String),
     /// A file could not be read or written.
     Operation(String),
+    /// Whoever read what it prints reads no more. There is nothing to say about it.
+    Unread,
 }
 
 impl Failure {
@@ -23,18 +25,29 @@ impl Failure {
         Self::Operation(format!("{name}: cannot write: {error}"))
     }
 
-    /// 1 for an operation that failed, 2 for wrong input.
+    /// What is printed, and could not be: quietly, if its reader has seen enough.
+    pub fn to_print(name: impl fmt::Display, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Unread,
+            _ => Self::to_write(name, error),
+        }
+    }
+
+    /// 1 for an operation that failed, 2 for wrong input; 141, as if SIGPIPE had ended it, if nobody reads what it prints.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Operation(_) => 1,
             Self::Input(_) => 2,
+            Self::Unread => 141,
         }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Input(message) | Self::Operation(message)) = self;
-        f.write_str(message)
+        match self {
+            Self::Input(message) | Self::Operation(message) => f.write_str(message),
+            Self::Unread => Ok(()),
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! A file with a secret is made for its owner alone, and never overwritten. What is in it says which kind of key it is, so that
 //! none is taken for another.
 
-use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +11,9 @@ use config::signed::{self, Opened};
 use config::{Config, Error, Signer};
 
 use provision::signing::{PrivateKey, control_key};
-use provision::{Failure, hex};
+use provision::{Failure, files, hex};
 
-use crate::{files, way_out};
+use crate::way_out;
 
 /// What stands before the digits of a private key in its file.
 const PRIVATE: &str = "sekisho-signing-key ";
@@ -36,7 +35,7 @@ pub(crate) struct Sign {
     #[arg(long)]
     key: PathBuf,
     /// The configuration's number, higher than that of each before it.
-    #[arg(long)]
+    #[arg(long, value_parser = sequence)]
     sequence: NonZeroU32,
     /// Where to write the signed blob; - for standard output.
     #[arg(short, long, value_name = "SIGNED")]
@@ -73,7 +72,7 @@ pub(crate) fn sign(arguments: &Sign) -> Result<(), Failure> {
     let key = private_key(key)?;
     let name = files::name(blob, "<stdin>");
     let bytes = files::read_blob(blob)?;
-    let (opened, _) = read(&name, &bytes)?;
+    let (opened, config) = read(&name, &bytes)?;
     if opened.seal.is_some() {
         return Err(Failure::Input(format!(
             "{name}: is signed already; sign the blob that it was made from"
@@ -85,7 +84,7 @@ pub(crate) fn sign(arguments: &Sign) -> Result<(), Failure> {
         )));
     }
     let signed = key.sign(&bytes, *sequence);
-    files::write(output, &signed)?;
+    files::write(output, &signed, config.control().is_some())?;
     let name = files::name(output, "<stdout>");
     let summary = format!("{name}: {} bytes, signed, sequence {sequence}\n", signed.len());
     if files::is_stream(output) { files::explain(&summary) } else { files::print(&summary) }
@@ -122,9 +121,13 @@ pub(crate) fn seal(opened: &Opened<'_>) -> String {
     opened.seal.map_or_else(String::new, |seal| format!(", signed, sequence {}", seal.sequence))
 }
 
+fn sequence(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("give a number from 1 to {}", u32::MAX))
+}
+
 fn private_key(path: &Path) -> Result<PrivateKey, Failure> {
     let name = path.display();
-    let text = files::read_text(path, "a private key")?;
+    let text = files::read_secret(path, "a private key")?;
     let digits = text.trim_end().strip_prefix(PRIVATE);
     let bytes = digits.and_then(hex::bytes).ok_or_else(|| {
         Failure::Input(format!("{name}: is no private key; give a file that provision keygen --signing made"))
@@ -142,7 +145,7 @@ fn signer(text: &str) -> Result<Signer, Failure> {
     let bytes = match hex::bytes(text) {
         Some(bytes) => bytes,
         None => {
-            let file = fs::read_to_string(text).map_err(|error| Failure::to_read(text, &error))?;
+            let file = files::read_key(Path::new(text), "a public key")?;
             let bare = file.trim().trim_start_matches("signer = ").trim_matches('"');
             hex::bytes(bare).ok_or_else(not_one)?
         }

@@ -13,11 +13,12 @@
 //! Navigating: `reader` goes through a file's sections, `section` looks up their keys, `values` reads single
 //! values, `advice` words the faults, `report` collects them, `reading` lends all that to other files; `show` is the way back,
 //! `signing` makes keys and signs, `hex` is how keys are written, `import` the way from other firewalls, `operate` a box that
-//! runs, `capacity` the memory sum; `failure` is why a command ends without success.
+//! runs, `capacity` the memory sum; `files` reads and writes for all commands, `failure` is why one ends without success.
 
 mod advice;
 mod capacity;
 mod failure;
+pub mod files;
 pub mod hex;
 pub mod import;
 pub mod operate;

@@ -3,9 +3,8 @@
 //! for a box that runs.
 //!
 //! Exit codes: 0 success; 1 the operation failed (a file cannot be read or written, or with `--strict` something could
-//! not be imported); 2 the command line or the input is wrong. What was asked for goes to stdout, everything else to stderr.
+//! not be imported); 2 the command line or the input is wrong; 141 whoever read what is printed reads no more. What was asked for goes to stdout, everything else to stderr.
 
-mod files;
 mod keys;
 
 use std::io::{self, Write as _};
@@ -16,9 +15,9 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use config::{Config, Error, InterfaceAddress, InterfaceName};
 
-use provision::Failure;
 use provision::import::{Format, Known, Source};
 use provision::operate::command::{Operation, Where, operate};
+use provision::{Failure, files};
 
 /// Turns a readable router configuration into the blob that a Sekisho box boots from, and back; operates a box that runs.
 #[derive(Parser)]
@@ -115,6 +114,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure @ Failure::Unread) => ExitCode::from(failure.exit_code()),
         Err(failure) => {
             // There is nobody left to tell if even this fails.
             let _ = writeln!(io::stderr(), "{failure}");
@@ -151,7 +151,7 @@ fn compile(source: &Path, output: &Path) -> Result<(), Failure> {
         )));
     }
     let blob = provision::blob(&config);
-    files::write(output, &blob)?;
+    files::write(output, &blob, config.control().is_some())?;
     let contract = provision::contract(&config);
     let summary = format!("{}: {} bytes\n{contract}", files::name(output, "<stdout>"), blob.len());
     if files::is_stream(output) {
@@ -206,7 +206,7 @@ fn import(arguments: &Import) -> Result<(), Failure> {
                 "{name}: is read from; name another file for the configuration"
             )));
         }
-        Some(path) => files::write(path, toml.as_bytes())?,
+        Some(path) => files::write(path, toml.as_bytes(), false)?,
         None => files::print(&toml)?,
     }
     match imported.without_counterpart {

@@ -183,7 +183,10 @@ fn what_is_not_rightly_signed_and_what_cannot_be_signed_end_with_2_and_the_reaso
         (&sign("signed.blob", "2", "x"), "signed.blob: is signed already; "),
         (&sign("router.blob", "2", "./router.blob"), "router.blob: is the blob itself; "),
         (&sign("control.key", "2", "x"), "control.key: not a configuration blob: "),
-        (&sign("router.blob", "0", "x"), "error: invalid value '0' for '--sequence"),
+        (
+            &sign("router.blob", "0", "x"),
+            "error: invalid value '0' for '--sequence <SEQUENCE>': give a number from 1 to 4294967295\n",
+        ),
     ] {
         let refused = desk.run(arguments, b"");
         assert_eq!((code(&refused), text(&refused.stdout)), (2, String::new()), "{arguments:?}");
@@ -289,6 +292,90 @@ fn only_what_is_done_with_a_box_has_a_place_and_a_key() {
     assert!(help("status").starts_with("Show how a running box is"), "{}", help("status"));
     let nowhere = desk.run(&["status"], b"");
     assert_eq!((code(&nowhere), text(&nowhere.stderr).starts_with("which box?")), (2, true));
+}
+
+#[test]
+fn a_key_that_has_no_end_is_not_read_to_its_end() {
+    let desk = Desk::new("endless");
+    desk.run(&["compile", REFERENCE, "-o", "router.blob"], b"");
+    // Whoever reads it all runs out of the room that is given here.
+    let run = |arguments: &str| {
+        let program = env!("CARGO_BIN_EXE_provision");
+        let shell = format!("ulimit -v 1000000; exec {program} {arguments}");
+        Command::new("sh").args(["-c", &shell]).current_dir(&desk.0).output().unwrap()
+    };
+    for arguments in [
+        "status --to ./box.sock --key /dev/zero",
+        "sign router.blob --key /dev/zero --sequence 1 -o signed.blob",
+        "verify router.blob --signer /dev/zero",
+    ] {
+        let refused = run(arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments}: {}", text(&refused.stderr));
+        assert!(text(&refused.stderr).starts_with("/dev/zero: longer than 1024 bytes; give a "));
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_a_quiet_end_and_a_full_disk_is_not() {
+    let desk = Desk::new("unread");
+    let run = |arguments: &[&str], stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provision"));
+        let piped = command.args(arguments).current_dir(&desk.0).stdin(Stdio::piped()).stdout(stdout);
+        let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
+        // Nobody reads before it has anything to print.
+        drop(child.stdout.take());
+        child.stdin.take().unwrap().write_all(&fs::read(REFERENCE).unwrap()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for arguments in [&["check", "-"][..], &["compile", "-", "-o", "-"], &["compile", "-", "-o", "x.blob"]] {
+        let unread = run(arguments, Stdio::piped());
+        assert_eq!((code(&unread), text(&unread.stderr)), (141, String::new()), "{arguments:?}");
+        let full = run(arguments, fs::File::create("/dev/full").unwrap().into());
+        assert_eq!(code(&full), 1, "{arguments:?}");
+        assert!(text(&full.stderr).starts_with("<stdout>: cannot write: "), "{}", text(&full.stderr));
+    }
+}
+
+#[test]
+fn a_file_with_a_key_in_it_is_its_owners_alone() {
+    let desk = Desk::new("secret");
+    let control = text(&desk.run(&["keygen", "control.key"], b"").stdout);
+    desk.run(&["keygen", "--signing", "signing.key"], b"");
+    fs::write(desk.path("router.toml"), fs::read_to_string(REFERENCE).unwrap() + &control).unwrap();
+    fs::write(desk.path("there.blob"), "").unwrap();
+    let set =
+        |name: &str, mode| fs::set_permissions(desk.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |name: &str| fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777;
+    set("there.blob", 0o640);
+
+    desk.run(&["compile", "router.toml", "-o", "router.blob"], b"");
+    desk.run(&["compile", "router.toml", "-o", "there.blob"], b"");
+    desk.run(&["compile", REFERENCE, "-o", "open.blob"], b"");
+    let quiet = desk.run(&sign("router.blob", "1", "signed.blob"), b"");
+    set("signing.key", 0o644);
+    let warned = desk.run(&sign("open.blob", "1", "signed-open.blob"), b"");
+
+    assert_eq!(["router.blob", "signed.blob", "there.blob"].map(mode), [0o600, 0o600, 0o640]);
+    assert_eq!(mode("open.blob") & 0o400, 0o400);
+    assert_eq!(mode("open.blob"), mode("signed-open.blob"));
+    assert_eq!((code(&quiet), text(&quiet.stderr)), (0, String::new()));
+    let warning = "warning: signing.key: everybody can read this key; chmod 600 signing.key\n";
+    assert_eq!((code(&warned), text(&warned.stderr)), (0, warning.to_owned()));
+    set("control.key", 0o644);
+    let status = desk.run(&["status", "--to", "./box.sock", "--key", "control.key"], b"");
+    assert!(text(&status.stderr).starts_with("warning: control.key: everybody can read this key"));
+}
+
+#[test]
+fn a_state_that_no_session_can_have_is_refused_with_those_that_they_have() {
+    let desk = Desk::new("state");
+    let run = |state: &str| text(&desk.run(&["sessions", "--state", state], b"").stderr);
+    let known =
+        "choose one of syn out, syn in, syn both, picked up, established, fin out, fin in, fin both, reset";
+    assert!(run("open").contains(known), "{}", run("open"));
+    for state in ["RESET", "Syn Out", "established"] {
+        assert!(run(state).starts_with("which box?"), "{state}: {}", run(state));
+    }
 }
 
 #[test]

@@ -6,20 +6,26 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use control::message::{Filter, Frame, Request, Response};
 use etherparse::{Icmpv4Type, LaxPacketHeaders, NetHeaders, TransportHeader};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::command::Chosen;
 use super::{Channel, words};
-use crate::Failure;
 use crate::pcapng::{self, Packet, Way};
+use crate::{Failure, files, grouped};
 
 /// How soon to look again where nothing new was.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often to tell of frames that are missing.
+const TELLING: Duration = Duration::from_secs(1);
 
 /// The sides, by their numbers.
 const SIDES: [&str; 2] = ["lan", "wan"];
@@ -52,6 +58,28 @@ pub(super) fn capture(
     options: &Capture,
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let mut missed = Missed::default();
+    let shown = show(channel, options, &mut missed, print);
+    if !matches!(shown, Err(Failure::Unread)) {
+        files::explain(&missed.total())?;
+    }
+    shown
+}
+
+fn show(
+    channel: &mut Channel,
+    options: &Capture,
+    missed: &mut Missed,
+    print: &mut dyn FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // The first ends the loop, a second one the program, wherever it is.
+        signal_hook::flag::register_conditional_shutdown(signal, 1, is_over.clone())
+            .and_then(|_| signal_hook::flag::register(signal, is_over.clone()))
+            .map_err(|error| Failure::Operation(format!("signals: {error}")))?;
+    }
+    let begun = Instant::now();
     let filter = options.chosen.filter();
     let mut sink = options.write.as_deref().map(Sink::open).transpose()?;
     if let Some(sink) = &mut sink {
@@ -61,15 +89,13 @@ pub(super) fn capture(
     let began = wall_clock().saturating_sub(channel.now()?.saturating_mul(1_000));
     let (mut from, mut left) =
         (channel.frames(u64::MAX, filter, options.stopped)?.0, options.count.unwrap_or(u64::MAX));
-    while left > 0 {
+    while left > 0 && !is_over.load(Ordering::Relaxed) {
         let (next, bytes) = channel.frames(from, filter, options.stopped)?;
         let mut rest = &bytes[..];
         let mut seen = Vec::new();
         while let Ok((frame, more)) = postcard::take_from_bytes::<Frame<'_>>(rest) {
             rest = more;
-            if frame.number > from {
-                missed(frame.number - from);
-            }
+            missed.add(frame.number.saturating_sub(from));
             from = frame.number + 1;
             if left == 0 {
                 break;
@@ -83,6 +109,7 @@ pub(super) fn capture(
         if let Some(sink) = &mut sink {
             sink.write(&seen)?;
         }
+        files::explain(&missed.news(begun.elapsed()))?;
         if bytes.is_empty() {
             from = from.max(next);
             thread::sleep(PAUSE);
@@ -122,14 +149,44 @@ impl Sink {
     /// Writes at once, for whoever looks on.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.to.write_all(bytes).and_then(|()| self.to.flush());
-        written.map_err(|error| Failure::to_write(&self.name, &error))
+        written.map_err(|error| Failure::to_print(&self.name, &error))
     }
 }
 
-fn missed(count: u64) {
-    eprintln!(
-        "{count} more came than there was room for; ask for fewer, by --address, --port, --protocol or --stopped"
-    );
+/// Frames that came, and were gone before they could be shown.
+#[derive(Debug, Default)]
+struct Missed {
+    all: u64,
+    untold: u64,
+    /// When it was last told of them, since the capture began.
+    told: Option<Duration>,
+}
+
+impl Missed {
+    fn add(&mut self, count: u64) {
+        self.all += count;
+        self.untold += count;
+    }
+
+    /// What there is to say about them at a time since the capture began: nothing, if there was just now.
+    fn news(&mut self, now: Duration) -> String {
+        if self.untold == 0 || self.told.is_some_and(|told| now < told + TELLING) {
+            return String::new();
+        }
+        self.told = Some(now);
+        let count = grouped(std::mem::take(&mut self.untold) as usize);
+        format!(
+            "{count} more came than there was room for; ask for fewer, by --address, --port, --protocol or --stopped\n"
+        )
+    }
+
+    /// What there is to say at the end.
+    fn total(&self) -> String {
+        match self.all {
+            0 => String::new(),
+            all => format!("{} are missing in all, for which there was no room\n", grouped(all as usize)),
+        }
+    }
 }
 
 /// Microseconds since 1970.
@@ -226,5 +283,25 @@ fn message(kind: &Icmpv4Type) -> String {
         Icmpv4Type::TimeExceeded(_) => "icmp time exceeded".to_owned(),
         Icmpv4Type::Unknown { type_u8, code_u8, .. } => format!("icmp {type_u8}/{code_u8}"),
         _ => "icmp".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_told_of_once_a_second_and_summed_up() {
+        let mut missed = Missed::default();
+        let mut news = |count, millis| {
+            missed.add(count);
+            let said = missed.news(Duration::from_millis(millis));
+            said.split(' ').next().map(str::to_owned).unwrap_or_default()
+        };
+        let said = [(0, 0), (3, 10), (5, 20), (1_200, 1_009), (1, 1_010), (0, 2_500), (0, 3_000), (7, 3_001)];
+        let said = said.map(|(count, millis)| news(count, millis));
+        assert_eq!(said, ["", "3", "", "", "1,206", "", "", "7"]);
+        assert_eq!(missed.total(), "1,216 are missing in all, for which there was no room\n");
+        assert_eq!(Missed::default().total(), "");
     }
 }

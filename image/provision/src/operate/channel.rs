@@ -3,6 +3,7 @@
 //! A request is answered or it is not: whoever has another key hears nothing after the greetings. Over a serial port a frame may be
 //! damaged, so what is not answered is asked again, by the same frame: the box does nothing twice.
 
+use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use control::frame::{self, MAX_CONTENT, MAX_FRAME, Reader};
@@ -26,6 +27,18 @@ pub struct Channel {
     conversation: Conversation,
     /// What has come and is yet to be read.
     ahead: Vec<u8>,
+    /// Whether the box has answered what was asked with the key.
+    is_proven: bool,
+}
+
+/// Why there is no answer.
+enum Silence {
+    /// The box has closed the stream.
+    Closed,
+    /// Nothing has come in time.
+    Unanswered,
+    /// The stream does not work.
+    Broken(Failure),
 }
 
 impl Channel {
@@ -38,13 +51,19 @@ impl Channel {
         let nonce = |bytes: [u8; 32]| Nonce::try_from(&bytes[..8]).expect("8 of 32");
         let own = nonce(random()?);
         let conversation = Conversation::new(key, End::Tool, own, [0; 8]);
-        let mut channel =
-            Self { place: place.clone(), stream, reader: Reader::new(), conversation, ahead: Vec::new() };
+        let mut channel = Self {
+            place: place.clone(),
+            stream,
+            reader: Reader::new(),
+            conversation,
+            ahead: Vec::new(),
+            is_proven: false,
+        };
         let mut content = [0; MAX_CONTENT];
         let len = greeting::write(own, &mut content);
         for _ in 0..TRIES {
-            channel.send(HELLO, &content[..len])?;
-            let Some(welcome) = channel.hear(WELCOME)? else { continue };
+            let heard = channel.send(HELLO, &content[..len]).and_then(|()| channel.hear(WELCOME));
+            let Some(welcome) = heard.map_err(|silence| channel.lost(silence, ""))? else { continue };
             let Some((protocol, its)) = greeting::read(&welcome) else { continue };
             if protocol != PROTOCOL {
                 let (box_is, tool_is) =
@@ -70,7 +89,13 @@ impl Channel {
         request: &Request<'_>,
         read: impl FnOnce(Response<'_>) -> Option<T>,
     ) -> Result<T, Failure> {
-        let answer = self.answer(request)?;
+        let changes =
+            matches!(request, Request::Apply { .. } | Request::Confirm | Request::Revert | Request::Kill(_));
+        let answer = self.answer(request).map_err(|silence| match changes {
+            true => self.lost(silence, "what was asked for may or may not have been done: "),
+            false => self.lost(silence, ""),
+        })?;
+        self.is_proven = true;
         match postcard::from_bytes::<Response<'_>>(&answer) {
             Ok(Response::Refused(refusal)) => Err(self.refused(refusal)),
             Ok(response) => read(response).ok_or_else(|| self.nonsense()),
@@ -78,11 +103,12 @@ impl Channel {
         }
     }
 
-    fn answer(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Failure> {
+    fn answer(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Silence> {
         let mut content = [0; MAX_CONTENT];
         let room = &mut content[NUMBER..NUMBER + MAX_MESSAGE];
-        let len = postcard::to_slice(request, room).map_err(|_| self.nonsense())?.len();
-        let len = self.conversation.seal(&mut content, len).ok_or_else(|| self.nonsense())?;
+        let len = postcard::to_slice(request, room).map_err(|_| Silence::Broken(self.nonsense()))?.len();
+        let len =
+            self.conversation.seal(&mut content, len).ok_or_else(|| Silence::Broken(self.nonsense()))?;
         for _ in 0..TRIES {
             self.send(SEALED, &content[..len])?;
             while let Some(mut content) = self.hear(SEALED)? {
@@ -91,20 +117,19 @@ impl Channel {
                 }
             }
         }
-        Err(Failure::Operation(format!(
-            "{}: the box greets, but does not answer; is the key the box's?",
-            self.place
-        )))
+        Err(Silence::Unanswered)
     }
 
-    fn send(&mut self, kind: u8, content: &[u8]) -> Result<(), Failure> {
+    fn send(&mut self, kind: u8, content: &[u8]) -> Result<(), Silence> {
         let mut frame = [0; MAX_FRAME];
         let len = frame::write(kind, content, &mut frame);
-        self.stream.write(&frame[..len]).map_err(|error| Failure::to_write(&self.place, &error))
+        self.stream
+            .write(&frame[..len])
+            .map_err(|error| silence(&error, Failure::to_write(&self.place, &error)))
     }
 
     /// The next frame of a kind, if one comes in time.
-    fn hear(&mut self, wanted: u8) -> Result<Option<Vec<u8>>, Failure> {
+    fn hear(&mut self, wanted: u8) -> Result<Option<Vec<u8>>, Silence> {
         let until = Instant::now() + PATIENCE;
         loop {
             let mut bytes = &self.ahead[..];
@@ -116,14 +141,35 @@ impl Channel {
                 None => {}
             }
             let left = until.saturating_duration_since(Instant::now());
-            match self.stream.read(left).map_err(|error| Failure::to_read(&self.place, &error))? {
-                Some(more) if more.is_empty() => {
-                    return Err(Failure::Operation(format!("{}: the box has hung up", self.place)));
-                }
+            match self
+                .stream
+                .read(left)
+                .map_err(|error| silence(&error, Failure::to_read(&self.place, &error)))?
+            {
+                Some(more) if more.is_empty() => return Err(Silence::Closed),
                 Some(more) => self.ahead = more,
                 None => return Ok(None),
             }
         }
+    }
+
+    /// Why there is no answer, in words; what it leaves in doubt is told, too.
+    fn lost(&self, silence: Silence, doubt: &str) -> Failure {
+        let what = match silence {
+            Silence::Broken(failure) => return failure,
+            Silence::Closed => "has closed the channel",
+            Silence::Unanswered if self.is_proven => "answers no more",
+            Silence::Unanswered => {
+                return Failure::Operation(format!(
+                    "{}: the box greets, but does not answer; is the key the box's?",
+                    self.place
+                ));
+            }
+        };
+        Failure::Operation(format!(
+            "{}: the box {what}: perhaps another operator has taken the place, it has another configuration, or was restarted; {doubt}`provision status` and `provision running` show what runs",
+            self.place
+        ))
     }
 
     fn nonsense(&self) -> Failure {
@@ -132,6 +178,14 @@ impl Channel {
 
     fn refused(&self, refusal: Refusal) -> Failure {
         Failure::Operation(format!("{}: {}", self.place, words(refusal)))
+    }
+}
+
+/// What an error of the stream, which is that failure, says of the box.
+fn silence(error: &io::Error, failure: Failure) -> Silence {
+    match error.kind() {
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Silence::Closed,
+        _ => Silence::Broken(failure),
     }
 }
 
@@ -160,5 +214,84 @@ fn words(refusal: Refusal) -> &'static str {
             "the box could not write it to its disk, and goes on as before; `provision log` says why"
         }
         Refusal::NoSession => "there is no such session, any more",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    const KEY: Key = [7; 32];
+
+    /// What a channel says to a request, the second to a box that closes it then, or, if it `stays`, hears nothing more.
+    fn lost(test: &str, stays: bool, second: fn(&mut Channel) -> Result<(), Failure>) -> String {
+        let path = std::env::temp_dir().join(format!("sekisho-{}-{test}.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let the_box = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let (mut reader, mut conversation, mut bytes) = (Reader::new(), None, [0; 4096]);
+            let mut answered = false;
+            while let Ok(len @ 1..) = stream.read(&mut bytes) {
+                let (kind, content) = reader.next(&mut &bytes[..len], &mut 0).unwrap();
+                let mut answer = [0; MAX_CONTENT];
+                let (kind, len) = match (kind, &mut conversation) {
+                    (HELLO, _) => {
+                        let (_, its) = greeting::read(content).unwrap();
+                        conversation = Some(Conversation::new(&KEY, End::Box, its, [9; 8]));
+                        (WELCOME, greeting::write([9; 8], &mut answer))
+                    }
+                    (_, Some(conversation)) if !answered => {
+                        answered = true;
+                        conversation.open(content).unwrap();
+                        let done =
+                            postcard::to_slice(&Response::Done(0), &mut answer[NUMBER..]).unwrap().len();
+                        (SEALED, conversation.seal(&mut answer, done).unwrap())
+                    }
+                    _ if stays => continue,
+                    _ => return,
+                };
+                let mut frame = [0; MAX_FRAME];
+                let len = frame::write(kind, &answer[..len], &mut frame);
+                stream.write_all(&frame[..len]).unwrap();
+            }
+        });
+        let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
+        channel.confirm().unwrap();
+        let failure = second(&mut channel).unwrap_err().to_string();
+        drop(channel);
+        the_box.join().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let (place, said) = failure.split_once(": ").unwrap();
+        assert_eq!(place, path.to_str().unwrap());
+        said.to_owned()
+    }
+
+    #[test]
+    fn who_loses_the_box_is_told_why_perhaps_and_what_is_in_doubt() {
+        let way_out = "`provision status` and `provision running` show what runs";
+        let perhaps =
+            "perhaps another operator has taken the place, it has another configuration, or was restarted";
+        let doubt = "what was asked for may or may not have been done";
+        assert_eq!(
+            lost("closed", false, |channel| channel.log(0).map(|_| ())),
+            format!("the box has closed the channel: {perhaps}; {way_out}")
+        );
+        assert_eq!(
+            lost("in-doubt", false, |channel| channel.apply(b"?", 0, false).map(|_| ())),
+            format!("the box has closed the channel: {perhaps}; {doubt}: {way_out}")
+        );
+        for (test, change) in [("confirm", Channel::confirm as fn(&mut _) -> _), ("revert", Channel::revert)]
+        {
+            assert!(lost(test, false, change).contains(doubt));
+        }
+        // By a serial port nothing is closed.
+        assert_eq!(
+            lost("silent", true, Channel::confirm),
+            format!("the box answers no more: {perhaps}; {doubt}: {way_out}")
+        );
     }
 }

@@ -10,12 +10,12 @@ use control::message::Filter;
 use control::seal::Key;
 use serde::Serialize;
 
-use super::apply::difference;
+use super::apply::{difference, warning};
 use super::capture::{Capture, capture};
 use super::table::{Align, table};
 use super::view::{CounterLine, SessionLine, Status, UseLine, understood};
 use super::{Channel, Place, metrics, top, words};
-use crate::{Failure, grouped, hex};
+use crate::{Failure, files, grouped, hex};
 
 /// Which box, and how to speak with it.
 #[derive(Args, Clone, Debug, Default)]
@@ -115,8 +115,8 @@ pub struct Sessions {
     #[command(flatten)]
     chosen: Chosen,
     /// Only those in this state: established, "syn out", …
-    #[arg(long)]
-    state: Option<String>,
+    #[arg(long, value_parser = words::state)]
+    state: Option<&'static str>,
     /// In which order.
     #[arg(long, value_parser = ["internal", "external", "remote", "expires"], default_value = "internal")]
     sort: String,
@@ -140,7 +140,7 @@ pub struct Counters {
 /// What to apply, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Apply {
-    /// The configuration's blob.
+    /// The configuration's blob, signed or bare; - for standard input.
     blob: PathBuf,
     /// Take it back after this time, unless it is confirmed: 90s, 5m. Without it, it is kept at once.
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -173,7 +173,7 @@ pub fn operate(
     match operation {
         Operation::Log { follow } => log(&mut channel, *follow, print),
         Operation::Capture(options) => capture(&mut channel, options, print),
-        Operation::Apply(arguments) => apply(&mut channel, arguments, print),
+        Operation::Apply(arguments) => apply(place, &mut channel, arguments, print),
         Operation::Sessions(arguments) if arguments.kill => kill(&mut channel, arguments, print),
         operation => print(&shown(&mut channel, operation)?),
     }
@@ -186,7 +186,7 @@ fn key(at: &Where) -> Result<Key, Failure> {
         )
     })?;
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::to_read(&name, &error))?;
+    let text = files::read_secret(path, "a key that `provision keygen` made")?;
     hex::bytes(text.trim()).ok_or_else(|| {
         Failure::Input(format!("{name}: no key: 64 hexadecimal digits; `provision keygen` makes one"))
     })
@@ -269,7 +269,7 @@ fn chosen(channel: &mut Channel, arguments: &Sessions) -> Result<Vec<SessionLine
     let Sessions { chosen, state, sort, .. } = arguments;
     let external = channel.config()?.wan().address().address();
     let mut sessions = channel.sessions(chosen.filter(), external)?;
-    sessions.retain(|session| state.as_deref().is_none_or(|wanted| session.state == Some(wanted)));
+    sessions.retain(|session| state.is_none_or(|wanted| session.state == Some(wanted)));
     sessions.sort_by_key(|it| it.wire.internal);
     match sort.as_str() {
         "external" => sessions.sort_by_key(|it| it.wire.external),
@@ -294,7 +294,8 @@ fn kill(
         )));
     };
     channel.kill(session)?;
-    print(&format!("ended {} {} > {}\n", session.protocol, session.internal, session.remote))
+    let ended = |it: &SessionLine| format!("ended {} {} > {}\n", it.protocol, it.internal, it.remote);
+    print(&arguments.form.show(session, ended)?)
 }
 
 fn session_table(sessions: &[SessionLine]) -> String {
@@ -372,12 +373,13 @@ fn log(
 }
 
 fn apply(
+    place: &Place,
     channel: &mut Channel,
     arguments: &Apply,
     print: &mut dyn FnMut(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let name = arguments.blob.display();
-    let blob = std::fs::read(&arguments.blob).map_err(|error| Failure::to_read(&name, &error))?;
+    let name = files::name(&arguments.blob, "<stdin>");
+    let blob = files::read_blob(&arguments.blob)?;
     let (status, running) = (channel.status()?, channel.running()?);
     let schema = status.schema;
     let wrong = |error| Failure::Input(format!("{name}: {error}"));
@@ -389,11 +391,19 @@ fn apply(
             "the box takes schema version {schema} at most, and {name} has {its}; compile it with the provision of the box's release, or give the box a newer program"
         )));
     }
-    if running == blob && status.is_kept {
-        return print("the box runs just this configuration\n");
+    if running == blob && (status.is_kept || arguments.confirm.is_some()) {
+        let waits = match status.confirm_within_seconds {
+            Some(_) => ", which waits to be confirmed: `provision confirm`",
+            None => "",
+        };
+        return print(&format!("the box runs just this configuration{waits}\n"));
     }
-    print(&difference(&understood(&running)?, &config))?;
+    let before = understood(&running)?;
+    print(&difference(&before, &config))?;
     let would_end = channel.offer(&blob, arguments.force)?;
+    if let Some(warning) = warning(place, &before, &config, arguments.confirm.is_some()) {
+        files::explain(&warning)?;
+    }
     if arguments.dry_run {
         return print(&format!("would end {}\n", sessions(would_end)));
     }

@@ -1,7 +1,6 @@
 //! What a box says of itself, in words of our own: with names from its configuration, and whole.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
 
 use config::{Config, signed};
 use control::message::{Counters, Filter, Host, Request, Response, Session, Use};
@@ -457,5 +456,16 @@ impl UseLine {
 }
 
 fn seconds(millis: u64) -> f64 {
-    Duration::from_millis(millis).as_secs_f64()
+    // A division is exact to the last digit, so that no more than the milliseconds are printed.
+    millis as f64 / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_printed_to_the_millisecond() {
+        assert_eq!([4_887, 0, 59_999].map(|millis| seconds(millis).to_string()), ["4.887", "0", "59.999"]);
+    }
 }

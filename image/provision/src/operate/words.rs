@@ -1,6 +1,7 @@
 //! Words for what a configuration, or a table of the box, has in it.
 
 use config::{Action, Addresses, Forward, PortRange, Protocols, Rule};
+use napt::TcpState;
 
 /// A filter rule on one line: `lan-to-wan tcp 192.0.2.0/24 > any:25 reject admin-prohibited, 10/s`.
 pub(super) fn rule(rule: &Rule) -> String {
@@ -46,6 +47,13 @@ pub(super) fn protocol_number(text: &str) -> Result<u8, String> {
         "udp" => Ok(17),
         number => number.parse().map_err(|_| "write tcp, udp, icmp or a number".to_owned()),
     }
+}
+
+/// The state of a connection that is called so.
+pub(super) fn state(text: &str) -> Result<&'static str, String> {
+    let known = TcpState::ALL.map(TcpState::name);
+    let found = known.into_iter().find(|name| name.eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("choose one of {}", known.join(", ")))
 }
 
 /// So many bytes, short: `1.5 MB`.
