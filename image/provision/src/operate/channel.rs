@@ -1,7 +1,8 @@
 //! The tool's end of the control channel.
 //!
 //! A request is answered or it is not: whoever has another key hears nothing after the greetings. Over a serial port a frame may be
-//! damaged, so what is not answered is asked again, by the same frame: the box does nothing twice.
+//! damaged, so what is not answered is asked again, by the same frame: the box does nothing twice. And greetings may come by it that were
+//! for who was there before: the last that comes before an answer is the box's to us.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -19,12 +20,18 @@ use crate::signing::random;
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRIES: usize = 3;
 
+/// How many greetings that were for somebody else are passed over.
+const STALE: usize = 1_000;
+
 /// A conversation with a box.
 pub struct Channel {
     place: Place,
     stream: Stream,
     reader: Reader,
     conversation: Conversation,
+    key: Key,
+    /// What we have greeted with.
+    own: Nonce,
     /// What has come and is yet to be read.
     ahead: Vec<u8>,
     /// Whether the box has answered what was asked with the key.
@@ -56,14 +63,16 @@ impl Channel {
             stream,
             reader: Reader::new(),
             conversation,
+            key: *key,
+            own,
             ahead: Vec::new(),
             is_proven: false,
         };
         let mut content = [0; MAX_CONTENT];
         let len = greeting::write(own, &mut content);
         for _ in 0..TRIES {
-            let heard = channel.send(HELLO, &content[..len]).and_then(|()| channel.hear(WELCOME));
-            let Some(welcome) = heard.map_err(|silence| channel.lost(silence, ""))? else { continue };
+            let heard = channel.send(HELLO, &content[..len]).and_then(|()| channel.hear(&[WELCOME]));
+            let Some((_, welcome)) = heard.map_err(|silence| channel.lost(silence, ""))? else { continue };
             let Some((protocol, its)) = greeting::read(&welcome) else { continue };
             if protocol != PROTOCOL {
                 let (box_is, tool_is) =
@@ -104,20 +113,43 @@ impl Channel {
     }
 
     fn answer(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Silence> {
+        let mut sealed = self.sealed(request)?;
+        let (mut tries, mut stale) = (0, 0);
+        while tries < TRIES {
+            self.send(SEALED, &sealed)?;
+            let heard = loop {
+                match self.hear(&[SEALED, WELCOME])? {
+                    Some((SEALED, mut content)) => {
+                        if let Some(message) = self.conversation.open(&mut content) {
+                            return Ok(message.to_vec());
+                        }
+                    }
+                    Some((_, welcome)) if !self.is_proven && stale < STALE => break Some(welcome),
+                    Some(_) => {}
+                    None => break None,
+                }
+            };
+            match heard.as_deref().and_then(greeting::read) {
+                // The one before was for somebody else, and what was sealed for it has not been opened.
+                Some((_, its)) => {
+                    self.conversation = Conversation::new(&self.key, End::Tool, self.own, its);
+                    sealed = self.sealed(request)?;
+                    stale += 1;
+                }
+                None => tries += 1,
+            }
+        }
+        Err(Silence::Unanswered)
+    }
+
+    /// The content of the next frame, which asks for something.
+    fn sealed(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Silence> {
         let mut content = [0; MAX_CONTENT];
         let room = &mut content[NUMBER..NUMBER + MAX_MESSAGE];
         let len = postcard::to_slice(request, room).map_err(|_| Silence::Broken(self.nonsense()))?.len();
         let len =
             self.conversation.seal(&mut content, len).ok_or_else(|| Silence::Broken(self.nonsense()))?;
-        for _ in 0..TRIES {
-            self.send(SEALED, &content[..len])?;
-            while let Some(mut content) = self.hear(SEALED)? {
-                if let Some(message) = self.conversation.open(&mut content) {
-                    return Ok(message.to_vec());
-                }
-            }
-        }
-        Err(Silence::Unanswered)
+        Ok(content[..len].to_vec())
     }
 
     fn send(&mut self, kind: u8, content: &[u8]) -> Result<(), Silence> {
@@ -128,15 +160,15 @@ impl Channel {
             .map_err(|error| silence(&error, Failure::to_write(&self.place, &error)))
     }
 
-    /// The next frame of a kind, if one comes in time.
-    fn hear(&mut self, wanted: u8) -> Result<Option<Vec<u8>>, Silence> {
+    /// The next frame of certain kinds, if one comes in time.
+    fn hear(&mut self, wanted: &[u8]) -> Result<Option<(u8, Vec<u8>)>, Silence> {
         let until = Instant::now() + PATIENCE;
         loop {
             let mut bytes = &self.ahead[..];
             let found = self.reader.next(&mut bytes, &mut 0).map(|(kind, content)| (kind, content.to_vec()));
             self.ahead = bytes.to_vec();
             match found {
-                Some((kind, content)) if kind == wanted => return Ok(Some(content)),
+                Some((kind, content)) if wanted.contains(&kind) => return Ok(Some((kind, content))),
                 Some(_) => continue,
                 None => {}
             }
@@ -268,6 +300,49 @@ mod tests {
         let (place, said) = failure.split_once(": ").unwrap();
         assert_eq!(place, path.to_str().unwrap());
         said.to_owned()
+    }
+
+    #[test]
+    fn greetings_that_were_for_somebody_before_are_passed_over() {
+        let path = std::env::temp_dir().join(format!("sekisho-{}-stale.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        let the_box = thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            let (mut reader, mut conversation, mut bytes) = (Reader::new(), None, [0; 4096]);
+            let say = |stream: &mut std::os::unix::net::UnixStream, kind: u8, content: &[u8]| {
+                let mut frame = [0; MAX_FRAME];
+                let len = frame::write(kind, content, &mut frame);
+                stream.write_all(&frame[..len]).unwrap();
+            };
+            while let Ok(len @ 1..) = stream.read(&mut bytes) {
+                let mut come = &bytes[..len];
+                while let Some((kind, content)) = reader.next(&mut come, &mut 0) {
+                    let mut answer = [0; MAX_CONTENT];
+                    if kind == HELLO {
+                        let (_, tool) = greeting::read(content).unwrap();
+                        // A few of before, and ours.
+                        for its in [1, 2, 3, 4, 9] {
+                            let len = greeting::write([its; 8], &mut answer);
+                            say(&mut stream, WELCOME, &answer[..len]);
+                        }
+                        conversation = Some(Conversation::new(&KEY, End::Box, tool, [9; 8]));
+                    } else if let Some(conversation) = &mut conversation
+                        && conversation.open(content).is_some()
+                    {
+                        let done =
+                            postcard::to_slice(&Response::Done(0), &mut answer[NUMBER..]).unwrap().len();
+                        let len = conversation.seal(&mut answer, done).unwrap();
+                        say(&mut stream, SEALED, &answer[..len]);
+                    }
+                }
+            }
+        });
+        let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
+        channel.confirm().unwrap();
+        channel.confirm().unwrap();
+        drop(channel);
+        the_box.join().unwrap();
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
