@@ -1,8 +1,8 @@
 //! The operator's channel: the streams by which one comes, and the desk that answers.
 //!
-//! There are three kinds. A Unix socket, for a process: whoever comes when all places are taken has that of one before.
-//! Serial ports, for a machine: those among its consoles. Connections on the lan, for either, if the configuration has a port for them. Without
-//! a key in the configuration nobody is answered by any.
+//! There are three kinds. A Unix socket, for a process: whoever comes when all places are taken has that of one before. Serial
+//! ports, for a machine: those among its consoles. Connections on the lan, for either, if the configuration has a port for them.
+//! Without a key in the configuration nobody is answered by any.
 
 use config::{Config, Control};
 use control::{Desk, Hearing, Kept, Link, Surroundings, Tally};

@@ -69,7 +69,6 @@ impl Listener {
             Ok::<_, Errno>(socket)
         };
         let mut socket = open().map_err(Failure::of("socket"))?;
-
         if is_socket(path) && connect(&socket, &address) == Err(Errno::CONNREFUSED) {
             unlink(path).map_err(Failure::of("unlink"))?;
             socket = open().map_err(Failure::of("socket"))?;

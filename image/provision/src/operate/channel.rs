@@ -252,45 +252,64 @@ fn words(refusal: Refusal) -> &'static str {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
-    use std::os::unix::net::UnixListener;
-    use std::thread;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+    use std::thread::{self, JoinHandle};
 
     use super::*;
 
     const KEY: Key = [7; 32];
 
-    /// What a channel says to a request, the second to a box that closes it then, or, if it `stays`, hears nothing more.
-    fn lost(test: &str, stays: bool, second: fn(&mut Channel) -> Result<(), Failure>) -> String {
+    /// A box at a socket that says all of these greetings, of which the last is meant, and answers so many requests; then it closes
+    /// the channel or, if it `stays`, says nothing more.
+    fn a_box(test: &str, greetings: &'static [u8], answers: usize, stays: bool) -> (PathBuf, JoinHandle<()>) {
         let path = std::env::temp_dir().join(format!("sekisho-{}-{test}.sock", std::process::id()));
         let listener = UnixListener::bind(&path).unwrap();
-        let the_box = thread::spawn(move || {
+        let serve = move || {
             let mut stream = listener.accept().unwrap().0;
             let (mut reader, mut conversation, mut bytes) = (Reader::new(), None, [0; 4096]);
-            let mut answered = false;
+            let (mut answered, mut answer) = (0, [0; MAX_CONTENT]);
             while let Ok(len @ 1..) = stream.read(&mut bytes) {
-                let (kind, content) = reader.next(&mut &bytes[..len], &mut 0).unwrap();
-                let mut answer = [0; MAX_CONTENT];
-                let (kind, len) = match (kind, &mut conversation) {
-                    (HELLO, _) => {
-                        let (_, its) = greeting::read(content).unwrap();
-                        conversation = Some(Conversation::new(&KEY, End::Box, its, [9; 8]));
-                        (WELCOME, greeting::write([9; 8], &mut answer))
+                let mut come = &bytes[..len];
+                while let Some((kind, content)) = reader.next(&mut come, &mut 0) {
+                    if kind == HELLO {
+                        let (_, tool) = greeting::read(content).unwrap();
+                        for its in greetings {
+                            let len = greeting::write([*its; 8], &mut answer);
+                            say(&mut stream, WELCOME, &answer[..len]);
+                            conversation = Some(Conversation::new(&KEY, End::Box, tool, [*its; 8]));
+                        }
+                        continue;
                     }
-                    (_, Some(conversation)) if !answered => {
-                        answered = true;
-                        conversation.open(content).unwrap();
+                    let conversation: &mut Conversation = conversation.as_mut().unwrap();
+                    if conversation.open(content).is_none() {
+                        continue;
+                    }
+                    if answered == answers && !stays {
+                        return;
+                    }
+                    if answered < answers {
+                        answered += 1;
                         let done =
                             postcard::to_slice(&Response::Done(0), &mut answer[NUMBER..]).unwrap().len();
-                        (SEALED, conversation.seal(&mut answer, done).unwrap())
+                        let len = conversation.seal(&mut answer, done).unwrap();
+                        say(&mut stream, SEALED, &answer[..len]);
                     }
-                    _ if stays => continue,
-                    _ => return,
-                };
-                let mut frame = [0; MAX_FRAME];
-                let len = frame::write(kind, &answer[..len], &mut frame);
-                stream.write_all(&frame[..len]).unwrap();
+                }
             }
-        });
+        };
+        (path, thread::spawn(serve))
+    }
+
+    fn say(stream: &mut UnixStream, kind: u8, content: &[u8]) {
+        let mut frame = [0; MAX_FRAME];
+        let len = frame::write(kind, content, &mut frame);
+        stream.write_all(&frame[..len]).unwrap();
+    }
+
+    /// What a channel says to a request, the second to a box that closes it then, or, if it `stays`, hears nothing more.
+    fn lost(test: &str, stays: bool, second: fn(&mut Channel) -> Result<(), Failure>) -> String {
+        let (path, the_box) = a_box(test, &[9], 1, stays);
         let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
         channel.confirm().unwrap();
         let failure = second(&mut channel).unwrap_err().to_string();
@@ -304,39 +323,7 @@ mod tests {
 
     #[test]
     fn greetings_that_were_for_somebody_before_are_passed_over() {
-        let path = std::env::temp_dir().join(format!("sekisho-{}-stale.sock", std::process::id()));
-        let listener = UnixListener::bind(&path).unwrap();
-        let the_box = thread::spawn(move || {
-            let mut stream = listener.accept().unwrap().0;
-            let (mut reader, mut conversation, mut bytes) = (Reader::new(), None, [0; 4096]);
-            let say = |stream: &mut std::os::unix::net::UnixStream, kind: u8, content: &[u8]| {
-                let mut frame = [0; MAX_FRAME];
-                let len = frame::write(kind, content, &mut frame);
-                stream.write_all(&frame[..len]).unwrap();
-            };
-            while let Ok(len @ 1..) = stream.read(&mut bytes) {
-                let mut come = &bytes[..len];
-                while let Some((kind, content)) = reader.next(&mut come, &mut 0) {
-                    let mut answer = [0; MAX_CONTENT];
-                    if kind == HELLO {
-                        let (_, tool) = greeting::read(content).unwrap();
-                        // A few of before, and ours.
-                        for its in [1, 2, 3, 4, 9] {
-                            let len = greeting::write([its; 8], &mut answer);
-                            say(&mut stream, WELCOME, &answer[..len]);
-                        }
-                        conversation = Some(Conversation::new(&KEY, End::Box, tool, [9; 8]));
-                    } else if let Some(conversation) = &mut conversation
-                        && conversation.open(content).is_some()
-                    {
-                        let done =
-                            postcard::to_slice(&Response::Done(0), &mut answer[NUMBER..]).unwrap().len();
-                        let len = conversation.seal(&mut answer, done).unwrap();
-                        say(&mut stream, SEALED, &answer[..len]);
-                    }
-                }
-            }
-        });
+        let (path, the_box) = a_box("stale", &[1, 2, 3, 4, 9], 2, false);
         let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
         channel.confirm().unwrap();
         channel.confirm().unwrap();
