@@ -1,8 +1,9 @@
 //! The tool's end of the control channel.
 //!
 //! A request is answered or it is not: whoever has another key hears nothing after the greetings. Over a serial port a frame may be
-//! damaged, so what is not answered is asked again, by the same frame: the box does nothing twice. And greetings may come by it that were
-//! for who was there before: the last that comes before an answer is the box's to us.
+//! lost or damaged, and greetings may come by it that were for who was there before. So a conversation has begun only when the box has
+//! answered in it, and until then is begun anew; and what is not answered later is asked again, by the same frame: the box does nothing
+//! twice.
 
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use crate::signing::random;
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRIES: usize = 3;
 
-/// How many greetings that were for somebody else are passed over.
+/// How many frames that were for somebody else are passed over behind a greeting.
 const STALE: usize = 1_000;
 
 /// A conversation with a box.
@@ -28,14 +29,9 @@ pub struct Channel {
     place: Place,
     stream: Stream,
     reader: Reader,
-    conversation: Conversation,
-    key: Key,
-    /// What we have greeted with.
-    own: Nonce,
     /// What has come and is yet to be read.
     ahead: Vec<u8>,
-    /// Whether the box has answered what was asked with the key.
-    is_proven: bool,
+    conversation: Conversation,
 }
 
 /// Why there is no answer.
@@ -49,44 +45,56 @@ enum Silence {
 }
 
 impl Channel {
-    /// Greets the box at a place.
+    /// Begins a conversation with the box at a place.
     ///
     /// # Errors
-    /// Nobody is there, nobody answers, or who answers speaks another protocol.
+    /// Nobody is there, nobody answers, or who answers speaks another protocol or has another key.
     pub fn open(place: &Place, key: &Key) -> Result<Self, Failure> {
         let stream = place.connect()?;
         let nonce = |bytes: [u8; 32]| Nonce::try_from(&bytes[..8]).expect("8 of 32");
         let own = nonce(random()?);
-        let conversation = Conversation::new(key, End::Tool, own, [0; 8]);
+        let conversation = |its| Conversation::new(key, End::Tool, own, its);
         let mut channel = Self {
             place: place.clone(),
             stream,
             reader: Reader::new(),
-            conversation,
-            key: *key,
-            own,
             ahead: Vec::new(),
-            is_proven: false,
+            conversation: conversation([0; 8]),
         };
-        let mut content = [0; MAX_CONTENT];
-        let len = greeting::write(own, &mut content);
+        channel.begin(own, conversation).map_err(|silence| channel.lost(silence, ""))?;
+        Ok(channel)
+    }
+
+    /// Greets and asks something, until that is answered. Of several greetings that come back the last is meant for us, if our own has
+    /// come to the box at all.
+    fn begin(&mut self, own: Nonce, conversation: impl Fn(Nonce) -> Conversation) -> Result<(), Silence> {
+        let mut hello = [0; MAX_CONTENT];
+        let len = greeting::write(own, &mut hello);
+        let mut what =
+            "no box answers; has its configuration a [control] section, and is this where it listens?";
         for _ in 0..TRIES {
-            let heard = channel.send(HELLO, &content[..len]).and_then(|()| channel.hear(&[WELCOME]));
-            let Some((_, welcome)) = heard.map_err(|silence| channel.lost(silence, ""))? else { continue };
-            let Some((protocol, its)) = greeting::read(&welcome) else { continue };
-            if protocol != PROTOCOL {
-                let (box_is, tool_is) =
-                    if protocol < PROTOCOL { ("older", "the") } else { ("newer", "a newer") };
-                return Err(Failure::Operation(format!(
-                    "{place}: the box's program is {box_is}: it speaks version {protocol} of the control channel, this tool {PROTOCOL}; use {tool_is} provision of its release"
-                )));
+            // This ends the one before, and what is answered in that comes too late.
+            self.conversation = conversation([0; 8]);
+            self.send(HELLO, &hello[..len])?;
+            for _ in 0..STALE {
+                let Some((kind, mut content)) = self.hear(&[WELCOME, SEALED])? else { break };
+                if kind == SEALED {
+                    match self.conversation.open(&mut content) {
+                        Some(_) => return Ok(()),
+                        None => continue,
+                    }
+                }
+                let Some((protocol, its)) = greeting::read(&content) else { continue };
+                if protocol != PROTOCOL {
+                    return Err(Silence::Broken(self.foreign(protocol)));
+                }
+                what = "the box greets, but does not answer; is the key the box's?";
+                self.conversation = conversation(its);
+                let question = self.sealed(&Request::Status)?;
+                self.send(SEALED, &question)?;
             }
-            channel.conversation = Conversation::new(key, End::Tool, own, its);
-            return Ok(channel);
         }
-        Err(Failure::Operation(format!(
-            "{place}: no box answers; has its configuration a [control] section, and is this where it listens?"
-        )))
+        Err(Silence::Broken(self.failure(what)))
     }
 
     /// Asks, and makes something of the answer.
@@ -104,39 +112,21 @@ impl Channel {
             true => self.lost(silence, "what was asked for may or may not have been done: "),
             false => self.lost(silence, ""),
         })?;
-        self.is_proven = true;
         match postcard::from_bytes::<Response<'_>>(&answer) {
-            Ok(Response::Refused(refusal)) => Err(self.refused(refusal)),
+            Ok(Response::Refused(refusal)) => Err(self.failure(words(refusal))),
             Ok(response) => read(response).ok_or_else(|| self.nonsense()),
             Err(_) => Err(self.nonsense()),
         }
     }
 
     fn answer(&mut self, request: &Request<'_>) -> Result<Vec<u8>, Silence> {
-        let mut sealed = self.sealed(request)?;
-        let (mut tries, mut stale) = (0, 0);
-        while tries < TRIES {
+        let sealed = self.sealed(request)?;
+        for _ in 0..TRIES {
             self.send(SEALED, &sealed)?;
-            let heard = loop {
-                match self.hear(&[SEALED, WELCOME])? {
-                    Some((SEALED, mut content)) => {
-                        if let Some(message) = self.conversation.open(&mut content) {
-                            return Ok(message.to_vec());
-                        }
-                    }
-                    Some((_, welcome)) if !self.is_proven && stale < STALE => break Some(welcome),
-                    Some(_) => {}
-                    None => break None,
+            while let Some((_, mut content)) = self.hear(&[SEALED])? {
+                if let Some(message) = self.conversation.open(&mut content) {
+                    return Ok(message.to_vec());
                 }
-            };
-            match heard.as_deref().and_then(greeting::read) {
-                // The one before was for somebody else, and what was sealed for it has not been opened.
-                Some((_, its)) => {
-                    self.conversation = Conversation::new(&self.key, End::Tool, self.own, its);
-                    sealed = self.sealed(request)?;
-                    stale += 1;
-                }
-                None => tries += 1,
             }
         }
         Err(Silence::Unanswered)
@@ -190,26 +180,26 @@ impl Channel {
         let what = match silence {
             Silence::Broken(failure) => return failure,
             Silence::Closed => "has closed the channel",
-            Silence::Unanswered if self.is_proven => "answers no more",
-            Silence::Unanswered => {
-                return Failure::Operation(format!(
-                    "{}: the box greets, but does not answer; is the key the box's?",
-                    self.place
-                ));
-            }
+            Silence::Unanswered => "answers no more",
         };
-        Failure::Operation(format!(
-            "{}: the box {what}: perhaps another operator has taken the place, it has another configuration, or was restarted; {doubt}`provision status` and `provision running` show what runs",
-            self.place
+        self.failure(&format!(
+            "the box {what}: perhaps another operator has taken the place, it has another configuration, or was restarted; {doubt}`provision status` and `provision running` show what runs"
+        ))
+    }
+
+    fn foreign(&self, protocol: u8) -> Failure {
+        let (box_is, tool_is) = if protocol < PROTOCOL { ("older", "the") } else { ("newer", "a newer") };
+        self.failure(&format!(
+            "the box's program is {box_is}: it speaks version {protocol} of the control channel, this tool {PROTOCOL}; use {tool_is} provision of its release"
         ))
     }
 
     fn nonsense(&self) -> Failure {
-        Failure::Operation(format!("{}: the box answers what was not asked", self.place))
+        self.failure("the box answers what was not asked")
     }
 
-    fn refused(&self, refusal: Refusal) -> Failure {
-        Failure::Operation(format!("{}: {}", self.place, words(refusal)))
+    fn failure(&self, what: &str) -> Failure {
+        Failure::Operation(format!("{}: {what}", self.place))
     }
 }
 
@@ -251,85 +241,198 @@ fn words(refusal: Refusal) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::path::PathBuf;
-    use std::thread::{self, JoinHandle};
+    use std::thread;
 
     use super::*;
 
     const KEY: Key = [7; 32];
 
-    /// A box at a socket that says all of these greetings, of which the last is meant, and answers so many requests; then it closes
-    /// the channel or, if it `stays`, says nothing more.
-    fn a_box(test: &str, greetings: &'static [u8], answers: usize, stays: bool) -> (PathBuf, JoinHandle<()>) {
+    /// The other end of a stream, by hand.
+    struct Box {
+        stream: UnixStream,
+        reader: Reader,
+        ahead: Vec<u8>,
+        /// What the tool has greeted with.
+        tool: Nonce,
+        conversation: Conversation,
+    }
+
+    impl Box {
+        /// Waits for a frame of a kind; whether one came before the tool left.
+        fn hears(&mut self, wanted: u8) -> Option<Vec<u8>> {
+            loop {
+                let mut bytes = &self.ahead[..];
+                let found =
+                    self.reader.next(&mut bytes, &mut 0).map(|(kind, content)| (kind, content.to_vec()));
+                self.ahead = bytes.to_vec();
+                match found {
+                    Some((kind, content)) if kind == wanted => return Some(content),
+                    Some(_) => continue,
+                    None => {}
+                }
+                self.ahead.resize(4096, 0);
+                let len = self.stream.read(&mut self.ahead).unwrap();
+                self.ahead.truncate(len);
+                if len == 0 {
+                    return None;
+                }
+            }
+        }
+
+        fn says(&mut self, kind: u8, content: &[u8]) {
+            let mut frame = [0; MAX_FRAME];
+            let len = frame::write(kind, content, &mut frame);
+            self.stream.write_all(&frame[..len]).unwrap();
+        }
+
+        fn is_greeted(&mut self) {
+            self.tool = greeting::read(&self.hears(HELLO).unwrap()).unwrap().1;
+        }
+
+        /// Greets whoever greeted last, and begins a conversation.
+        fn greets(&mut self, own: u8) {
+            let mut content = [0; MAX_CONTENT];
+            let len = greeting::write([own; 8], &mut content);
+            self.says(WELCOME, &content[..len]);
+            self.conversation = Conversation::new(&KEY, End::Box, self.tool, [own; 8]);
+        }
+
+        /// Waits for a request of this conversation.
+        fn is_asked(&mut self) {
+            while {
+                let mut content = self.hears(SEALED).unwrap();
+                self.conversation.open(&mut content).is_none()
+            } {}
+        }
+
+        fn answers(&mut self) {
+            let mut content = [0; MAX_CONTENT];
+            let done = postcard::to_slice(&Response::Done(0), &mut content[NUMBER..]).unwrap().len();
+            let len = self.conversation.seal(&mut content, done).unwrap();
+            self.says(SEALED, &content[..len]);
+        }
+
+        fn is_asked_and_answers(&mut self, times: usize) {
+            for _ in 0..times {
+                self.is_asked();
+                self.answers();
+            }
+        }
+    }
+
+    /// A box that does this, and who operates it.
+    fn beside<T>(test: &str, the_box: impl FnOnce(Box) + Send, operator: impl FnOnce(&Place) -> T) -> T {
         let path = std::env::temp_dir().join(format!("sekisho-{}-{test}.sock", std::process::id()));
         let listener = UnixListener::bind(&path).unwrap();
         let serve = move || {
-            let mut stream = listener.accept().unwrap().0;
-            let (mut reader, mut conversation, mut bytes) = (Reader::new(), None, [0; 4096]);
-            let (mut answered, mut answer) = (0, [0; MAX_CONTENT]);
-            while let Ok(len @ 1..) = stream.read(&mut bytes) {
-                let mut come = &bytes[..len];
-                while let Some((kind, content)) = reader.next(&mut come, &mut 0) {
-                    if kind == HELLO {
-                        let (_, tool) = greeting::read(content).unwrap();
-                        for its in greetings {
-                            let len = greeting::write([*its; 8], &mut answer);
-                            say(&mut stream, WELCOME, &answer[..len]);
-                            conversation = Some(Conversation::new(&KEY, End::Box, tool, [*its; 8]));
-                        }
-                        continue;
-                    }
-                    let conversation: &mut Conversation = conversation.as_mut().unwrap();
-                    if conversation.open(content).is_none() {
-                        continue;
-                    }
-                    if answered == answers && !stays {
-                        return;
-                    }
-                    if answered < answers {
-                        answered += 1;
-                        let done =
-                            postcard::to_slice(&Response::Done(0), &mut answer[NUMBER..]).unwrap().len();
-                        let len = conversation.seal(&mut answer, done).unwrap();
-                        say(&mut stream, SEALED, &answer[..len]);
-                    }
-                }
-            }
+            let stream = listener.accept().unwrap().0;
+            let conversation = Conversation::new(&KEY, End::Box, [0; 8], [0; 8]);
+            the_box(Box { stream, reader: Reader::new(), ahead: Vec::new(), tool: [0; 8], conversation });
         };
-        (path, thread::spawn(serve))
+        let operated = thread::scope(|scope| {
+            scope.spawn(serve);
+            operator(&Place::File(path.clone()))
+        });
+        fs::remove_file(&path).unwrap();
+        operated
     }
 
-    fn say(stream: &mut UnixStream, kind: u8, content: &[u8]) {
-        let mut frame = [0; MAX_FRAME];
-        let len = frame::write(kind, content, &mut frame);
-        stream.write_all(&frame[..len]).unwrap();
-    }
-
-    /// What a channel says to a request, the second to a box that closes it then, or, if it `stays`, hears nothing more.
-    fn lost(test: &str, stays: bool, second: fn(&mut Channel) -> Result<(), Failure>) -> String {
-        let (path, the_box) = a_box(test, &[9], 1, stays);
-        let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
-        channel.confirm().unwrap();
-        let failure = second(&mut channel).unwrap_err().to_string();
-        drop(channel);
-        the_box.join().unwrap();
-        std::fs::remove_file(&path).unwrap();
-        let (place, said) = failure.split_once(": ").unwrap();
-        assert_eq!(place, path.to_str().unwrap());
-        said.to_owned()
+    /// Two requests to a box that does this; they are answered.
+    fn confirms_twice(test: &str, the_box: impl FnOnce(Box) + Send) {
+        beside(test, the_box, |place| {
+            let mut channel = Channel::open(place, &KEY).unwrap();
+            channel.confirm().unwrap();
+            channel.confirm().unwrap();
+        });
     }
 
     #[test]
     fn greetings_that_were_for_somebody_before_are_passed_over() {
-        let (path, the_box) = a_box("stale", &[1, 2, 3, 4, 9], 2, false);
-        let mut channel = Channel::open(&Place::File(path.clone()), &KEY).unwrap();
-        channel.confirm().unwrap();
-        channel.confirm().unwrap();
-        drop(channel);
-        the_box.join().unwrap();
-        std::fs::remove_file(&path).unwrap();
+        confirms_twice("stale", |mut the_box| {
+            the_box.is_greeted();
+            for own in [1, 2, 3, 4, 9] {
+                the_box.greets(own);
+            }
+            the_box.is_asked_and_answers(3);
+        });
+    }
+
+    #[test]
+    fn who_greets_and_is_not_heard_greets_again_also_if_somebody_before_was_greeted() {
+        confirms_twice("lost", |mut the_box| {
+            the_box.hears(HELLO).unwrap();
+            the_box.greets(1);
+            the_box.is_greeted();
+            the_box.greets(9);
+            the_box.is_asked_and_answers(3);
+        });
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_belongs_to_no_conversation_that_has_begun_since() {
+        confirms_twice("late", |mut the_box| {
+            the_box.is_greeted();
+            the_box.greets(1);
+            the_box.is_asked();
+            the_box.is_greeted();
+            the_box.answers();
+            the_box.greets(9);
+            the_box.is_asked_and_answers(3);
+        });
+    }
+
+    #[test]
+    fn a_request_is_made_again_by_the_same_frame() {
+        confirms_twice("again", |mut the_box| {
+            the_box.is_greeted();
+            the_box.greets(9);
+            the_box.is_asked_and_answers(1);
+            let first = the_box.hears(SEALED);
+            assert!(first.is_some() && first == the_box.hears(SEALED));
+            the_box.conversation.open(&mut first.unwrap()).unwrap();
+            the_box.answers();
+            the_box.is_asked_and_answers(1);
+        });
+    }
+
+    #[test]
+    fn who_is_not_answered_is_told_whether_anybody_is_there() {
+        let told = |test: &str, the_box: fn(Box)| {
+            beside(test, the_box, |place| Channel::open(place, &KEY).err().unwrap().to_string())
+        };
+        let nobody = |mut the_box: Box| while the_box.hears(HELLO).is_some() {};
+        assert!(told("nobody", nobody).contains("no box answers; has its configuration a [control] section"));
+        let of_another_key = |mut the_box: Box| {
+            while the_box.hears(HELLO).is_some() {
+                the_box.greets(9);
+            }
+        };
+        assert!(told("other-key", of_another_key).contains("is the key the box's?"));
+        let of_another_release = |mut the_box: Box| {
+            the_box.is_greeted();
+            the_box.says(WELCOME, &[PROTOCOL + 1, 9, 9, 9, 9, 9, 9, 9, 9]);
+        };
+        assert!(told("newer", of_another_release).contains("the box's program is newer"));
+    }
+
+    /// What a channel says to a request, the second to a box that closes it then, or, if it `stays`, hears nothing more.
+    fn lost(test: &str, stays: bool, second: fn(&mut Channel) -> Result<(), Failure>) -> String {
+        let the_box = move |mut the_box: Box| {
+            the_box.is_greeted();
+            the_box.greets(9);
+            the_box.is_asked_and_answers(2);
+            the_box.is_asked();
+            while stays && the_box.hears(SEALED).is_some() {}
+        };
+        beside(test, the_box, |place| {
+            let mut channel = Channel::open(place, &KEY).unwrap();
+            channel.confirm().unwrap();
+            let failure = second(&mut channel).unwrap_err().to_string();
+            failure.strip_prefix(&format!("{place}: ")).unwrap().to_owned()
+        })
     }
 
     #[test]
