@@ -38,7 +38,7 @@ use config::{Config, Direction, Draft, InterfaceAddress, InterfaceName, MAX_RULE
 use crate::{Failure, show};
 use draft::Making;
 use model::{Chain, Condition, Hook, Rule, Ruleset, Verdict};
-use notes::{Fate, Notes};
+use notes::{Fate, Notes, SIX};
 use roles::Roles;
 use sets::Prefix;
 
@@ -86,7 +86,7 @@ impl Format {
             if begins(&["table "]) && line.contains('{') {
                 return Some(Self::Nft);
             }
-            if begins(&["*", ":", "-A ", "-P ", "-N ", "iptables "]) {
+            if begins(&["*", ":", "-A ", "-P ", "-N ", "iptables ", "ip6tables "]) {
                 return Some(Self::IptablesSave);
             }
             (!line.starts_with(['#', ';']) && sysctl::is_setting(line)).then_some(Self::Sysctl)
@@ -242,9 +242,7 @@ fn tell_other(making: &mut Making<'_>, hook: Hook, rule: &Rule) {
         return;
     }
     let (fate, text) = match &rule.verdict {
-        _ if rule.conditions.contains(&Condition::SixOnly) => {
-            (Fate::Moot, "is about IPv6, which is not forwarded")
-        }
+        _ if rule.conditions.contains(&Condition::SixOnly) => (Fate::Moot, SIX),
         _ if hook == Hook::Output => (Fate::Moot, "the box begins nothing of its own"),
         Verdict::ClampMss => (Fate::Ours, "nat.clamp-mss, which is the default"),
         Verdict::Ours(why) => (Fate::Ours, *why),

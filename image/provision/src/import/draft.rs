@@ -6,7 +6,7 @@ use config::{Draft, InterfaceAddress, Name, PortRange, Rule};
 
 use super::matching::{Flow, Never, Port};
 use super::model::{Condition, Hook, Place, Ruleset, Verdict};
-use super::notes::{Fate, Notes};
+use super::notes::{Fate, Notes, SIX};
 use super::roles::Roles;
 use super::translation::name;
 use super::walk::{Leaf, Met};
@@ -51,7 +51,7 @@ impl<'r> Making<'r> {
                 (Never::Invalid, Verdict::Accept) => (Fate::None, "what can begin no session is dropped"),
                 (Never::Invalid, _) => (Fate::Ours, "what can begin no session is dropped"),
                 (Never::Interface, _) => (Fate::Moot, "is about another way, or another interface"),
-                (Never::Six, _) => (Fate::Moot, "is about IPv6, which is not forwarded"),
+                (Never::Six, _) => (Fate::Moot, SIX),
                 (Never::Absent, _) => (Fate::Moot, "no such packet comes that way"),
             };
             let is_loopback = |it: &Condition| matches!(it, Condition::In { not: false, names } | Condition::Out { not: false, names } if names == &["lo"]);

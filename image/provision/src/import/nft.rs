@@ -7,7 +7,7 @@ use config::Rejection;
 
 use super::iptables;
 use super::model::{Condition, Hook, Place, Rule, State, Verdict};
-use super::notes::Fate;
+use super::notes::{Fate, SIX};
 use super::sets::{self, Prefix};
 
 /// The named sets of a table: table, name, elements.
@@ -20,7 +20,7 @@ pub(crate) fn aside(table: &str, dormant: &[&str]) -> Option<(Fate, String)> {
     }
     match table.split(' ').next().unwrap_or_default() {
         "ip" | "inet" => None,
-        "ip6" => Some((Fate::Moot, "is about IPv6, which is not forwarded".to_owned())),
+        "ip6" => Some((Fate::Moot, SIX.to_owned())),
         family => Some((Fate::None, format!("only what is routed has rules, and not the family {family}"))),
     }
 }

@@ -35,6 +35,9 @@ impl Fate {
     }
 }
 
+/// Why what is about IPv6 cannot matter here.
+pub(crate) const SIX: &str = "is about IPv6, which is not forwarded";
+
 /// All that there is to tell.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {

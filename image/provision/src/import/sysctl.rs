@@ -10,7 +10,7 @@ use std::time::Duration;
 use config::{Timer, Timers};
 
 use super::model::Place;
-use super::notes::{Fate, Notes};
+use super::notes::{Fate, Notes, SIX};
 use super::sets;
 
 /// A timer of the kernel's, ours, and its default in seconds.
@@ -122,7 +122,7 @@ fn read_setting(key: &str, value: &str, timers: &mut Timers) -> Option<(Fate, St
 /// What a setting is about that is not about routing.
 fn other(key: &str) -> &'static str {
     if key.starts_with("net.ipv6.") {
-        return "is about IPv6, which is not forwarded";
+        return SIX;
     }
     if key.starts_with("net.ipv4.tcp_") || key.starts_with("net.ipv4.udp_") {
         return "is about the kernel's own connections, of which the box has none";
