@@ -105,7 +105,10 @@ fn what_a_scenario_does_to_the_box_itself_is_refused_by_its_line() {
     assert!(address.starts_with("address-change: box is not ours to change: the step in line "), "{address}");
     assert!(address.contains("gives it the address "), "{address}");
     assert!(forward.contains("takes the forward \""), "{forward}");
-    assert_eq!(several, "double-nat has several routers; choose one with --router: inner, outer");
+    assert_eq!(
+        several,
+        "double-nat has several routers; `sekisho-sim live` can be told which one, by --router: inner, outer"
+    );
     let double = shipped("double-nat").unwrap().unwrap();
     assert!(foreign(&double, Some("outer")).is_ok());
     assert!(foreign(&double, Some("world")).unwrap_err().contains("choose one of inner, outer"));

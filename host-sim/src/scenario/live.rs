@@ -45,7 +45,7 @@ pub fn foreign(scenario: &Scenario, name: Option<&str>) -> Result<Foreign, Strin
         (None, [only]) => only,
         (None, _) => {
             return Err(format!(
-                "{} has several routers; choose one with --router: {}",
+                "{} has several routers; `sekisho-sim live` can be told which one, by --router: {}",
                 scenario.name,
                 names()
             ));
