@@ -389,6 +389,26 @@ fn rfc6888_req8_m18_room_is_made_by_what_has_cooled_longest() {
     }
 }
 
+/// A mapping that cools for the second time kept its place among those that cool, so that others behind it went on cooling when they
+/// had cooled down, and its own port was given away before theirs.
+#[test]
+fn rfc6888_req8_m18_who_cools_again_keeps_nobody_waiting() {
+    let mut lab = Lab::with(|settings| settings.ports = range(2000, 2002));
+    lab.send(echo(9, CAROL_INSIDE.0, BOB.0));
+    lab.wait_secs(5);
+    let of_alice = lab.send(echo(1, ALICE.0, BOB.0)).source();
+    lab.wait_secs(5);
+    lab.send(echo(2, DAVE.0, BOB.0));
+    // ALICE's cools from 65 s to 185 s, and again from 130 s to 250 s; DAVE's from 70 s to 190 s.
+    lab.wait_secs(60);
+    assert_eq!(lab.send(echo(1, ALICE.0, BOB.0)).source(), of_alice);
+    lab.wait_secs(130);
+    assert_eq!(lab.engine.occupancy().mappings, 1);
+    assert_ne!(lab.send(echo(3, CAROL_INSIDE.0, BOB.0)).source(), of_alice);
+    assert_ne!(lab.send(echo(4, CAROL_INSIDE.0, BOB.0)).source(), of_alice);
+    assert_eq!(lab.send(echo(1, ALICE.0, BOB.0)).source(), of_alice);
+}
+
 const CAROL_INSIDE: Host = Host(Ipv4Addr::new(192, 0, 2, 3));
 
 /// A flow that is refused for want of a port has cost nobody the rest of a cool-down.

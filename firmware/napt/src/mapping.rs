@@ -3,8 +3,8 @@
 //! A mapping lives while at least one session has it. It lets others in only while one of them was begun, or answered,
 //! from inside: those that *wait* for an answer have the port until they end, but nobody outside keeps it open with
 //! them (T12). When the last one ends the mapping *cools*: it keeps its port from everybody else for a while (RFC 6888
-//! REQ-8), though its own internal endpoint gets it back at once. When ports or slots run out, the mapping that has
-//! cooled longest goes first.
+//! REQ-8), though its own internal endpoint gets it back at once. When ports or slots run out, the mapping that has the
+//! least of that left goes first.
 //!
 //! Mappings are found by external port, and, if mapping is endpoint-independent, by internal endpoint. Where a mapping
 //! depends on the remote end, the sessions know more than this table: see `conntrack`.
@@ -22,6 +22,9 @@ const ENTRIES: usize = 3;
 
 /// How many revived mappings a search in the queue passes over before it gives up until the next time (V7).
 const PASSED_OVER: usize = 64;
+
+/// How many of those it sends to the end because they cool again. Then the first will do.
+const SENT_BACK: usize = 32;
 
 /// What a mapping costs, its share of the index included, in bytes.
 pub const MAPPING_BYTES: usize = size_of::<Mapping>() + ENTRIES * size_of::<u32>();
@@ -47,7 +50,8 @@ pub(crate) struct Mapping {
     pub(crate) internal: Endpoint,
     pub(crate) external: u16,
     pub(crate) protocol: Protocol,
-    /// Whether it is in the queue of cooling mappings. One that was revived stays there until its turn comes.
+    /// Whether it is in the queue of cooling mappings. One that was revived stays there until its turn comes; if it cools again by then,
+    /// it goes to the end.
     queued: bool,
     sessions: u16,
     /// While sessions have it: how many of them wait for an answer from inside. While it cools: the word of the [`Stamp`]
@@ -307,7 +311,8 @@ impl<const N: usize> Mappings<N> {
         self.cooling.get(protocol as usize)?.get(class)?.head
     }
 
-    /// Removes the mapping at the head of the queue if it is `ready`, passing over a few that were revived meanwhile.
+    /// Removes the mapping at the head of the queue if it is `ready`, passing over a few that were revived meanwhile, and sending a few
+    /// behind all others that have cooled again since.
     fn end_coolest(
         &mut self,
         keys: &Keys,
@@ -315,19 +320,28 @@ impl<const N: usize> Mappings<N> {
         class: usize,
         ready: impl Fn(&Mapping) -> bool,
     ) -> Option<u16> {
-        for _ in 0..PASSED_OVER {
+        for passed in 0..PASSED_OVER {
             let head = self.head(protocol, class)?;
             let mapping = *self.at(head);
-            if !mapping.is_live() && !ready(&mapping) {
+            let is_early = passed < SENT_BACK && self.is_before_its_turn(&mapping);
+            if !mapping.is_live() && !is_early && !ready(&mapping) {
                 return None;
             }
             self.dequeue(head);
-            if !mapping.is_live() {
+            if is_early {
+                self.enqueue(head);
+            } else if !mapping.is_live() {
                 self.remove(keys, head);
                 return Some(mapping.external);
             }
         }
         None
+    }
+
+    /// Whether a mapping in the queue cools for longer than the next does.
+    fn is_before_its_turn(&self, mapping: &Mapping) -> bool {
+        let next = mapping.next.and_then(|next| self.at(next).until());
+        mapping.until().is_some_and(|until| next.is_some_and(|next| next.is_before(until)))
     }
 
     #[inline(never)]

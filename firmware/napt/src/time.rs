@@ -70,6 +70,11 @@ impl Stamp {
         self.0.wrapping_sub(now.0 as u32) as i32
     }
 
+    /// Whether this deadline is reached before another one is.
+    pub(crate) const fn is_before(self, other: Self) -> bool {
+        (self.0.wrapping_sub(other.0) as i32) < 0
+    }
+
     /// Whether the deadline has been reached.
     pub(crate) const fn passed(self, now: Instant) -> bool {
         (now.0 as u32).wrapping_sub(self.0) as i32 >= 0
