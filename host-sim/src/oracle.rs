@@ -96,8 +96,8 @@ struct Mapping {
     last: Instant,
     /// Whether it may have been given up, to make room, before it has cooled down.
     doubted: bool,
-    /// Whether it has been brought back while it cooled: it keeps its place among those that cool, and others that were
-    /// behind it may have to wait for it.
+    /// Whether it has been brought back while it cooled: if it cools again it is not where its time says among those that cool,
+    /// and may have to wait for others, and others for it.
     revived: bool,
 }
 
