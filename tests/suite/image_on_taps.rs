@@ -251,7 +251,7 @@ fn an_operator_comes_by_the_serial_port_and_over_the_lan() {
         machine = taps.boot();
         assert!(operator.has_ssh(by) && !operator.shown(by, "status").contains("in memory alone"));
         let older = sign(signer, sequence - 1, "");
-        assert!(operator.refused(by, &format!("apply {older}")).contains("newer"));
+        assert!(operator.refused(by, &format!("apply {older}")).contains("a higher number"));
         // Back to one without it, for whoever comes by the other way.
         operator.shown(by, &format!("apply {}", sign(signer, sequence + 1, "")));
         assert!(!operator.has_ssh(by));

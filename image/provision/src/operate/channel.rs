@@ -228,7 +228,9 @@ fn words(refusal: Refusal) -> &'static str {
         Refusal::NothingPending => "no configuration waits to be confirmed",
         Refusal::NotSigned => "the box takes only signed configurations; `provision sign` makes one",
         Refusal::WrongSigner => "the configuration is signed by another key than the one that the box knows",
-        Refusal::NotNewer => "the box has had a newer configuration; sign it with a higher sequence number",
+        Refusal::NotNewer => {
+            "the box has had one with this sequence number or a higher one; sign it with a higher number"
+        }
         Refusal::NotHere => {
             "an older configuration can be forced at the box itself alone: by its serial port or its socket"
         }
