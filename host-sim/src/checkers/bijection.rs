@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use config::{Behaviour, Config};
 use router::Side;
 
-use super::lives::Life;
+use super::lives::{Life, Spoilt};
 use super::{Cause, Checker, Passage, View};
 use crate::time::Time;
 use crate::wire::{ICMP, TCP, UDP};
@@ -21,6 +21,7 @@ type End = (Ipv4Addr, u16);
 pub(super) struct Bijection {
     holders: HashMap<(u8, u16), (End, Life)>,
     ports: HashMap<(u8, End), (u16, Time)>,
+    spoilt: Spoilt,
 }
 
 impl Checker for Bijection {
@@ -28,7 +29,11 @@ impl Checker for Bijection {
         if let Cause::Operator(_) = passage.cause {
             (self.holders, self.ports) = (HashMap::new(), HashMap::new());
         }
-        match passage.packet() {
+        let packet = passage.packet();
+        if let Some((Side::Lan, before, _)) = &packet {
+            self.spoilt.see(before);
+        }
+        match packet {
             Some((Side::Lan, before, Some((_, after)))) => self.goes_out(passage, &before, &after),
             Some((Side::Wan, before, Some(_))) => {
                 let holder =
@@ -68,7 +73,7 @@ impl Bijection {
                 ));
             }
         }
-        life.goes_out(now, config, before);
+        life.goes_out(now, config, before, &self.spoilt);
         let until = life.left(now).unwrap_or(now);
         // Several forwards may lead to one endpoint, which then has all their ports.
         let is_forward = config.forwards().iter().any(|forward| forward.internal_port(external).is_some());

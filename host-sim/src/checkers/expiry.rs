@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use router::Side;
 
-use super::lives::{Life, has};
+use super::lives::{Life, Spoilt, has};
 use super::{Cause, Checker, Passage};
 use crate::routing::Fate;
 use crate::time::Time;
@@ -21,6 +21,7 @@ type End = (Ipv4Addr, u16);
 #[derive(Default)]
 pub(super) struct Expiry {
     expected: HashMap<(u8, u16, End), Life>,
+    spoilt: Spoilt,
     tidied: Time,
 }
 
@@ -48,13 +49,16 @@ impl Checker for Expiry {
         if before.is_error() || !matches!(protocol, TCP | UDP | ICMP) {
             return Ok(());
         }
+        if side == Side::Lan {
+            self.spoilt.see(&before);
+        }
         match (side, after) {
             (Side::Lan, Some((Side::Wan, after))) => {
                 let Some((external, remote)) = after.ports() else { return Ok(()) };
                 let key = (protocol, external, (after.destination(), remote));
                 let config = passage.router.config();
                 let begin = || Life::begin(now, config, &before);
-                self.expected.entry(key).or_insert_with(begin).goes_out(now, config, &before);
+                self.expected.entry(key).or_insert_with(begin).goes_out(now, config, &before, &self.spoilt);
             }
             (Side::Wan, Some(_)) => {
                 let Some((remote, external)) = before.ports() else { return Ok(()) };

@@ -5,6 +5,8 @@
 //! closing time left (RFC 7857 s.2); and after a SYN that was damaged on its way, which a router does not see, what is sent
 //! does not fit the numbers that it said. To say too short a time is always safe.
 
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use config::Config;
@@ -16,6 +18,27 @@ use crate::wire::{TCP, UDP};
 const FIN: u8 = 1;
 const SYN: u8 = 2;
 const RST: u8 = 4;
+
+/// Who inside has begun a connection by a SYN that was damaged, whether that has gone out yet or waits for a neighbour.
+#[derive(Default)]
+pub(super) struct Spoilt(HashSet<(Ipv4Addr, u16)>);
+
+impl Spoilt {
+    /// Looks at what has come from inside.
+    pub(super) fn see(&mut self, packet: &View<'_>) {
+        if let Some((from, _)) = packet.ports()
+            && is_damaged_syn(packet)
+        {
+            self.0.insert((packet.source(), from));
+        }
+    }
+
+    /// Whether who sends this is one of them.
+    pub(super) fn has(&self, packet: &View<'_>) -> bool {
+        packet.protocol() == TCP
+            && packet.ports().is_some_and(|(from, _)| self.0.contains(&(packet.source(), from)))
+    }
+}
 
 /// Until when something must live.
 #[derive(Clone, Copy, Debug)]
@@ -43,13 +66,13 @@ impl Life {
         self.until.is_some_and(|until| until <= now)
     }
 
-    /// What goes out may prolong it.
-    pub(super) fn goes_out(&mut self, now: Time, config: &Config, packet: &View<'_>) {
+    /// What goes out may prolong it, unless who sends it has spoilt it.
+    pub(super) fn goes_out(&mut self, now: Time, config: &Config, packet: &View<'_>, spoilt: &Spoilt) {
         if self.is_over(now) {
             *self = Self::begin(now, config, packet);
             return;
         }
-        self.closing |= closes(packet);
+        self.closing |= closes(packet) || spoilt.has(packet);
         if self.answered && !self.closing && !has(packet, SYN) {
             self.until = Some(now + shortest(config, packet.protocol()));
         }
@@ -64,7 +87,11 @@ impl Life {
 
 /// Whether nothing that follows need keep the connection.
 fn closes(packet: &View<'_>) -> bool {
-    has(packet, FIN | RST) || (has(packet, SYN) && packet.transport_error() != Some(0))
+    has(packet, FIN | RST) || is_damaged_syn(packet)
+}
+
+fn is_damaged_syn(packet: &View<'_>) -> bool {
+    has(packet, SYN) && packet.transport_error() != Some(0)
 }
 
 /// Whether a segment has one of these flags.

@@ -48,6 +48,25 @@ fn v5_two_endpoints_never_share_a_port_and_one_never_has_two() {
     assert_eq!(broken(&[(OUT, Some(TRANSLATED)), (OUT, Some(elsewhere))]), ["V5 bijection"]);
 }
 
+/// A connection whose SYN was damaged has other numbers than its router thinks, also if that has waited for a neighbour, unseen.
+#[test]
+fn v5_nobody_can_tell_how_long_a_connection_lives_whose_syn_was_damaged() {
+    let syn = "tcp 192.0.2.1:5000 > 203.0.113.1:80 flags S seq 9";
+    let out = ["tcp 192.0.2.1:5000 > 203.0.113.1:80", "tcp 203.0.113.254:6000 > 203.0.113.1:80"];
+    let out = out.map(|ends| format!("{ends} flags . seq 1 ack 1"));
+    let back = ["tcp 203.0.113.1:80 > 203.0.113.254:6000", "tcp 203.0.113.1:80 > 192.0.2.1:5000"];
+    let back = back.map(|ends| format!("{ends} flags . seq 1 ack 1"));
+    let other = "tcp 192.0.2.2:5000 > 203.0.113.1:81 flags S seq 1";
+    let its = "tcp 203.0.113.254:6000 > 203.0.113.1:81 flags S seq 1 ttl 63";
+    let [out, back] = [&out, &back].map(|[before, after]| (&before[..], format!("{after} ttl 63")));
+    for (damage, is_told) in [("", true), (" bad", false)] {
+        let syn = format!("{syn}{damage}");
+        let [out, back] = [&out, &back].map(|(before, after)| (*before, Some(&after[..])));
+        let broken = broken(&[(&syn, None), out, back, out, (other, Some(its))]);
+        assert_eq!(broken.contains(&"V5 bijection"), is_told, "{syn}");
+    }
+}
+
 #[test]
 fn v2_what_the_box_says_itself_is_right() {
     let said = |text| Departure::own(Side::Lan as usize, frame(text));
