@@ -63,7 +63,7 @@ impl Oracle {
         let (may_be_full, is_full) = (self.slots().end() + new > self.capacity, self.fits(new).is_err());
         let share = self.share_of_host(*view.source.ip());
         let may = match verdict {
-            Verdict::Reject(RejectReason::TableFull) => may_be_full,
+            Verdict::Reject(RejectReason::TableFull) => may_be_full || self.index_may_be_full(),
             Verdict::Reject(RejectReason::HostShare) => share.may_be_used_up && !is_full,
             Verdict::Reject(RejectReason::PortsExhausted) => {
                 !is_full && !share.is_used_up && self.may_be_dry(view)
@@ -75,6 +75,14 @@ impl Oracle {
         };
         let error = || format!("{verdict:?} for a new flow, with {:?} slots in use, {share:?}", self.slots());
         may.then_some(None).ok_or_else(error)
+    }
+
+    /// Whether a key of a new mapping may find no place, though there are slots: the smallest table has an index of four buckets of
+    /// twelve, and both buckets of a key are full by chance once in a long while. Larger ones have never been seen so.
+    fn index_may_be_full(&self) -> bool {
+        const SMALLEST: usize = 16;
+        const BUCKET: usize = 12;
+        self.capacity <= SMALLEST && self.mappings_seen >= BUCKET
     }
 
     /// Whether another host inside speaks a protocol without ports with a remote host.
